@@ -1,0 +1,41 @@
+# `make demo` and `make test` are all that a new user needs: each target makes .venv first when it is missing or stale.
+PYTHON ?= python3.11
+BIN := .venv/bin
+HOME_FOLDER ?= .probity
+DEMO ?=
+
+.PHONY: demo test check serve bench format clean
+
+demo: .venv/installed
+	$(BIN)/probity demo --home $(HOME_FOLDER) $(DEMO)
+
+test: .venv/installed
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+serve: .venv/installed
+	$(BIN)/probity serve console --home $(HOME_FOLDER)
+
+bench: .venv/installed
+	$(BIN)/python benchmarks/demo.py
+
+format: .venv/installed
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv build dist *.egg-info
+
+# torch comes first and by its exact name: asked for through another package, a newer build with gigabytes of CUDA would come.
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || (echo "Probity needs Python 3.11: make PYTHON=/path/to/python3.11" && false)
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet torch==2.13.0 -c constraints.txt
+	$(BIN)/pip install --quiet -e '.[dev]' -c constraints.txt
+	touch $@
