@@ -1,0 +1,1 @@
+"""Governance: the control plane and the only composition root of Probity."""

@@ -1,0 +1,1 @@
+"""Policies: YAML that a lawyer can read, loaded into frozen dataclasses that code can trust."""

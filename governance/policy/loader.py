@@ -1,0 +1,149 @@
+"""YAML → frozen dataclasses, strictly.
+
+A policy file is read once, checked against the type it should have, and refused as a whole when anything is unknown,
+missing, of another type or impossible. The message begins with ``file:line``. The digest of a policy is the SHA-256 of
+the file's bytes, so that an auditor can recompute it with ``sha256sum``.
+"""
+
+import dataclasses
+import hashlib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from governance.errors import PolicyError
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True)
+class Loaded(Generic[P]):
+    """A policy with the file it came from and the SHA-256 (hex) of that file's bytes."""
+
+    value: P
+    name: str
+    digest: str
+    text: str
+
+
+def load(path: Path, policy: type[P]) -> Loaded[P]:
+    """Read one policy file.
+
+    Raises:
+        PolicyError: the file is missing, is no YAML, has an unknown or doubled key, lacks one, or has an impossible
+        value;
+            the message begins with file and line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except OSError as cause:
+        msg = f"{path}: cannot be read ({cause.strerror})"
+        raise PolicyError(msg) from cause
+    except UnicodeDecodeError as cause:
+        msg = f"{path}: expected UTF-8, found another byte at offset {cause.start}"
+        raise PolicyError(msg) from cause
+    except yaml.YAMLError as cause:
+        mark = getattr(cause, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        msg = f"{path}:{line}: not valid YAML ({getattr(cause, 'problem', 'unreadable')})"
+        raise PolicyError(msg) from cause
+    if root is None:
+        msg = f"{path}:1: expected keys of {policy.__name__}, the file is empty"
+        raise PolicyError(msg)
+    value = _Reader(path).build(root, policy, "")
+    return Loaded(value, path.name, hashlib.sha256(text.encode()).hexdigest(), text)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    path: Path
+
+    def build(self, node: yaml.Node, kind: Any, key: str) -> Any:  # noqa: ANN401 - a type read from hints at run time
+        """The value of ``node`` as ``kind``; ``key`` is the dotted place for messages."""
+        if dataclasses.is_dataclass(kind):
+            return self._dataclass(node, typing.cast("type[Any]", kind), key)
+        origin, arguments = get_origin(kind), get_args(kind)
+        if origin in (Union, types.UnionType):
+            value = self._optional(node, kind, key)
+        elif origin in (tuple, frozenset):
+            children = enumerate(self._sequence(node, key))
+            value = origin(self.build(child, arguments[0], f"{key}[{index}]") for index, child in children)
+        elif origin in (dict, Mapping):
+            pairs = self._pairs(node, key)
+            value = {name: self.build(child, arguments[1], f"{key}.{name}") for name, child in pairs}
+        elif origin is Literal:
+            value = self._literal(node, arguments, key)
+        else:
+            value = self._scalar(node, kind, key)
+        return value
+
+    def _dataclass(self, node: yaml.Node, kind: type[Any], key: str) -> Any:  # noqa: ANN401 - see build
+        hints, fields = get_type_hints(kind), {field.name: field for field in dataclasses.fields(kind)}
+        given = dict(self._pairs(node, key))
+        for name, child in given.items():
+            if name not in fields:
+                raise self.error(
+                    child, f"{key}.{name}".strip("."), f"one of {', '.join(sorted(fields))}", "an unknown key"
+                )
+        required = (n for n, f in fields.items() if f.default is f.default_factory is dataclasses.MISSING)
+        missing = [name for name in required if name not in given]
+        if missing:
+            raise self.error(node, key or kind.__name__, f"the key {missing[0]!r}", "no such key")
+        values = {name: self.build(child, hints[name], f"{key}.{name}".strip(".")) for name, child in given.items()}
+        try:
+            return kind(**values)
+        except ValueError as cause:
+            raise self.error(node, key or kind.__name__, "a possible value", str(cause)) from cause
+
+    def _optional(self, node: yaml.Node, kind: Any, key: str) -> Any:  # noqa: ANN401 - see build
+        if node.tag == "tag:yaml.org,2002:null":
+            return None
+        (inner,) = (arg for arg in get_args(kind) if arg is not type(None))
+        return self.build(node, inner, key)
+
+    def _pairs(self, node: yaml.Node, key: str) -> list[tuple[str, yaml.Node]]:
+        if not isinstance(node, yaml.MappingNode):
+            raise self.error(node, key, "a mapping", _kind_of(node))
+        pairs: dict[str, yaml.Node] = {}
+        for name_node, child in node.value:
+            name = str(name_node.value)
+            if name in pairs:
+                raise self.error(name_node, f"{key}.{name}".strip("."), "each key once", "the key a second time")
+            pairs[name] = child
+        return list(pairs.items())
+
+    def _sequence(self, node: yaml.Node, key: str) -> list[yaml.Node]:
+        if not isinstance(node, yaml.SequenceNode):
+            raise self.error(node, key, "a list", _kind_of(node))
+        return list(node.value)
+
+    def _literal(self, node: yaml.Node, allowed: tuple[Any, ...], key: str) -> Any:  # noqa: ANN401 - see build
+        value = yaml.SafeLoader("").construct_object(node) if isinstance(node, yaml.ScalarNode) else None
+        if value not in allowed:
+            raise self.error(node, key, f"one of {', '.join(map(str, allowed))}", repr(value))
+        return value
+
+    def _scalar(self, node: yaml.Node, kind: Any, key: str) -> Any:  # noqa: ANN401 - see build
+        if not isinstance(node, yaml.ScalarNode):
+            raise self.error(node, key, kind.__name__, _kind_of(node))
+        value = yaml.SafeLoader("").construct_object(node)
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if type(value) is not kind:
+            raise self.error(node, key, kind.__name__, repr(value))
+        return value
+
+    def error(self, node: yaml.Node, key: str, expected: str, got: str) -> PolicyError:
+        """The refusal, with file and line first."""
+        return PolicyError(f"{self.path}:{node.start_mark.line + 1}: {key}: expected {expected}, got {got}")
+
+
+def _kind_of(node: yaml.Node) -> str:
+    names = {yaml.SequenceNode: "a list", yaml.MappingNode: "a mapping"}
+    return names.get(type(node), "a single value")
