@@ -1,0 +1,6 @@
+"""Fairness audits of recommendation lists: tables in, a frozen report out.
+
+A library: no database, no HTTP, no clock, no ledger. ``audits.run.run`` measures, ``audits.verdict.judge`` compares an
+interval with a limit, ``audits.mitigation.fit_prices`` finds the prices that meet exposure limits,
+``audits.html.render`` writes the page a reviewer reads.
+"""

@@ -1,0 +1,55 @@
+"""What an audit is told besides its tables."""
+
+from dataclasses import dataclass, field
+
+from audits.attention import Attention
+from audits.errors import InvalidConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditConfig:
+    """Settings of one audit.
+
+    Attributes:
+        seed: of the bootstrap; equal seed and input give equal bytes.
+        model_digest: what made the lists, as the caller names it.
+        k: ranks counted; None means the longest list.
+        attention: weight of each rank.
+        attributes: attributes to audit; None means every one with at most ``max_categories`` categories (the report
+            names those left out).
+        metrics: slugs to measure; None means all that the input allows.
+        replicates: bootstrap resamples.
+        level: joint coverage of all simultaneous intervals together, and of each pointwise one.
+        min_subjects: a figure that rests on fewer subjects is not given, and smaller groups are merged.
+        random_traffic: whether held-out targets come from randomised lists; if not, the report marks quality as
+            conditional.
+
+    Raises:
+        InvalidConfig: a value out of range.
+    """
+
+    seed: int
+    model_digest: str
+    k: int | None = None
+    attention: Attention = field(default_factory=Attention)
+    attributes: tuple[str, ...] | None = None
+    max_categories: int = 60
+    metrics: tuple[str, ...] | None = None
+    replicates: int = 1000
+    level: float = 0.95
+    min_subjects: int = 10
+    random_traffic: bool = False
+
+    def __post_init__(self) -> None:
+        checks = (
+            ("seed", self.seed >= 0, "0 or more"),
+            ("k", self.k is None or self.k >= 1, "1 or more"),
+            ("replicates", self.replicates >= 100, "100 or more"),  # noqa: PLR2004 - fewer cannot place a 95 % quantile
+            ("level", 0.5 <= self.level < 1.0, "at least 0.5 and below 1"),  # noqa: PLR2004 - the sentence beside it says so
+            ("max_categories", self.max_categories >= 1, "1 or more"),
+            ("min_subjects", self.min_subjects >= 1, "1 or more"),
+        )
+        for name, holds, expected in checks:
+            if not holds:
+                msg = f"audit setting {name}: expected {expected}, got {getattr(self, name)}"
+                raise InvalidConfig(msg)

@@ -1,0 +1,54 @@
+"""One SHA-256 over everything an audit read, blind to row order."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from audits.tables import AuditInput
+
+_DOMAIN = b"probity/audit-input/v1"
+
+
+def inputs_digest(given: AuditInput) -> str:
+    """Hexadecimal SHA-256 of the tables; equal for equal content in any row order.
+
+    Every part carries a tag and its length, so no two different inputs share an encoding.
+    """
+    state = hashlib.sha256(_part(_DOMAIN))
+    state.update(_part(_strings(pa.chunked_array([pa.array(given.items, pa.string())]))))
+    state.update(_table(given.recommendations.table, "recommendations", ("subject", "item", "rank")))
+    state.update(_table(given.membership.table, "membership", ("item", "attribute", "category")))
+    state.update(_table(given.relevance, "relevance", ("subject", "item")))
+    state.update(_table(given.popularity, "popularity", ("item", "count")))
+    state.update(_table(given.subject_groups, "subject_groups", ("subject", "group")))
+    return state.hexdigest()
+
+
+def _table(table: pa.Table | None, name: str, columns: Sequence[str]) -> bytes:
+    if table is None:
+        return _part(name.encode()) + _part(b"absent")
+    ordered = table.select(columns).sort_by([(column, "ascending") for column in columns])
+    parts = [_part(name.encode())]
+    for column in columns:
+        values = ordered[column]
+        parts += [
+            _part(column.encode()),
+            _part(_integers(values) if pa.types.is_integer(values.type) else _strings(values)),
+        ]
+    return b"".join(parts)
+
+
+def _part(content: bytes) -> bytes:
+    return len(content).to_bytes(8, "little") + content
+
+
+def _integers(values: pa.ChunkedArray) -> bytes:
+    return np.asarray(values, dtype="<i8").tobytes()
+
+
+def _strings(values: pa.ChunkedArray) -> bytes:
+    lengths = np.asarray(pc.binary_length(values), dtype="<i8").tobytes()
+    return _part(lengths) + "".join(values.to_pylist()).encode()

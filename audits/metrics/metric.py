@@ -1,0 +1,36 @@
+"""What a metric is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from audits.evidence import Evidence
+from audits.statistics import Statistics
+
+Need = Literal["attributes", "relevance", "popularity", "groups"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One measurement, as the registry lists it.
+
+    Attributes:
+        slug: its name in reports and policies.
+        title: its name for people.
+        formula: how it is computed, in one line that a reviewer can check.
+        low: smallest possible value.
+        high: largest possible value, may be infinite.
+        better: whether a higher or lower value is better, or one near the cell's target.
+        needs: what the input must hold; "relevance" also means that the figure is conditional on what subjects were
+            shown before.
+        measure: per-subject statistics from the evidence.
+    """
+
+    slug: str
+    title: str
+    formula: str
+    low: float
+    high: float
+    better: Literal["higher", "lower", "target"]
+    needs: frozenset[Need]
+    measure: Callable[[Evidence], Statistics]

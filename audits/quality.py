@@ -1,0 +1,117 @@
+"""Quality per subject, and its means and gaps by group of subjects.
+
+A row is a subject here, so fairlearn's ``MetricFrame`` gives the figures by group; intervals come from our own
+bootstrap, because MetricFrame's resampling cannot hold several metrics and groups to one joint error rate.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audits.evidence import ABSENT, Evidence
+from audits.statistics import Cell, Smooth, ratios
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Quality:
+    """A figure in [0, 1] for every subject, shape (n,), and whether the subject counts (has targets)."""
+
+    values: Floats
+    counted: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSpread:
+    """Best and worst served group by point estimate: a description, not a test (equal groups differ too)."""
+
+    metric: str
+    worst: str
+    best: str
+    difference: float
+    ratio: float
+
+
+def hits(evidence: Evidence) -> Floats:
+    """1.0 where the item at a rank is a held-out target, shape (n, k)."""
+    if evidence.targets is None:
+        msg = "quality needs held-out targets"
+        raise ValueError(msg)
+    wanted = evidence.targets.tocoo()
+    keys = np.sort(wanted.row.astype(np.int64) * evidence.items + wanted.col)
+    shown = np.arange(evidence.subjects)[:, None] * evidence.items + evidence.lists
+    found: NDArray[np.bool_] = np.isin(shown, keys) & (evidence.lists != ABSENT)
+    return found.astype(np.float64)
+
+
+def target_counts(evidence: Evidence) -> NDArray[np.int64]:
+    """Held-out targets of each subject, shape (n,)."""
+    if evidence.targets is None:
+        msg = "quality needs held-out targets"
+        raise ValueError(msg)
+    return np.asarray(evidence.targets.sum(axis=1)).ravel().astype(np.int64)
+
+
+def mean_by_group(quality: Quality, evidence: Evidence) -> Smooth:
+    """Mean over counted subjects: of all, then of each group."""
+    everyone = np.ones((evidence.subjects, 1))
+    counted = np.hstack([everyone, _indicators(evidence)]) * quality.counted[:, None]
+    names = (None, *evidence.groups)
+    cells = [Cell(n=int(n), span=1.0, group=name) for name, n in zip(names, counted.sum(axis=0), strict=True)]
+    return ratios(cells, counted * quality.values[:, None], counted)
+
+
+def gap_by_group(quality: Quality, evidence: Evidence) -> Smooth:
+    """Mean of each group less the mean of all other grouped subjects."""
+    counted = _indicators(evidence) * quality.counted[:, None]
+    size = len(evidence.groups)
+    sizes = counted.sum(axis=0)
+    # The smaller side decides how much a gap can be trusted.
+    cells = [
+        Cell(n=int(min(n, sizes.sum() - n)), span=2.0, group=name, target=0.0)
+        for name, n in zip(evidence.groups, sizes, strict=True)
+    ]
+
+    def value_of(means: NDArray[np.inexact]) -> NDArray[np.inexact]:
+        total, n = means[..., :size], means[..., size:]
+        rest, rest_n = total.sum(axis=-1, keepdims=True) - total, n.sum(axis=-1, keepdims=True) - n
+        gap: NDArray[np.inexact] = total / n - rest / rest_n
+        return gap
+
+    return Smooth(
+        cells=tuple(cells), channels=np.hstack([counted * quality.values[:, None], counted]), value_of=value_of
+    )
+
+
+def group_spread(metric: str, quality: Quality, evidence: Evidence, *, min_subjects: int) -> GroupSpread | None:
+    """Best and worst group by fairlearn's MetricFrame; None with fewer than two groups of ``min_subjects`` or more."""
+    from fairlearn.metrics import MetricFrame
+
+    used = quality.counted & (evidence.group_codes != ABSENT)
+    sizes = np.bincount(evidence.group_codes[used], minlength=len(evidence.groups))
+    used &= (sizes >= min_subjects)[evidence.group_codes] if evidence.groups else False
+    names = np.array(evidence.groups, dtype=object)[evidence.group_codes[used]]
+    if len(set(names)) < 2:  # noqa: PLR2004 - a spread takes two
+        return None
+    values = quality.values[used]
+    frame = MetricFrame(metrics=_mean, y_true=values, y_pred=values, sensitive_features=names)
+    by_group = frame.by_group.astype(float)
+    best, worst = float(by_group.max()), float(by_group.min())
+    return GroupSpread(
+        metric=metric,
+        worst=str(by_group.idxmin()),
+        best=str(by_group.idxmax()),
+        difference=float(frame.difference()),
+        ratio=worst / best if best > 0 else 1.0,
+    )
+
+
+def _mean(values: Floats, _: Floats) -> float:
+    return float(np.mean(values))
+
+
+def _indicators(evidence: Evidence) -> Floats:
+    belongs: NDArray[np.bool_] = evidence.group_codes[:, None] == np.arange(len(evidence.groups))
+    return belongs.astype(np.float64)

@@ -1,0 +1,192 @@
+"""One audit, from tables to report."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from audits.bootstrap import Intervals, Resampling, intervals
+from audits.categories import UNKNOWN
+from audits.configuration import AuditConfig
+from audits.digest import inputs_digest
+from audits.errors import InvalidConfig
+from audits.evidence import Evidence, audited_attributes, evidence_from
+from audits.metrics import METRICS, ndcg, recall
+from audits.metrics.metric import Metric
+from audits.quality import GroupSpread, group_spread, target_counts
+from audits.report import Measurement, Report, Undefined, UnknownLabels
+from audits.statistics import Cell, Statistics
+from audits.tables import AuditInput
+
+Progress = Callable[[int, int], None]
+
+_QUALITY = ((ndcg.METRIC.slug, ndcg.per_subject), (recall.METRIC.slug, recall.per_subject))
+_LORENZ_POINTS = 51
+_NOT_RANDOM = (
+    "Held-out choices come from what subjects were shown before, not from random lists: "
+    "quality and popularity lift are conditional on that."
+)
+
+
+def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = None) -> Report:
+    """Measure every metric that the input allows, with intervals that hold together.
+
+    ``progress(done, replicates)`` is called during the bootstrap.
+
+    Raises:
+        InvalidConfig: the configuration names an unknown attribute or metric, or one whose input is missing.
+
+    Guarantees:
+      - the report depends on content alone: row order changes no byte
+      - equal input and configuration give equal bytes
+    """
+    evidence = evidence_from(given, config)
+    metrics = _metrics(evidence, config)
+    statistics = [metric.measure(evidence) for metric in metrics]
+    resampling = Resampling(
+        replicates=config.replicates, seed=config.seed, level=config.level, min_subjects=config.min_subjects
+    )
+    found = intervals(statistics, evidence.group_codes, resampling, progress=progress)
+    return Report(
+        measurements=_measurements(metrics, statistics, found, config.min_subjects),
+        group_spreads=_spreads(evidence, config),
+        unknown_labels=_unknown_labels(evidence),
+        lorenz=_lorenz(evidence),
+        k=evidence.lists.shape[1],
+        attention=config.attention.model,
+        attention_formula=config.attention.description,
+        subjects=evidence.subjects,
+        subjects_with_targets=0 if evidence.targets is None else int(np.count_nonzero(target_counts(evidence))),
+        items=evidence.items,
+        level=config.level,
+        replicates=config.replicates,
+        seed=config.seed,
+        critical_value=_rounded(found.critical_value),
+        critical_value_error=_rounded(found.critical_value_error),
+        resampling="subjects, within groups" if found.stratified else "subjects, Poisson weights",
+        caveats=_caveats(given, evidence, config),
+        model_digest=config.model_digest,
+        inputs_digest=inputs_digest(given),
+    )
+
+
+def _metrics(evidence: Evidence, config: AuditConfig) -> tuple[Metric, ...]:
+    present = {
+        "attributes": bool(evidence.attributes),
+        "relevance": evidence.targets is not None,
+        "popularity": evidence.popularity is not None,
+        "groups": bool(evidence.groups),
+    }
+    possible = tuple(metric for metric in METRICS if all(present[need] for need in metric.needs))
+    if config.metrics is None:
+        return possible
+    missing = sorted(set(config.metrics) - {metric.slug for metric in possible})
+    if missing:
+        msg = f"audit setting metrics: this input allows {[m.slug for m in possible]}, got also {missing}"
+        raise InvalidConfig(msg)
+    return tuple(metric for metric in possible if metric.slug in config.metrics)
+
+
+def _measurements(
+    metrics: Sequence[Metric], statistics: Sequence[Statistics], found: Intervals, min_subjects: int
+) -> tuple[Measurement, ...]:
+    owners = [metric for metric, each in zip(metrics, statistics, strict=True) for _ in each.cells]
+    return tuple(_measurement(metric, found, index, min_subjects) for index, metric in enumerate(owners))
+
+
+def _measurement(metric: Metric, found: Intervals, index: int, min_subjects: int) -> Measurement:
+    cell, value = found.cells[index], float(found.values[index])
+    half, pointwise = float(found.half_widths[index]), float(found.pointwise_half_widths[index])
+    numbers: dict[str, float | None]
+    if found.defined[index]:
+        ends = {
+            "low": value - half,
+            "high": value + half,
+            "pointwise_low": value - pointwise,
+            "pointwise_high": value + pointwise,
+        }
+        numbers = {name: _rounded(min(max(end, metric.low), metric.high)) for name, end in ends.items()}
+        numbers |= {"value": _rounded(value), "standard_error": _rounded(float(found.standard_errors[index]))}
+    else:
+        numbers = dict.fromkeys(("value", "low", "high", "pointwise_low", "pointwise_high", "standard_error"))
+    return Measurement(
+        metric=metric.slug,
+        attribute=cell.attribute,
+        category=cell.category,
+        group=cell.group,
+        n=cell.n,
+        target=None if cell.target is None else _rounded(cell.target),
+        undefined=None if found.defined[index] else _reason(cell, min_subjects, steady=bool(found.steady[index])),
+        **numbers,
+    )
+
+
+def _reason(cell: Cell, min_subjects: int, *, steady: bool) -> Undefined:
+    if cell.n == 0:
+        return Undefined.NO_SUBJECT
+    if cell.n < min_subjects:
+        return Undefined.TOO_FEW
+    return Undefined.NO_DENOMINATOR if steady else Undefined.UNSTEADY
+
+
+def _spreads(evidence: Evidence, config: AuditConfig) -> tuple[GroupSpread, ...]:
+    if evidence.targets is None or not evidence.groups:
+        return ()
+    found = (
+        group_spread(slug, measure(evidence), evidence, min_subjects=config.min_subjects) for slug, measure in _QUALITY
+    )
+    return tuple(
+        replace(each, difference=_rounded(each.difference), ratio=_rounded(each.ratio))
+        for each in found
+        if each is not None
+    )
+
+
+def _unknown_labels(evidence: Evidence) -> tuple[UnknownLabels, ...]:
+    total = evidence.exposure.sum()
+    rows = []
+    for attribute in evidence.attributes:
+        unlabelled = np.zeros(evidence.items)
+        if UNKNOWN in attribute.categories:
+            unlabelled = attribute.shares[:, attribute.categories.index(UNKNOWN)]
+        exposed = float((evidence.exposure @ unlabelled).sum() / total)
+        rows.append(
+            UnknownLabels(
+                attribute=attribute.name, catalogue=_rounded(float(unlabelled.mean())), exposure=_rounded(exposed)
+            )
+        )
+    return tuple(rows)
+
+
+def _lorenz(evidence: Evidence) -> tuple[float, ...]:
+    cumulative = np.r_[0.0, np.cumsum(np.sort(np.asarray(evidence.exposure.sum(axis=0))))]
+    at = np.linspace(0.0, evidence.items, _LORENZ_POINTS)
+    return tuple(
+        _rounded(float(share)) for share in np.interp(at, np.arange(evidence.items + 1), cumulative / cumulative[-1])
+    )
+
+
+def _caveats(given: AuditInput, evidence: Evidence, config: AuditConfig) -> tuple[str, ...]:
+    left_out = sorted(set(given.membership.attributes) - set(audited_attributes(given, config)))
+    sentences = (
+        ("Intervals describe other subjects like these; the catalogue is taken as it is.", True),
+        (
+            "Concentration and coverage describe an audience of this size: compare audits of as many subjects only.",
+            True,
+        ),
+        (_NOT_RANDOM, evidence.targets is not None and not config.random_traffic),
+        ("No held-out choices were given: quality and popularity lift are not measured.", evidence.targets is None),
+        ("No popularity was given: popularity lift is not measured.", evidence.popularity is None),
+        (
+            f"{evidence.subjects_without_list} subjects have held-out choices but no list and are not counted.",
+            evidence.subjects_without_list > 0,
+        ),
+        (f"{evidence.groups_merged} groups with too few subjects are merged into one.", evidence.groups_merged > 0),
+        (f"Attributes not audited: {', '.join(left_out)}.", bool(left_out)),
+    )
+    return tuple(sentence for sentence, applies in sentences if applies)
+
+
+def _rounded(number: float) -> float:
+    """Ten significant digits: what differs beyond them is the order of floating-point sums, not the data."""
+    return float(f"{number:.10g}") + 0.0

@@ -1,0 +1,218 @@
+"""The tables an audit reads, checked where they enter.
+
+Row order never matters. Messages name a row of the given table (from 0) and never a subject.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from audits.errors import InvalidTable, UnknownItem
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recommendations:
+    """Lists as shown: one row per ``subject``, ``item`` and ``rank`` (from 1).
+
+    Further columns, such as ``score``, are kept unread.
+
+    Raises:
+        InvalidTable: no rows, a missing column, a null, a rank given twice or left out, an item twice in one list.
+
+    Guarantees:
+      - each subject's ranks are exactly 1..length of the list
+    """
+
+    table: pa.Table
+
+    def __post_init__(self) -> None:
+        table = _checked(self.table, "recommendations", ("subject", "item"))
+        _refuse_empty(table, "recommendations")
+        table = _with_integers(table, "recommendations", "rank")
+        _refuse_repeats(table, "recommendations", ("subject", "rank"))
+        _refuse_repeats(table, "recommendations", ("subject", "item"))
+        _refuse_rank_gaps(table)
+        object.__setattr__(self, "table", table)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Membership:
+    """Which categories an item belongs to: one row per ``item``, ``attribute`` and ``category``.
+
+    An item with several categories of one attribute splits its mass equally; one without any counts as "unknown".
+
+    Raises:
+        InvalidTable: a missing column, a null, an empty category or a row given twice.
+    """
+
+    table: pa.Table
+
+    def __post_init__(self) -> None:
+        columns = ("item", "attribute", "category")
+        table = _checked(self.table, "membership", columns)
+        for column in columns[1:]:
+            _refuse_rows(pc.equal(table[column], ""), f"membership, column {column}: expected a name, got an empty one")
+        _refuse_repeats(table, "membership", columns)
+        object.__setattr__(self, "table", table)
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Attribute names, sorted."""
+        return tuple(sorted(pc.unique(self.table["attribute"]).to_pylist()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AuditInput:
+    """Everything one audit reads.
+
+    Attributes:
+        recommendations: the lists under audit.
+        membership: categories of the catalogue's items.
+        items: the whole catalogue, shown or not; concentration is measured over all of it.
+        relevance: held-out targets, columns ``subject``, ``item``; without it no quality is measured.
+        popularity: interactions per item before the audit, columns ``item``, ``count`` (0 where an item is left out).
+        subject_groups: columns ``subject``, ``group``, at most one group per subject.
+
+    Raises:
+        InvalidTable: a table breaks its contract.
+        UnknownItem: a table names an item outside ``items``.
+    """
+
+    recommendations: Recommendations
+    membership: Membership
+    items: Sequence[str]
+    relevance: pa.Table | None = None
+    popularity: pa.Table | None = None
+    subject_groups: pa.Table | None = None
+
+    def __post_init__(self) -> None:
+        items = tuple(sorted(self.items))
+        if not items or len(set(items)) != len(items):
+            msg = (
+                f"catalogue: expected distinct items and at least one, got {len(items)} with {len(set(items))} distinct"
+            )
+            raise InvalidTable(msg)
+        object.__setattr__(self, "items", items)
+        self._check_optional_tables()
+        known = pa.array(items, pa.string())
+        _refuse_unknown(self.recommendations.table, "recommendations", known)
+        _refuse_unknown(self.membership.table, "membership", known)
+        for name in ("relevance", "popularity"):
+            table = getattr(self, name)
+            if table is not None:
+                _refuse_unknown(table, name, known)
+
+    def _check_optional_tables(self) -> None:
+        if self.relevance is not None:
+            table = _checked(self.relevance, "relevance", ("subject", "item"))
+            _refuse_repeats(table, "relevance", ("subject", "item"))
+            object.__setattr__(self, "relevance", table)
+        if self.popularity is not None:
+            table = _with_integers(_checked(self.popularity, "popularity", ("item",)), "popularity", "count")
+            _refuse_repeats(table, "popularity", ("item",))
+            _refuse_rows(
+                pc.less(table["count"], 0), "popularity, column count: expected 0 or more, got a negative number"
+            )
+            object.__setattr__(self, "popularity", table)
+        if self.subject_groups is not None:
+            table = _checked(self.subject_groups, "subject_groups", ("subject", "group"))
+            _refuse_repeats(table, "subject_groups", ("subject",))
+            object.__setattr__(self, "subject_groups", table)
+
+
+def codes(values: pa.ChunkedArray, known: Sequence[str]) -> Ints:
+    """Position of each value in ``known``, -1 where it is absent; shape (rows,)."""
+    found = pc.index_in(values, value_set=pa.array(known, pa.string()))
+    return np.asarray(pc.fill_null(found, -1).combine_chunks(), dtype=np.int64)
+
+
+def _checked(table: pa.Table, name: str, columns: Sequence[str]) -> pa.Table:
+    """The table with these columns as plain strings and no nulls."""
+    for column in columns:
+        values = _column(table, name, column)
+        try:
+            text = values.cast(pa.string())
+        except pa.ArrowInvalid as cause:
+            msg = f"{name}, column {column}: expected text, got {values.type}"
+            raise InvalidTable(msg) from cause
+        table = table.set_column(table.schema.get_field_index(column), column, text)
+    return table
+
+
+def _with_integers(table: pa.Table, name: str, column: str) -> pa.Table:
+    values = _column(table, name, column)
+    if not pa.types.is_integer(values.type):
+        msg = f"{name}, column {column}: expected whole numbers, got {values.type}"
+        raise InvalidTable(msg)
+    return table.set_column(table.schema.get_field_index(column), column, values.cast(pa.int64()))
+
+
+def _column(table: pa.Table, name: str, column: str) -> pa.ChunkedArray:
+    if table.schema.get_field_index(column) < 0:
+        msg = f"{name}: expected a column {column!r} once, got {table.column_names}"
+        raise InvalidTable(msg)
+    _refuse_rows(pc.is_null(table[column]), f"{name}, column {column}: expected a value, got null")
+    return table[column]
+
+
+def _refuse_empty(table: pa.Table, name: str) -> None:
+    if table.num_rows == 0:
+        msg = f"{name}: expected at least one row, got none"
+        raise InvalidTable(msg)
+
+
+def _refuse_rows(bad: pa.ChunkedArray, message: str) -> None:
+    rows = np.flatnonzero(np.asarray(bad))
+    if rows.size:
+        msg = f"{message} in {rows.size} rows, first in row {rows[0]}"
+        raise InvalidTable(msg)
+
+
+def _refuse_repeats(table: pa.Table, name: str, columns: Sequence[str]) -> None:
+    order, repeated = _repeats(table, columns)
+    rows = np.sort(order[1:][repeated])
+    if rows.size:
+        msg = (
+            f"{name}: expected each {' and '.join(columns)} once, got {rows.size} repeated rows, first is row {rows[0]}"
+        )
+        raise InvalidTable(msg)
+
+
+def _repeats(table: pa.Table, columns: Sequence[str]) -> tuple[Ints, NDArray[np.bool_]]:
+    """Row order sorted by these columns, and whether each row after the first equals the one before it."""
+    keys = np.stack([_order_key(table[column]) for column in columns])
+    order = np.lexsort(keys[::-1])
+    ordered = keys[:, order]
+    return order, np.all(ordered[:, 1:] == ordered[:, :-1], axis=0)
+
+
+def _order_key(column: pa.ChunkedArray) -> Ints:
+    if pa.types.is_integer(column.type):
+        return np.asarray(column, dtype=np.int64)
+    return np.asarray(column.combine_chunks().dictionary_encode().indices, dtype=np.int64)
+
+
+def _refuse_rank_gaps(table: pa.Table) -> None:
+    subject, rank = _order_key(table["subject"]), _order_key(table["rank"])
+    order = np.lexsort((rank, subject))
+    starts = np.flatnonzero(np.r_[True, np.diff(subject[order]) != 0])
+    expected = np.arange(order.size) - np.repeat(starts, np.diff(np.r_[starts, order.size])) + 1
+    wrong = np.flatnonzero(rank[order] != expected)
+    if wrong.size:
+        row, want, got = order[wrong[0]], expected[wrong[0]], rank[order][wrong[0]]
+        msg = f"recommendations, column rank: expected ranks 1, 2, 3 … without a gap, got {got} for {want} in row {row}"
+        raise InvalidTable(msg)
+
+
+def _refuse_unknown(table: pa.Table, name: str, known: pa.Array) -> None:
+    missing = np.flatnonzero(~np.asarray(pc.is_in(table["item"], value_set=known)))
+    if missing.size:
+        found = f"{missing.size} rows with others, first in row {missing[0]}"
+        msg = f"{name}, column item: expected items of the catalogue, got {found}"
+        raise UnknownItem(msg)

@@ -1,0 +1,146 @@
+"""Bad tables are refused where they enter, by place and without naming a subject."""
+
+import pyarrow as pa
+import pytest
+
+from audits.attention import ATTENTION_MODELS, Attention
+from audits.configuration import AuditConfig
+from audits.errors import InvalidConfig, InvalidTable, UnknownItem
+from audits.tables import AuditInput, Membership, Recommendations
+
+SECRET = "5e" * 16
+
+
+def lists(rows: list[tuple[str | None, str | None, int]]) -> pa.Table:
+    return pa.table(
+        {
+            "subject": [r[0] for r in rows],
+            "item": [r[1] for r in rows],
+            "rank": pa.array([r[2] for r in rows], pa.int32()),
+        }
+    )
+
+
+NO_LABELS = Membership(pa.table({name: pa.array([], pa.string()) for name in ("item", "attribute", "category")}))
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([(SECRET, "a", 1), (SECRET, "b", 1)], "each subject and rank once, got 1 repeated rows, first is row 1"),
+        ([(SECRET, "a", 1), (SECRET, "a", 2)], "each subject and item once"),
+        ([(SECRET, "a", 1), (SECRET, "b", 3)], "got 3 for 2 in row 1"),
+        ([(SECRET, "a", 0), (SECRET, "b", 1)], "got 0 for 1 in row 0"),
+        ([], "at least one row"),
+        ([(SECRET, None, 1)], "column item: expected a value, got null in 1 rows, first in row 0"),
+    ],
+)
+def test_refuses_broken_lists_and_names_the_row_but_not_the_subject(
+    rows: list[tuple[str | None, str | None, int]], says: str
+) -> None:
+    with pytest.raises(InvalidTable) as refused:
+        Recommendations(lists(rows))
+
+    assert says in str(refused.value)
+    assert SECRET not in str(refused.value)
+
+
+def test_refuses_ranks_that_are_not_whole_numbers() -> None:
+    with pytest.raises(InvalidTable, match="column rank: expected whole numbers, got double"):
+        Recommendations(pa.table({"subject": ["s"], "item": ["a"], "rank": [1.0]}))
+
+
+def test_refuses_a_missing_column() -> None:
+    with pytest.raises(InvalidTable, match="expected a column 'rank' once"):
+        Recommendations(pa.table({"subject": ["s"], "item": ["a"]}))
+
+
+def test_reads_large_and_dictionary_encoded_text() -> None:
+    table = pa.table(
+        {"subject": pa.array(["s"], pa.large_string()), "item": pa.array(["a"]).dictionary_encode(), "rank": [1]}
+    )
+
+    assert Recommendations(table).table["item"].to_pylist() == ["a"]
+
+
+def test_refuses_an_item_outside_the_catalogue_in_every_table() -> None:
+    shown = Recommendations(lists([("s", "a", 1)]))
+    with pytest.raises(UnknownItem, match="recommendations, column item"):
+        AuditInput(recommendations=shown, membership=NO_LABELS, items=["b"])
+    with pytest.raises(UnknownItem, match="membership, column item"):
+        AuditInput(
+            recommendations=shown,
+            membership=Membership(pa.table({"item": ["z"], "attribute": ["g"], "category": ["c"]})),
+            items=["a"],
+        )
+    with pytest.raises(UnknownItem, match="relevance, column item"):
+        AuditInput(
+            recommendations=shown,
+            membership=NO_LABELS,
+            items=["a"],
+            relevance=pa.table({"subject": ["s"], "item": ["z"]}),
+        )
+    with pytest.raises(UnknownItem, match="popularity, column item"):
+        AuditInput(
+            recommendations=shown, membership=NO_LABELS, items=["a"], popularity=pa.table({"item": ["z"], "count": [1]})
+        )
+
+
+def test_refuses_a_category_given_twice_or_without_a_name() -> None:
+    with pytest.raises(InvalidTable, match="each item and attribute and category once"):
+        Membership(pa.table({"item": ["a", "a"], "attribute": ["g", "g"], "category": ["c", "c"]}))
+    with pytest.raises(InvalidTable, match="column category: expected a name, got an empty one"):
+        Membership(pa.table({"item": ["a"], "attribute": ["g"], "category": [""]}))
+
+
+def test_refuses_negative_counts_a_second_group_and_a_catalogue_with_repeats() -> None:
+    shown = Recommendations(lists([("s", "a", 1)]))
+    with pytest.raises(InvalidTable, match="popularity, column count: expected 0 or more"):
+        AuditInput(
+            recommendations=shown,
+            membership=NO_LABELS,
+            items=["a"],
+            popularity=pa.table({"item": ["a"], "count": [-1]}),
+        )
+    with pytest.raises(InvalidTable, match="subject_groups: expected each subject once"):
+        AuditInput(
+            recommendations=shown,
+            membership=NO_LABELS,
+            items=["a"],
+            subject_groups=pa.table({"subject": ["s", "s"], "group": ["x", "y"]}),
+        )
+    with pytest.raises(InvalidTable, match="expected distinct items"):
+        AuditInput(recommendations=shown, membership=NO_LABELS, items=["a", "a"])
+
+
+@pytest.mark.parametrize("model", [model.slug for model in ATTENTION_MODELS])
+def test_attention_is_positive_and_never_grows_with_rank(model: str) -> None:
+    weights = Attention(model).weights(50)
+
+    assert (weights > 0).all()
+    assert (weights[1:] <= weights[:-1]).all()
+
+
+@pytest.mark.parametrize(
+    ("attention", "expected"),
+    [
+        (Attention("logarithmic"), [1.0, 0.6309297535714575, 0.5]),
+        (Attention("clipped"), [1.0, 1.0, 0.6309297535714575]),
+        (Attention("geometric"), [0.5, 0.25, 0.125]),
+        (Attention("rbp", 0.8), [1.0, 0.8, 0.64]),
+        (Attention("uniform"), [1.0, 1.0, 1.0]),
+    ],
+)
+def test_attention_weights_are_those_of_the_formula(attention: Attention, expected: list[float]) -> None:
+    assert attention.weights(3) == pytest.approx(expected, rel=1e-12)
+
+
+def test_refuses_attention_and_settings_out_of_range() -> None:
+    with pytest.raises(InvalidConfig, match="expected one of logarithmic, clipped"):
+        Attention("linear")
+    with pytest.raises(InvalidConfig, match="expected no parameter"):
+        Attention("uniform", 0.5)
+    with pytest.raises(InvalidConfig, match="between 0 and 1"):
+        Attention("rbp", 1.0)
+    with pytest.raises(InvalidConfig, match="replicates: expected 100 or more, got 5"):
+        AuditConfig(seed=1, model_digest="m", replicates=5)
