@@ -1,0 +1,197 @@
+"""From the database to a folder that anybody can verify: bundles, tiles, signature, checkpoint, in this order.
+
+The publisher signs nothing that does not contain what it signed before. It holds three things against each other: the
+entries in the database, the checkpoints the database remembers, and the checkpoint in the folder. A restored backup
+shows as a database that lacks what was published, and is refused: signing on from there would be a fork.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from governance.clock import Clock
+from governance.database import transaction
+from governance.errors import BrokenProof, Conflict, Rollback
+from governance.ledger.checkpoint import Checkpoint, sign_checkpoint
+from governance.ledger.durable_files import create, locked, replace
+from governance.ledger.merkle import Frontier
+from governance.ledger.note import LedgerSigner, encode_vkey
+from governance.ledger.published import CHECKPOINT, VKEY, read_checkpoint, read_note, tile_reader
+from governance.ledger.store import (
+    LedgerCheckpoint,
+    SignedCheckpoint,
+    add_checkpoint,
+    last_checkpoint,
+    list_rows,
+    size,
+    verified_leaf,
+    wait_for_turn,
+)
+from governance.ledger.tiles import (
+    TILE_WIDTH,
+    GrowingTiles,
+    Tile,
+    TileName,
+    encode_bundle,
+    encode_tile,
+    resume,
+)
+
+ROWS_PER_READ = 8 * TILE_WIDTH
+"""A multiple of a bundle. On SQLite a reader holds the write lock, so no read is long."""
+
+Progress = Callable[[int, int], None]
+"""Called with how many entries are done and how many there are."""
+
+
+def publish(
+    engine: Engine, folder: Path, signer: LedgerSigner, *, clock: Clock, progress: Progress | None = None
+) -> Checkpoint:
+    """Bring ``folder`` to the present size of the log and sign it. With nothing new, nothing is written.
+
+    Guarantees:
+      - every file is durable before the checkpoint that needs it; the checkpoint comes last
+      - the new tree begins with the last signed one and with the published one
+      - after a crash at any point, running it again completes the work
+
+    Raises:
+        Rollback: the database has fewer entries than were signed or published, or others.
+        BrokenProof: a published file or a stored leaf hash is not what the entries give, or the folder has another key.
+        Conflict: another publisher signed in between.
+    """
+    with locked(folder):
+        create(folder, VKEY, f"{encode_vkey(signer.verifier_key)}\n".encode())
+        published = read_checkpoint(folder, signer.verifier_key) if (folder / CHECKPOINT).exists() else None
+        with transaction(engine) as session:
+            count, signed = size(session), last_checkpoint(session)
+            known = published is None or _is_known(session, published)
+        _refuse_behind(count, signed, published)
+        if published is not None and not known:
+            signed = _adopt(engine, published, read_note(folder), signed, clock)
+        if published is not None and count == published.size:
+            return published
+        tree = _resume(folder, published)
+        for done in _write_tiles(engine, folder, tree, signed, count):
+            if progress is not None:
+                progress(done, count)
+        checkpoint = Checkpoint(signer.name, count, tree.root())
+        note = _sign(engine, checkpoint, signer, clock)
+        replace(folder, CHECKPOINT, note)
+        return checkpoint
+
+
+def _is_known(session: Session, published: Checkpoint) -> bool:
+    row = session.get(LedgerCheckpoint, published.size)
+    if row is not None and row.root != published.root:
+        msg = f"size {published.size}: the database signed another root than the published one"
+        raise Rollback(msg)
+    return row is not None
+
+
+def _refuse_behind(count: int, signed: SignedCheckpoint | None, published: Checkpoint | None) -> None:
+    for before, what in ((signed, "signed"), (published, "published")):
+        if before is not None and count < before.size:
+            msg = f"the database has {count} entries, but {before.size} were {what}: was a backup restored?"
+            raise Rollback(msg)
+
+
+def _adopt(
+    engine: Engine, published: Checkpoint, note: bytes, signed: SignedCheckpoint | None, clock: Clock
+) -> SignedCheckpoint:
+    """Take up a published checkpoint that the database does not remember, if it has exactly the published entries.
+
+    This is the way back after a backup that has all entries but was made before the last signature.
+    """
+    tree = Frontier()
+    for begin in range(0, published.size, ROWS_PER_READ):
+        for leaf, _ in _read(engine, begin, min(begin + ROWS_PER_READ, published.size)):
+            tree.append(leaf)
+    if tree.root() != published.root:
+        msg = f"the first {published.size} entries of the database are not the published ones: was a backup restored?"
+        raise Rollback(msg)
+    if signed is not None and signed.size > published.size:
+        return signed
+    adopted = SignedCheckpoint(published.size, published.root, note, clock())
+    with transaction(engine) as session:
+        add_checkpoint(session, adopted)
+    return adopted
+
+
+def _write_tiles(
+    engine: Engine, folder: Path, tree: GrowingTiles, signed: SignedCheckpoint | None, count: int
+) -> Iterator[int]:
+    """Grow ``tree`` to ``count`` entries and write what that completes; gives the size reached after each read."""
+    _require_root(tree, signed)
+    for begin in range(tree.size // TILE_WIDTH * TILE_WIDTH, count, ROWS_PER_READ):
+        rows = _read(engine, begin, min(begin + ROWS_PER_READ, count))
+        _require_same_edge(tree, begin, rows)
+        for first in range(0, len(rows), TILE_WIDTH):
+            bundle = rows[first : first + TILE_WIDTH]
+            name = TileName(None, (begin + first) // TILE_WIDTH, len(bundle))
+            create(folder, name.path, encode_bundle([body for _, body in bundle]))
+            for leaf, _ in bundle[max(tree.size - begin - first, 0) :]:
+                for tile in tree.append(leaf):
+                    _create_tile(folder, tile)
+                _require_root(tree, signed)
+        yield tree.size
+    for tile in tree.partials():
+        _create_tile(folder, tile)
+
+
+def _create_tile(folder: Path, tile: Tile) -> None:
+    create(folder, tile.name.path, encode_tile(tile.hashes))
+
+
+def _resume(folder: Path, published: Checkpoint | None) -> GrowingTiles:
+    if published is None:
+        return GrowingTiles()
+    tree = resume(published.size, tile_reader(folder))
+    if tree.root() != published.root:
+        msg = f"the published tiles of size {published.size} do not give the published root: publish into a new folder"
+        raise BrokenProof(msg)
+    return tree
+
+
+def _require_root(tree: GrowingTiles, signed: SignedCheckpoint | None) -> None:
+    # The tree passes through each size on its way, so a signed one is a prefix of the next exactly when its root is
+    # met.
+    if signed is not None and tree.size == signed.size and tree.root() != signed.root:
+        msg = f"the first {signed.size} entries of the database do not give the root that was signed for them"
+        raise Rollback(msg)
+
+
+def _require_same_edge(tree: GrowingTiles, begin: int, rows: list[tuple[bytes, bytes]]) -> None:
+    """The unfinished bundle is written anew from the database: its old part must be what the tree already holds."""
+    partial = tree.partials()
+    held = list(partial[0].hashes) if tree.size > begin and partial and partial[0].name.level == 0 else []
+    if held != [leaf for leaf, _ in rows[: len(held)]]:
+        msg = f"entries {begin} to {begin + len(held) - 1} of the database are not the published ones"
+        raise Rollback(msg)
+
+
+def _read(engine: Engine, begin: int, end: int) -> list[tuple[bytes, bytes]]:
+    """Leaf hash and bytes of the entries ``begin <= seq < end``, the hash computed anew."""
+    with transaction(engine) as session:
+        rows = list_rows(session, begin, end)
+    if [row.seq for row in rows] != list(range(begin, end)):
+        msg = f"entries {begin} to {end - 1}: expected all of them in the database, found {len(rows)}"
+        raise BrokenProof(msg)
+    return [(verified_leaf(row), row.body) for row in rows]
+
+
+def _sign(engine: Engine, checkpoint: Checkpoint, signer: LedgerSigner, clock: Clock) -> bytes:
+    """The signed note, remembered in the database before anybody can see it."""
+    note = sign_checkpoint(checkpoint, signer)
+    with transaction(engine) as session:
+        wait_for_turn(session)
+        last = last_checkpoint(session)
+        if last is not None and last.size == checkpoint.size and last.root == checkpoint.root:
+            # Signed before a crash that came ahead of the file. The signature is deterministic, so is the note.
+            return last.note
+        if last is not None and last.size >= checkpoint.size:
+            msg = f"size {last.size} was signed by another publisher in the meantime"
+            raise Conflict(msg)
+        add_checkpoint(session, SignedCheckpoint(checkpoint.size, checkpoint.root, note, clock()))
+    return note

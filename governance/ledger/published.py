@@ -1,0 +1,122 @@
+"""A published log, read from its folder: checkpoint, tiles, bundles, proofs. Needs nothing but the files.
+
+Trusted for nothing: what is read here is `unverified` until it leads to a signed root.
+"""
+
+from pathlib import Path
+
+from governance.errors import BrokenProof
+from governance.ledger.checkpoint import Checkpoint, verify_checkpoint
+from governance.ledger.merkle import (
+    consistency_path,
+    inclusion_path,
+    leaf_hash,
+    root_from_inclusion,
+    verify_consistency,
+)
+from governance.ledger.note import LARGEST_NOTE_BYTES, VerifierKey
+from governance.ledger.proof import InclusionProof
+from governance.ledger.tiles import (
+    LARGEST_ENTRY_BYTES,
+    LENGTH_BYTES,
+    TILE_WIDTH,
+    ReadTile,
+    TileName,
+    decode_bundle,
+    decode_tile,
+    subtree_from_tiles,
+)
+
+CHECKPOINT = "checkpoint"
+VKEY = "log.vkey"
+OLDER = "checkpoints"
+LARGEST_BUNDLE_BYTES = TILE_WIDTH * (LENGTH_BYTES + LARGEST_ENTRY_BYTES)
+
+
+def read_file(folder: Path, name: str, limit: int) -> bytes:
+    """The bytes of a file of the log, at most ``limit`` of them.
+
+    Raises:
+        BrokenProof: names the file that is missing, unreadable or too long.
+    """
+    try:
+        with (folder / name).open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as cause:
+        msg = f"{name}: expected a file of the log, found none that can be read"
+        raise BrokenProof(msg) from cause
+    if len(data) > limit:
+        msg = f"{name}: expected at most {limit} bytes, got more"
+        raise BrokenProof(msg)
+    return data
+
+
+def read_note(folder: Path) -> bytes:
+    """The unverified checkpoint note."""
+    return read_file(folder, CHECKPOINT, LARGEST_NOTE_BYTES)
+
+
+def read_checkpoint(folder: Path, key: VerifierKey) -> Checkpoint:
+    """The published checkpoint, its signature verified.
+
+    Raises:
+        BrokenProof: missing, malformed or not signed by ``key``.
+    """
+    return verify_checkpoint(read_note(folder), key)
+
+
+def tile_reader(folder: Path) -> ReadTile:
+    """Reads a tile of hashes; where a partial one was pruned, from the full tile that replaced it."""
+
+    def read(name: TileName) -> list[bytes]:
+        full = TileName(name.level, name.index)
+        if name != full and not (folder / name.path).exists() and (folder / full.path).exists():
+            return read(full)[: name.width]
+        return decode_tile(name, read_file(folder, name.path, LARGEST_BUNDLE_BYTES))
+
+    return read
+
+
+def read_bundle(folder: Path, name: TileName) -> list[bytes]:
+    """The unverified entries of a bundle.
+
+    Raises:
+        BrokenProof: names the bundle.
+    """
+    return decode_bundle(name, read_file(folder, name.path, LARGEST_BUNDLE_BYTES))
+
+
+def list_files(folder: Path) -> list[str]:
+    """The paths of all files below ``tile/``, relative to the log's folder, sorted."""
+    return sorted(path.relative_to(folder).as_posix() for path in (folder / "tile").rglob("*") if not path.is_dir())
+
+
+def prove(folder: Path, index: int, key: VerifierKey) -> tuple[bytes, InclusionProof]:
+    """The bytes of entry ``index`` and the proof that the published checkpoint contains it.
+
+    Raises:
+        BrokenProof: the index is not published yet, or the files do not lead to the signed root.
+    """
+    note = read_note(folder)
+    checkpoint = verify_checkpoint(note, key)
+    path = inclusion_path(index, checkpoint.size, subtree_from_tiles(checkpoint.size, tile_reader(folder)))
+    bundle, place = divmod(index, TILE_WIDTH)
+    width = min(checkpoint.size - bundle * TILE_WIDTH, TILE_WIDTH)
+    entry = read_bundle(folder, TileName(None, bundle, width))[place]
+    if root_from_inclusion(index, checkpoint.size, leaf_hash(entry), path) != checkpoint.root:
+        msg = f"entry {index}: the published tiles do not lead to the signed root"
+        raise BrokenProof(msg)
+    return entry, InclusionProof(index=index, path=tuple(path), note=note)
+
+
+def prove_consistency(folder: Path, old: Checkpoint, key: VerifierKey) -> list[bytes]:
+    """The hashes which show that the published log begins with the log of ``old``.
+
+    Raises:
+        BrokenProof: it does not, or the published log is smaller.
+    """
+    checkpoint = read_checkpoint(folder, key)
+    subtree = subtree_from_tiles(checkpoint.size, tile_reader(folder))
+    path = consistency_path(old.size, checkpoint.size, subtree) if old.size else []
+    verify_consistency(old.size, checkpoint.size, old.root, checkpoint.root, path)
+    return path

@@ -1,0 +1,77 @@
+"""What tests of several packages share: a private PostgreSQL server, with a fresh database for each test that asks."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+
+SYSTEM_USERS = ("postgres", "nobody")
+"""initdb refuses to run as root; the server then runs as the first of these that exists."""
+
+_numbers = count()
+
+
+def _binaries() -> Path | None:
+    found = shutil.which("initdb")
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if found is not None:
+        return Path(found).resolve().parent
+    return installed[-1].parent if installed else None
+
+
+def _as_server_user(folder: Path) -> list[str]:
+    """What to put before a command so that it does not run as root; gives the folder to that user."""
+    if os.geteuid() != 0:
+        return []
+    import pwd
+
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    user = next(name for name in SYSTEM_USERS if name in known)
+    shutil.chown(folder, user)
+    return ["runuser", "-u", user, "--"]
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of an empty server, up to the name of a database. It listens on a socket in a private folder only."""
+    binaries = _binaries()
+    if binaries is None:
+        pytest.skip("PostgreSQL's initdb is not installed on this machine")
+    # Not below pytest's own folder: that is closed to the user who runs the server.
+    folder = Path(tempfile.mkdtemp(prefix="probity-pg-"))
+    prefix = _as_server_user(folder)
+    data, log = str(folder / "data"), str(folder / "log")
+    # Nothing here survives the session, so nothing is synchronised to disk.
+    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=40"
+
+    def server(*arguments: str) -> None:
+        command = [*prefix, *arguments]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stderr + done.stdout
+
+    server(str(binaries / "initdb"), "-D", data, "-U", "probity", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+    server(str(binaries / "pg_ctl"), "-D", data, "-l", log, "-o", options, "-w", "-s", "start")
+    try:
+        yield f"postgresql+psycopg://probity@/{{}}?host={folder}"
+    finally:
+        server(str(binaries / "pg_ctl"), "-D", data, "-m", "immediate", "-w", "-s", "stop")
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of a database made for this test, dropped after it."""
+    name = f"test_{next(_numbers)}"
+    admin = create_engine(postgres_server.format("postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"create database {name}")
+    yield postgres_server.format(name)
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"drop database {name} with (force)")
+    admin.dispose()

@@ -1,0 +1,247 @@
+"""Verification from files: whatever is changed, cut, added or swapped is found, and named."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from governance.errors import BrokenProof, InvalidInput, LedgerError, UnreadableEntry
+from governance.ledger.canonical import encode_json
+from governance.ledger.checkpoint import Checkpoint, sign_checkpoint
+from governance.ledger.merkle import EMPTY_ROOT, leaf_hash, root_of
+from governance.ledger.note import LedgerSigner, encode_vkey
+from governance.ledger.tiles import TileName, decode_bundle, encode_bundle
+from governance.ledger.verify import verify_folder
+
+SIGNER = LedgerSigner("probity.example/ledger", bytes(range(32)))
+STRANGER = LedgerSigner("probity.example/ledger", bytes(32))
+VKEY = encode_vkey(SIGNER.verifier_key)
+
+
+@contextmanager
+def changed(path: Path, data: bytes | None) -> Iterator[None]:
+    """Put ``data`` into a file, or remove it, and put everything back afterwards."""
+    before = path.read_bytes() if path.exists() else None
+    try:
+        if data is None:
+            path.unlink()
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        yield
+    finally:
+        if before is None:
+            path.unlink()
+        else:
+            path.write_bytes(before)
+
+
+@pytest.fixture
+def copy(exported: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(exported, tmp_path / "copy")
+
+
+def test_an_export_verifies_and_says_what_it_holds(exported: Path) -> None:
+    told: list[tuple[int, int]] = []
+
+    verified = verify_folder(exported, VKEY, progress=lambda *step: told.append(step))
+
+    assert (verified.origin, verified.size) == ("probity.example/ledger", 600)
+    assert verified.kinds == {"model.trained": 600}
+    assert verified.older == (0, 3, 300)
+    assert verified.unsigned == ()
+    assert told == [(256, 600), (512, 600), (600, 600)]
+
+
+FILES = [
+    "checkpoint",
+    "log.vkey",
+    "checkpoints/0",
+    "checkpoints/3",
+    "checkpoints/300",
+    "tile/entries/000",
+    "tile/entries/002.p/88",
+    "tile/0/000",
+    "tile/0/001",
+    "tile/0/002.p/88",
+    "tile/1/000.p/2",
+]
+
+
+def test_the_files_below_are_files_of_the_export(exported: Path) -> None:
+    assert all((exported / name).is_file() for name in FILES)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.sampled_from(FILES), data=st.data())
+def test_any_flipped_bit_is_found(exported: Path, name: str, data: st.DataObject) -> None:
+    content = bytearray((exported / name).read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+
+    with changed(exported / name, bytes(content)), pytest.raises(LedgerError):
+        verify_folder(exported, VKEY)
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if "checkpoints" not in name and name != "log.vkey"])
+def test_a_file_that_is_missing_cut_or_longer_is_found_by_name(exported: Path, name: str) -> None:
+    content = (exported / name).read_bytes()
+
+    for wrong in (None, b"", content[:-1], content[:-32], content + b"\x00", content + content):
+        with changed(exported / name, wrong), pytest.raises(BrokenProof) as finding:
+            verify_folder(exported, VKEY)
+        assert name == "checkpoint" or name in str(finding.value)
+
+
+def test_a_changed_entry_is_named(exported: Path) -> None:
+    path = exported / "tile/entries/001"
+    content = path.read_bytes()
+    assert content.count(b'"number":300') == 1
+
+    with (
+        changed(path, content.replace(b'"number":300', b'"number":301')),
+        pytest.raises(BrokenProof, match="entry 300 in tile/entries/001 is not the one that tile/0/001 holds"),
+    ):
+        verify_folder(exported, VKEY)
+
+
+def test_a_changed_entry_with_its_hash_is_found_in_the_tile_above(exported: Path) -> None:
+    bundle = (exported / "tile/entries/001").read_bytes().replace(b'"number":300', b'"number":301')
+    leaves = [leaf_hash(entry) for entry in decode_bundle(TileName(None, 1), bundle)]
+
+    with changed(exported / "tile/entries/001", bundle), changed(exported / "tile/0/001", b"".join(leaves)):
+        with pytest.raises(BrokenProof, match=r"checkpoints/300: the first 300 entries|tile/1/000\.p/2: its hashes"):
+            verify_folder(exported, VKEY)
+        tile = (exported / "tile/1/000.p/2").read_bytes()[:32] + root_of(leaves)
+        with (
+            changed(exported / "tile/1/000.p/2", tile),
+            pytest.raises(BrokenProof, match="do not give the signed root"),
+        ):
+            verify_folder(exported, VKEY)
+
+
+@pytest.mark.parametrize(
+    ("name", "finding"),
+    [
+        ("tile/0/002.p/89", "expected 2848 bytes"),
+        ("tile/entries/002", "expected 256 entries"),
+        ("tile/notes.txt", "not a file of the log"),
+        ("tile/0/1", "not a file of the log"),
+        ("tile/0/002.p/87", "expected 2784 bytes"),
+        ("tile/entries/000.p/1", "expected 1 entries"),
+    ],
+)
+def test_a_file_added_to_the_tiles_is_found(exported: Path, name: str, finding: str) -> None:
+    with changed(exported / name, bytes(32)), pytest.raises(BrokenProof, match=f"{name}: {finding}"):
+        verify_folder(exported, VKEY)
+
+
+def test_tiles_that_nobody_signed_are_named(exported: Path) -> None:
+    ahead = (exported / "tile/0/002.p/88").read_bytes() + bytes(32)
+
+    with changed(exported / "tile/0/002.p/89", ahead), changed(exported / "tile/0/003", b""):
+        assert verify_folder(exported, VKEY).unsigned == ("tile/0/002.p/89", "tile/0/003")
+    with (
+        changed(exported / "tile/0/002.p/89", ahead[1:] + b"\x00"),
+        pytest.raises(BrokenProof, match=r"tile/0/002\.p/89: does not agree with tile/0/002\.p/88"),
+    ):
+        verify_folder(exported, VKEY)
+
+
+def test_a_partial_tile_of_an_earlier_size_may_stay_if_it_agrees(exported: Path) -> None:
+    hashes = (exported / "tile/0/001").read_bytes()[: 44 * 32]
+
+    with changed(exported / "tile/0/001.p/44", hashes):
+        assert verify_folder(exported, VKEY).size == 600
+    with (
+        changed(exported / "tile/0/001.p/44", hashes[:-1] + b"\x00"),
+        pytest.raises(BrokenProof, match=r"tile/0/001\.p/44: does not agree with tile/0/001"),
+    ):
+        verify_folder(exported, VKEY)
+
+
+def test_the_key_from_another_source_decides(exported: Path) -> None:
+    with pytest.raises(BrokenProof, match="expected a signature of"):
+        verify_folder(exported, encode_vkey(STRANGER.verifier_key))
+    with pytest.raises(InvalidInput):
+        verify_folder(exported, "probity")
+
+
+def test_a_key_file_of_another_log_is_found(exported: Path) -> None:
+    with (
+        changed(exported / "log.vkey", f"{encode_vkey(STRANGER.verifier_key)}\n".encode()),
+        pytest.raises(BrokenProof, match=r"log\.vkey: expected the key given"),
+    ):
+        verify_folder(exported, VKEY)
+
+
+def test_a_checkpoint_kept_from_earlier_must_be_the_beginning(exported: Path) -> None:
+    kept = (exported / "checkpoints/3").read_bytes()
+    foreign = sign_checkpoint(Checkpoint(SIGNER.name, 3, EMPTY_ROOT), SIGNER)
+    longer = sign_checkpoint(Checkpoint(SIGNER.name, 601, EMPTY_ROOT), SIGNER)
+
+    assert verify_folder(exported, VKEY, old_checkpoint=kept).older == (0, 3, 300)
+    with pytest.raises(BrokenProof, match="the old checkpoint: the first 3 entries are not those"):
+        verify_folder(exported, VKEY, old_checkpoint=foreign)
+    with pytest.raises(BrokenProof, match="the old checkpoint has 601 entries, but the log shown has only 600"):
+        verify_folder(exported, VKEY, old_checkpoint=longer)
+    with pytest.raises(BrokenProof, match="expected a signature of"):
+        verify_folder(exported, VKEY, old_checkpoint=sign_checkpoint(Checkpoint(SIGNER.name, 3, EMPTY_ROOT), STRANGER))
+
+
+def test_an_older_checkpoint_under_a_wrong_name_is_found(exported: Path) -> None:
+    with (
+        changed(exported / "checkpoints/4", (exported / "checkpoints/3").read_bytes()),
+        pytest.raises(BrokenProof, match="checkpoints/4: expected a checkpoint of that size, found one of 3"),
+    ):
+        verify_folder(exported, VKEY)
+
+
+def test_a_log_shown_at_an_earlier_size_verifies_but_not_for_who_kept_a_later_checkpoint(copy: Path) -> None:
+    latest = (copy / "checkpoint").read_bytes()
+    (copy / "checkpoint").write_bytes((copy / "checkpoints/3").read_bytes())
+    entries = decode_bundle(TileName(None, 0), (copy / "tile/entries/000").read_bytes())[:3]
+    shutil.rmtree(copy / "tile")
+    shutil.rmtree(copy / "checkpoints")
+    for name, data in (
+        ("tile/entries/000.p/3", encode_bundle(entries)),
+        ("tile/0/000.p/3", b"".join(leaf_hash(entry) for entry in entries)),
+    ):
+        (copy / name).parent.mkdir(parents=True)
+        (copy / name).write_bytes(data)
+
+    assert verify_folder(copy, VKEY).size == 3
+    with pytest.raises(BrokenProof, match="the log shown has only 3: it was cut"):
+        verify_folder(copy, VKEY, old_checkpoint=latest)
+
+
+def test_a_signed_entry_that_is_none_is_refused_by_its_place(tmp_path: Path) -> None:
+    entry = encode_json({"name": "Ada Lovelace"})
+    for name, data in (
+        ("tile/entries/000.p/1", encode_bundle([entry])),
+        ("tile/0/000.p/1", leaf_hash(entry)),
+        ("checkpoint", sign_checkpoint(Checkpoint(SIGNER.name, 1, leaf_hash(entry)), SIGNER)),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+
+    with pytest.raises(UnreadableEntry, match=r"entry 0 \(leaf [0-9a-f]{64}\)") as finding:
+        verify_folder(tmp_path, VKEY)
+    assert "Ada" not in str(finding.value)
+
+
+def test_a_folder_without_a_log_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BrokenProof, match="checkpoint: expected a file of the log"):
+        verify_folder(tmp_path, VKEY)
+
+
+def test_the_verifier_needs_no_database() -> None:
+    import subprocess
+    import sys
+
+    program = "import sys, governance.ledger.verify; print('sqlalchemy' in sys.modules)"
+
+    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "False\n"
