@@ -1,0 +1,111 @@
+"""Consent records on the wire: one decision per line, its subject pseudonymised before anybody stores it.
+
+{"subject": {…}, "purpose": slug, "decision": "grant", "at": "2026-03-01T19:30:00Z", "notice": "v1", "method": "banner"}
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from pseudonymisation.errors import BadEvent
+from pseudonymisation.identifiers import Identity, read_identity
+from pseudonymisation.kernel import GatewayContext, identity_fault
+from pseudonymisation.parsing import Limits, decode_object, missing_or_wrong, parse_moment
+from pseudonymisation.rejection import Fault, Reject
+from pseudonymisation.schema import TIME
+
+DECISIONS = ("grant", "refuse", "withdraw")
+METHODS = ("banner", "settings", "gpc", "import")
+DECIDED = pa.schema(
+    [
+        ("subject", pa.string()),
+        ("purpose", pa.string()),
+        ("decision", pa.string()),
+        ("at", TIME),
+        ("notice", pa.string()),
+        ("method", pa.string()),
+    ]
+)
+"""A decision as it may be stored: ``subject`` is the pseudonym in the domain ``consent``."""
+
+# A notice is named by its version. The form is narrow because the text is stored as it comes.
+_NOTICE = re.compile(r"v[0-9]{1,6}", re.ASCII)
+
+
+_Decision = tuple[str, str, datetime, str, str]
+"""Purpose, decision, at, notice, method."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentOutcome:
+    """What became of a batch of consent records.
+
+    ``decisions`` has the schema ``DECIDED``, in the order of the lines.
+    """
+
+    received: int
+    decisions: pa.Table
+    rejects: tuple[Reject, ...]
+
+
+def process_consents(lines: Sequence[bytes], context: GatewayContext, *, first_line: int = 1) -> ConsentOutcome:
+    """Process one batch of consent records; a blank line is passed over.
+
+    Guarantees:
+      - ``decisions`` holds pseudonyms, registered words, times and notice versions, and nothing else from the input
+      - whatever the bytes, a bad line is rejected alone
+
+    Raises:
+        VaultError: the vault cannot answer; nothing was processed.
+    """
+    limits, received = context.limits(), 0
+    accepted: list[_Decision] = []
+    identities: list[Identity] = []
+    rejects: list[Reject] = []
+    for number, line in enumerate(lines, first_line):
+        if not line.strip():
+            continue
+        received += 1
+        parsed = _parsed(line, limits, context.purposes)
+        if isinstance(parsed, Fault):
+            rejects.append(Reject(number, parsed))
+        else:
+            identities.append(parsed[0])
+            accepted.append(parsed[1])
+    found = context.vault.enrol(identities, domains=("consent",)) if identities else []
+    rows = [(pseudonyms["consent"], *rest) for pseudonyms, rest in zip(found, accepted, strict=True)]
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in DECIDED]
+    return ConsentOutcome(received=received, decisions=pa.table(columns, schema=DECIDED), rejects=tuple(rejects))
+
+
+def _parsed(line: bytes, limits: Limits, purposes: frozenset[str]) -> tuple[Identity, _Decision] | Fault:
+    record = decode_object(line, limits.line_bytes)
+    if isinstance(record, Fault):
+        return record
+    decision = _decision(record, limits, purposes)
+    if isinstance(decision, Fault):
+        return decision
+    try:
+        return read_identity(record.get("subject")), decision
+    except BadEvent as error:
+        return identity_fault(error)
+
+
+def _decision(record: dict[str, Any], limits: Limits, purposes: frozenset[str]) -> _Decision | Fault:
+    registered = (("purpose", sorted(purposes)), ("decision", DECISIONS), ("method", METHODS))
+    for name, known in registered:
+        if type(record.get(name)) is not str:
+            return missing_or_wrong(name, record.get(name), f"one of {', '.join(known)}")
+        if record[name] not in known:
+            return Fault(name, f"one of {', '.join(known)}", "another", "out of range")
+    notice = record.get("notice")
+    if type(notice) is not str or _NOTICE.fullmatch(notice) is None:
+        return Fault("notice", "a version such as v1", "another form" if notice else "nothing", "malformed")
+    at = parse_moment(record.get("at"), limits.latest)
+    if isinstance(at, Fault):
+        return at
+    return record["purpose"], record["decision"], at, notice, record["method"]

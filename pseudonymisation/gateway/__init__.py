@@ -1,0 +1,1 @@
+"""The carriers that bring raw lines to the kernel: files and HTTP."""
