@@ -145,5 +145,5 @@ class _Reader:
 
 
 def _kind_of(node: yaml.Node) -> str:
-    names = {yaml.SequenceNode: "a list", yaml.MappingNode: "a mapping"}
+    names: dict[type[yaml.Node], str] = {yaml.SequenceNode: "a list", yaml.MappingNode: "a mapping"}
     return names.get(type(node), "a single value")

@@ -4,12 +4,11 @@ import hashlib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from pseudonymisation.minimisation import MinimisationPolicy
-
 from governance.errors import PolicyError
 from governance.policy.loader import Loaded, load
 from governance.policy.purposes import PurposesPolicy
 from governance.policy.rules import AccessPolicy, FairnessPolicy, PrivacyPolicy, RetentionPolicy, RightsPolicy
+from pseudonymisation.minimisation import MinimisationPolicy
 
 
 @dataclass(frozen=True)

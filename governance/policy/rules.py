@@ -84,22 +84,15 @@ class FairnessRule:
     when_absent: Literal["not_applicable", "fail"] = "fail"
     when_inconclusive: Literal["warn", "fail"] = "fail"
     min_subjects: int = 30
+    aim: float | None = None
+    """What exposure prices aim at: inside the limit, so that an audit on other subjects is inside it too."""
 
     def __post_init__(self) -> None:
         _require(holds=self.limit == self.limit and abs(self.limit) != float("inf"), found=f"limit {self.limit}")
+        beyond = 0.0 if self.aim is None else (self.aim - self.limit) * (1 if self.comparison == "at_least" else -1)
+        _require(holds=beyond >= 0, found=f"aim {self.aim} outside the limit {self.limit}")
         _require(holds=self.category is None or self.attribute is not None, found="a category without an attribute")
         _require(holds=self.min_subjects > 0, found=f"min_subjects {self.min_subjects}")
-
-
-@dataclass(frozen=True)
-class Mitigation:
-    """How far inside the limits the exposure prices aim, so that held-out subjects stay inside too."""
-
-    margin: float
-    """Relative: 0.1 aims at 110 % of a floor."""
-
-    def __post_init__(self) -> None:
-        _require(holds=0 <= self.margin < 1, found=f"margin {self.margin}")
 
 
 @dataclass(frozen=True)
@@ -107,12 +100,11 @@ class FairnessPolicy:
     """How audits measure and what the gate demands."""
 
     list_length: int
-    attention: Literal["logarithmic", "logarithmic_clipped", "geometric", "uniform"]
+    attention: Literal["logarithmic", "clipped", "geometric", "rbp", "uniform"]
     replicates: int
     confidence: float
     seed: int
     max_unknown_share: float
-    mitigation: Mitigation
     rules: tuple[FairnessRule, ...]
 
     def __post_init__(self) -> None:

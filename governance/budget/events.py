@@ -1,0 +1,52 @@
+"""What the budget writes into the ledger."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetReserved:
+    """Privacy was put aside before anything was read. The composed figures include this reservation."""
+
+    kind: ClassVar[str] = "budget.reserved"
+    version: ClassVar[int] = 1
+
+    reservation: str
+    population: str
+    purpose: str
+    epsilon: float
+    delta: float
+    mu: float
+    composed_epsilon: float
+    budget_epsilon: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetReadingBegun:
+    """From here on the reservation cannot be taken back."""
+
+    kind: ClassVar[str] = "budget.reading_begun"
+    version: ClassVar[int] = 1
+
+    reservation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetSpent:
+    """The release that was paid for exists."""
+
+    kind: ClassVar[str] = "budget.spent"
+    version: ClassVar[int] = 1
+
+    reservation: str
+    release: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetCancelled:
+    """A reservation was given back; nothing had been read."""
+
+    kind: ClassVar[str] = "budget.cancelled"
+    version: ClassVar[int] = 1
+
+    reservation: str

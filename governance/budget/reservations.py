@@ -1,0 +1,197 @@
+"""Reserve, read, spend: the order in which a release is paid for.
+
+    reserve (committed) → begin_reading (committed) → measure → spend
+                └► cancel, only while nothing was read
+
+A run that crashes leaves its reservation behind, and it counts as spent: refusing a training that would have been
+allowed is a nuisance, allowing one that should have been refused is a broken promise.
+"""
+
+import math
+from dataclasses import dataclass
+from uuid import UUID, uuid5
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from governance.budget.events import BudgetCancelled, BudgetReadingBegun, BudgetReserved, BudgetSpent
+from governance.budget.tables import Reservation
+from governance.clock import Clock
+from governance.errors import BudgetExceeded, Conflict, InvalidInput, NotFound
+from governance.ledger.store import append
+from governance.policy.rules import PrivacyPolicy
+from recommender.accounting import Guarantee, compose_mu, epsilon_at, mu_for
+
+ROUNDING = 1e-9
+"""Relative slack of the comparison with the budget: the error of the root-finder, not a gift (1e-9 of epsilon)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetState:
+    """What a population's releases have cost together, by Gaussian DP at the policy's delta.
+
+    ``epsilon_left`` is the largest epsilon that one further release may have: Gaussian mechanisms compose in mu², so
+    it is more than the difference of the epsilons.
+    """
+
+    population: str
+    delta: float
+    budget_epsilon: float
+    epsilon_spent: float
+    epsilon_left: float
+    mu: float
+    reservations: tuple[Reservation, ...]
+
+
+def state(session: Session, *, policy: PrivacyPolicy) -> BudgetState:
+    """The budget of the policy's population. Everything that was not cancelled counts."""
+    reservations = _counted(session, policy.population)
+    mu = compose_mu([each.mu for each in reservations])
+    left = math.sqrt(max(mu_for(policy.budget_epsilon, policy.delta) ** 2 - mu**2, 0.0))
+    return BudgetState(
+        population=policy.population,
+        delta=policy.delta,
+        budget_epsilon=policy.budget_epsilon,
+        epsilon_spent=_epsilon(mu, policy.delta),
+        epsilon_left=_epsilon(left, policy.delta),
+        mu=mu,
+        reservations=tuple(reservations),
+    )
+
+
+def reserve(
+    session: Session,
+    *,
+    reservation_id: UUID,
+    purpose: str,
+    guarantee: Guarantee,
+    policy: PrivacyPolicy,
+    actor: str,
+    clock: Clock,
+) -> Reservation:
+    """Put privacy aside for one release on the policy's population, before anything is read.
+
+    Guarantees:
+      - the composition over all reservations that were not cancelled stays within the policy's budget, also when two
+        processes reserve at once: the second waits for the first one's commit and then sees its row
+
+    Raises:
+        BudgetExceeded: says what is composed so far, what this run asks, and what is left.
+        InvalidInput: the guarantee contradicts itself, or is for another unit or relation than the policy's.
+        Conflict: the id is taken.
+    """
+    _require_consistent(guarantee)
+    _lock(session, policy.population)
+    if session.get(Reservation, reservation_id) is not None:
+        msg = f"reservation {reservation_id} exists"
+        raise Conflict(msg)
+    before = state(session, policy=policy)
+    mu = compose_mu([before.mu, guarantee.mu])
+    composed = _epsilon(mu, policy.delta)
+    if composed > policy.budget_epsilon * (1 + ROUNDING):
+        asked = _epsilon(guarantee.mu, policy.delta)
+        msg = (
+            f"the budget of {policy.population} is epsilon {policy.budget_epsilon:g} at delta {policy.delta:g}: "
+            f"{before.epsilon_spent:.3f} is spent, this run asks {asked:.3f}, together {composed:.3f}; "
+            f"one more release may have at most {before.epsilon_left:.3f}"
+        )
+        raise BudgetExceeded(msg)
+    reservation = Reservation(
+        id=reservation_id,
+        population=policy.population,
+        purpose=purpose,
+        mu=guarantee.mu,
+        guarantee=dict(guarantee.as_dict()),
+        state="reserved",
+        reserved_at=clock(),
+    )
+    session.add(reservation)
+    session.flush()
+    event = BudgetReserved(
+        reservation=str(reservation_id),
+        population=policy.population,
+        purpose=purpose,
+        epsilon=guarantee.epsilon,
+        delta=guarantee.delta,
+        mu=guarantee.mu,
+        composed_epsilon=composed,
+        budget_epsilon=policy.budget_epsilon,
+    )
+    append(session, event, actor=actor, entry_id=uuid5(reservation_id, event.kind), clock=clock)
+    return reservation
+
+
+def begin_reading(session: Session, reservation_id: UUID, *, actor: str, clock: Clock) -> Reservation:
+    """Say that the data is read from now on. Commit it before the first byte: afterwards nothing can be cancelled.
+
+    Raises:
+        NotFound, Conflict: there is no such reservation, or it is not waiting.
+    """
+    reservation = _move(session, reservation_id, "reserved", "reading")
+    event = BudgetReadingBegun(reservation=str(reservation_id))
+    append(session, event, actor=actor, entry_id=uuid5(reservation_id, event.kind), clock=clock)
+    return reservation
+
+
+def spend(session: Session, reservation_id: UUID, *, release: str, actor: str, clock: Clock) -> Reservation:
+    """Close a reservation with the digest (hex) of the release that it paid for.
+
+    Raises:
+        NotFound, Conflict: there is no such reservation, or nothing was read under it.
+    """
+    reservation = _move(session, reservation_id, "reading", "spent")
+    reservation.release, reservation.closed_at = release, clock()
+    session.flush()
+    event = BudgetSpent(reservation=str(reservation_id), release=release)
+    append(session, event, actor=actor, entry_id=uuid5(reservation_id, event.kind), clock=clock)
+    return reservation
+
+
+def cancel(session: Session, reservation_id: UUID, *, actor: str, clock: Clock) -> Reservation:
+    """Give a reservation back. Possible only before `begin_reading`: later nobody can prove that nothing was seen.
+
+    Raises:
+        NotFound, Conflict: there is no such reservation, or reading under it has begun.
+    """
+    reservation = _move(session, reservation_id, "reserved", "cancelled")
+    reservation.closed_at = clock()
+    session.flush()
+    event = BudgetCancelled(reservation=str(reservation_id))
+    append(session, event, actor=actor, entry_id=uuid5(reservation_id, event.kind), clock=clock)
+    return reservation
+
+
+def _counted(session: Session, population: str) -> list[Reservation]:
+    statement = select(Reservation).where(Reservation.population == population, Reservation.state != "cancelled")
+    return list(session.scalars(statement.order_by(Reservation.reserved_at, Reservation.id)))
+
+
+def _move(session: Session, reservation_id: UUID, expected: str, target: str) -> Reservation:
+    reservation = session.get(Reservation, reservation_id, with_for_update=True)
+    if reservation is None:
+        msg = f"no reservation {reservation_id}"
+        raise NotFound(msg)
+    if reservation.state != expected:
+        msg = f"reservation {reservation_id}: expected {expected}, it is {reservation.state}"
+        raise Conflict(msg)
+    reservation.state = target
+    session.flush()
+    return reservation
+
+
+def _lock(session: Session, population: str) -> None:
+    # On SQLite every transaction holds the write lock from its start; on PostgreSQL two sums could run side by side.
+    if session.get_bind().dialect.name == "postgresql":
+        key = func.hashtextextended(f"probity/budget/{population}", 0)
+        session.execute(select(func.pg_advisory_xact_lock(key)))
+
+
+def _epsilon(mu: float, delta: float) -> float:
+    return epsilon_at(mu, delta) if mu > 0 else 0.0
+
+
+def _require_consistent(guarantee: Guarantee) -> None:
+    implied = _epsilon(guarantee.mu, guarantee.delta) if guarantee.mu < math.inf else math.inf
+    if not 0 < guarantee.mu < math.inf or implied > guarantee.epsilon * (1 + 1e-6):
+        msg = f"guarantee: mu {guarantee.mu:g} means epsilon {implied:.6f}, got the claim of {guarantee.epsilon:.6f}"
+        raise InvalidInput(msg)

@@ -1,0 +1,1 @@
+"""The gate: policy × report → ship or not, with every reason."""

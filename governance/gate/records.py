@@ -1,0 +1,101 @@
+"""Decisions, stored and logged."""
+
+from dataclasses import asdict
+from uuid import UUID, uuid5
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from audits.verdict import Outcome
+from governance.clock import Clock
+from governance.errors import Conflict, NotFound
+from governance.gate.decision import Decision, Finding
+from governance.gate.events import GateDecided
+from governance.gate.tables import GateRecord
+from governance.ledger.store import append
+from governance.registry.tables import AuditRecord, Model
+
+
+def record_decision(
+    session: Session,
+    decision: Decision,
+    *,
+    decision_id: UUID,
+    model: Model,
+    report: AuditRecord,
+    policy_digest: str,
+    actor: str,
+    clock: Clock,
+) -> GateRecord:
+    """Store a decision on a model.
+
+    Raises:
+        Conflict: the report is about another model, or the id is taken.
+    """
+    if report.model_id != model.id:
+        msg = f"report {report.digest} is not about model {model.id}"
+        raise Conflict(msg)
+    if session.get(GateRecord, decision_id) is not None:
+        msg = f"decision {decision_id} exists"
+        raise Conflict(msg)
+    number = (session.scalar(select(func.max(GateRecord.number)).where(GateRecord.model_id == model.id)) or 0) + 1
+    record = GateRecord(
+        id=decision_id,
+        model_id=model.id,
+        report=report.digest,
+        policy=policy_digest,
+        outcome=str(decision.outcome),
+        findings=[{**asdict(finding), "verdict": str(finding.verdict)} for finding in decision.findings],
+        not_applicable=list(decision.not_applicable),
+        number=number,
+        decided_at=clock(),
+    )
+    session.add(record)
+    session.flush()
+    event = GateDecided(
+        decision=str(decision_id),
+        model=str(model.id),
+        report=report.digest,
+        policy=policy_digest,
+        outcome=str(decision.outcome),
+        failed=_named(decision, Outcome.FAIL),
+        inconclusive=_named(decision, Outcome.INCONCLUSIVE),
+    )
+    append(session, event, actor=actor, entry_id=uuid5(decision_id, event.kind), clock=clock)
+    return record
+
+
+def decision_of(record: GateRecord) -> Decision:
+    """The decision as it was made."""
+    findings = (Finding(**{**each, "verdict": Outcome(each["verdict"])}) for each in record.findings)
+    return Decision(
+        outcome=Outcome(record.outcome), findings=tuple(findings), not_applicable=tuple(record.not_applicable)
+    )
+
+
+def get_decision(session: Session, decision_id: UUID) -> GateRecord:
+    """The stored decision with this id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    record = session.get(GateRecord, decision_id)
+    if record is None:
+        msg = f"no gate decision {decision_id}"
+        raise NotFound(msg)
+    return record
+
+
+def list_decisions(session: Session, model: Model) -> list[GateRecord]:
+    """The decisions on a model, newest first."""
+    statement = select(GateRecord).where(GateRecord.model_id == model.id).order_by(GateRecord.number.desc())
+    return list(session.scalars(statement))
+
+
+def find_latest(session: Session, model: Model) -> GateRecord | None:
+    """The latest decision on a model; only that one counts."""
+    return next(iter(list_decisions(session, model)), None)
+
+
+def _named(decision: Decision, verdict: Outcome) -> tuple[str, ...]:
+    return tuple(f"{each.rule} ({each.about})" for each in decision.findings if each.verdict == verdict)

@@ -1,0 +1,74 @@
+"""What the registry writes into the ledger: digests and counts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchIngested:
+    """A batch is in the lake.
+
+    Rows by kind, rows dropped by reason, lines in quarantine, the lake's versions after it.
+    """
+
+    kind: ClassVar[str] = "registry.batch_ingested"
+    version: ClassVar[int] = 1
+
+    batch: str
+    written: Mapping[str, int]
+    dropped: Mapping[str, int]
+    quarantined: int
+    lake_versions: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotTaken:
+    """What a training may read was fixed; ``manifest`` is the SHA-256 (hex) of its manifest."""
+
+    kind: ClassVar[str] = "registry.snapshot_taken"
+    version: ClassVar[int] = 1
+
+    snapshot: str
+    manifest: str
+    subjects: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseMade:
+    """A differentially private measurement exists; the guarantee is complete, never (ε, δ) alone."""
+
+    kind: ClassVar[str] = "registry.release_made"
+    version: ClassVar[int] = 1
+
+    release: str
+    snapshot: str
+    reservation: str
+    guarantee: Mapping[str, str | float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRegistered:
+    """A model was made from a release."""
+
+    kind: ClassVar[str] = "registry.model_registered"
+    version: ClassVar[int] = 1
+
+    model: str
+    model_kind: str
+    digest: str
+    release: str
+    parent: str | None
+    author: str
+    prices: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecorded:
+    """A report on a model was stored."""
+
+    kind: ClassVar[str] = "registry.audit_recorded"
+    version: ClassVar[int] = 1
+
+    model: str
+    report: str

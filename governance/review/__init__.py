@@ -1,0 +1,1 @@
+"""Review: the board's votes on a model, four eyes, and what is deployed afterwards."""

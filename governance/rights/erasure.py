@@ -1,0 +1,211 @@
+"""Erasure (GDPR Art. 17, Civ. Code 1798.105): plan → ledger → destroy → verify → certificate.
+
+The plan keeps the subject's three pseudonyms together until the end: once the vault's secret is destroyed nobody could
+find the lake rows of a job that crashed half-way. That row is the only place where they meet outside the vault, and it
+is emptied last.
+"""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import uuid5
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from governance.consent.state import count_decisions, forget
+from governance.errors import Conflict, NotFound
+from governance.ledger.store import append
+from governance.registry.lineage import (
+    Exposure,
+    count_memberships,
+    forget_memberships,
+    generations_that_saw,
+    snapshots_of,
+)
+from governance.rights.certificate import Certificate, ModelMemory, StoreErasure, sign_certificate
+from governance.rights.events import ErasureCertified, ErasureStarted
+from governance.rights.requests import day_of
+from governance.rights.tables import CertificateRecord, RightsRequest
+from governance.rights.work import Handover, Right, Stage, Task, Tools, package_path
+from pseudonymisation.errors import UnknownSubject
+from pseudonymisation.pseudonym import Pseudonym
+from pseudonymisation.schema import EVENT_KINDS
+
+STORES = ("vault", "lake", "consents", "snapshots")
+DOMAINS = ("events", "consent")
+
+
+def plan(session: Session, tools: Tools, task: Task) -> None:
+    """Translate the subject into every domain, and log that the erasure begins, before anything is destroyed.
+
+    Raises:
+        NotFound: no living subject has the request's pseudonym.
+    """
+    found = {}
+    for domain in DOMAINS:
+        translated = tools.vault.translate([task.subject], source="rights", target=domain)
+        if task.subject not in translated:
+            msg = f"request {task.request.id}: no living subject has its pseudonym; refuse it with the ground no_match"
+            raise NotFound(msg)
+        found[domain] = translated[task.subject]
+    task.note(rights=task.subject, **found, found={"vault": {"subject": 1}})
+    event = ErasureStarted(request=str(task.request.id), stores=STORES)
+    append(session, event, actor=tools.actor, entry_id=uuid5(task.request.id, event.kind), clock=tools.clock)
+
+
+def destroy_secret(_session: Session, tools: Tools, task: Task) -> None:
+    """Destroy the vault's rows: from here on nobody can link the subject's pseudonyms to them or to each other."""
+    try:
+        destroyed = tools.vault.erase(Pseudonym(task.job.work["rights"]), domain="rights")
+    except UnknownSubject:
+        # The run before got as far as this and crashed before it could note so: its counts are lost, its deed is not.
+        tools.vault.clear_residue()
+        return
+    _add_found(task, "vault", destroyed.rows)
+    task.note(commitment=destroyed.commitment)
+
+
+def rewrite_lake(_session: Session, tools: Tools, task: Task) -> None:
+    """Rewrite the event files without the subject's rows. They are counted and noted first, by `count_lake`."""
+    tools.lake.erase([Pseudonym(task.job.work["events"])])
+
+
+def count_lake(_session: Session, tools: Tools, task: Task) -> None:
+    """Count what is about to be removed, so that a crash in between loses no count."""
+    subject = Pseudonym(task.job.work["events"])
+    _add_found(task, "lake", {kind.name: tools.lake.count(kind.name, subjects=[subject]) for kind in EVENT_KINDS})
+
+
+def forget_control(session: Session, tools: Tools, task: Task) -> None:
+    """Delete consents, snapshot membership and sealed packages, after reading which models had seen the subject."""
+    events, consent = task.job.work["events"], task.job.work["consent"]
+    task.note(
+        models=[_memory(exposure) for exposure in generations_that_saw(session, events)],
+        snapshots=[str(snapshot) for snapshot in snapshots_of(session, events)],
+    )
+    _add_found(task, "consents", {"consent_decision": forget(session, consent)})
+    _add_found(task, "snapshots", {"registry_snapshot_subject": forget_memberships(session, events)})
+    others = select(RightsRequest).where(
+        RightsRequest.subject == task.job.work["rights"], RightsRequest.id != task.request.id
+    )
+    for request in session.scalars(others):
+        package_path(tools.packages, request).unlink(missing_ok=True)
+        request.subject = None
+    session.flush()
+
+
+def certify(session: Session, tools: Tools, task: Task) -> Handover:
+    """Read every store a second time, sign what was found, log the digest, and empty the job.
+
+    Raises:
+        Conflict: a store still holds something; names the store and the count.
+    """
+    _require_gone(session, tools, task)
+    today = day_of(tools.clock())
+    certificate = _certificate(tools, task, today)
+    envelope = sign_certificate(certificate, tools.signer)
+    digest = sha256(envelope).hexdigest()
+    session.add(CertificateRecord(digest=digest, request_id=task.request.id, envelope=envelope, issued_on=today))
+    task.job.work = {}
+    session.execute(update(RightsRequest).where(RightsRequest.id == task.request.id).values(subject=None))
+    session.flush()
+    event = ErasureCertified(
+        request=str(task.request.id),
+        certificate=digest,
+        models=len(certificate.models),
+        retrain_by=certificate.retrain_by,
+    )
+    append(session, event, actor=tools.actor, entry_id=uuid5(task.request.id, event.kind), clock=tools.clock)
+    return Handover(certificate=envelope)
+
+
+def get_certificate(session: Session, request: RightsRequest) -> bytes:
+    """The signed envelope that closed an erasure, byte for byte.
+
+    Raises:
+        NotFound: the request has none.
+    """
+    record = session.scalar(select(CertificateRecord).where(CertificateRecord.request_id == request.id))
+    if record is None:
+        msg = f"request {request.id} has no certificate"
+        raise NotFound(msg)
+    return record.envelope
+
+
+def _add_found(task: Task, store: str, rows: Mapping[str, int]) -> None:
+    found = task.job.work["found"]
+    task.note(found={**found, store: {**found.get(store, {}), **rows}})
+
+
+def _require_gone(session: Session, tools: Tools, task: Task) -> None:
+    work = task.job.work
+    rights, events = Pseudonym(work["rights"]), Pseudonym(work["events"])
+    left = {
+        "vault": len(tools.vault.translate([rights], source="rights", target="events")),
+        "lake": sum(tools.lake.count(kind.name, subjects=[events]) for kind in EVENT_KINDS),
+        "consents": count_decisions(session, work["consent"]),
+        "snapshots": count_memberships(session, events),
+    }
+    remaining = [f"{store}: {count} rows" for store, count in left.items() if count]
+    if remaining:
+        msg = f"request {task.request.id}: the second read still finds {', '.join(remaining)}"
+        raise Conflict(msg)
+
+
+def _certificate(tools: Tools, task: Task, today: date) -> Certificate:
+    request, work = task.request, task.job.work
+    models = tuple(ModelMemory(**each) for each in work["models"])
+    days = tools.policies.privacy.value.retrain_after_erasure_days
+    return Certificate(
+        request=str(request.id),
+        right=request.right,
+        regime=request.regime,
+        controller=tools.policies.purposes.value.controller,
+        received_on=day_of(request.received_at).isoformat(),
+        erased_on=today.isoformat(),
+        stores=tuple(StoreErasure(store=store, found=work["found"][store], left=0) for store in STORES),
+        models=models,
+        snapshots=tuple(work["snapshots"]),
+        retrain_by=(today + timedelta(days=days)).isoformat() if models else None,
+        vault_commitment=work.get("commitment"),
+        residue=_residue(tools),
+    )
+
+
+def _residue(tools: Tools) -> tuple[str, ...]:
+    days = tools.policies.retention.value.quarantine_days
+    return (
+        f"Rejected input, if there was any, lies encrypted for at most {days} days and is then destroyed.",
+        (
+            "Back-ups and logs of the databases that are older than the erasure keep what they held until they are "
+            "recycled; after a restore the erasure is repeated."
+        ),
+        "That this request was made and answered is kept, without the subject, for the time that the law asks for.",
+    )
+
+
+def _memory(exposure: Exposure) -> dict[str, Any]:
+    return {
+        "model": str(exposure.model_id),
+        "digest": exposure.model_digest,
+        "kind": exposure.kind,
+        "state": exposure.state,
+        "generation": exposure.generation,
+        "release": exposure.release,
+        "guarantee": dict(exposure.guarantee),
+    }
+
+
+ERASURE = Right(
+    slug="erasure",
+    stages=(
+        Stage("plan", plan),
+        Stage("count_lake", count_lake),
+        Stage("destroy_secret", destroy_secret),
+        Stage("rewrite_lake", rewrite_lake),
+        Stage("forget_control", forget_control),
+        Stage("certify", certify),
+    ),
+)

@@ -1,0 +1,126 @@
+"""One example of each kind of ledger event, and the program that freezes a new one.
+
+It is run as `python -m tests.governance.event_examples`.
+
+A vector that exists is never written again: what was published stays readable for ever.
+"""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from governance.access.events import PrincipalAdded, TokenIssued, TokenRevoked
+from governance.budget.events import BudgetCancelled, BudgetReadingBegun, BudgetReserved, BudgetSpent
+from governance.consent.events import ConsentsRecorded, NoticePublished
+from governance.gate.events import GateDecided
+from governance.ledger.entry import encode_entry
+from governance.policy.events import PolicyInForce
+from governance.registry.events import AuditRecorded, BatchIngested, ModelRegistered, ReleaseMade, SnapshotTaken
+from governance.review.events import ModelDeployed, ModelRolledBack, ReviewClosed, ReviewOpened, VoteCast
+from governance.rights.events import (
+    ErasureCertified,
+    ErasureStarted,
+    RequestFulfilled,
+    RequestMoved,
+    RequestReceived,
+    RequestRefused,
+)
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "events"
+ONE, TWO, THREE = (f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2, 3))
+DIGEST = "ab" * 32
+GUARANTEE = {
+    "epsilon": 5.0,
+    "delta": 1e-06,
+    "mu": 1.0,
+    "unit": "subject",
+    "neighbouring": "add or remove one subject",
+    "accountant": "Gaussian DP",
+    "mechanism": "discrete Gaussian",
+}
+
+EXAMPLES: tuple[Any, ...] = (
+    PolicyInForce(name="privacy.yaml", digest=DIGEST),
+    PrincipalAdded(principal=ONE, roles=("board", "engineer")),
+    TokenIssued(token=ONE, principal=TWO, expires_on=None),
+    TokenRevoked(token=ONE, principal=TWO),
+    NoticePublished(notice="v1", language="en", digest=DIGEST),
+    ConsentsRecorded(
+        batch=ONE, recorded={"model_training:grant": 2}, late=1, repeated=0, methods={"banner": 1, "gpc": 1}
+    ),
+    BatchIngested(
+        batch="2026-11-23/1", written={"view": 3}, dropped={"no consent": 1}, quarantined=2, lake_versions={"view": 0}
+    ),
+    BudgetReserved(
+        reservation=ONE,
+        population="subscribers",
+        purpose="model_training",
+        epsilon=5.0,
+        delta=1e-06,
+        mu=1.0,
+        composed_epsilon=5.0,
+        budget_epsilon=10.0,
+    ),
+    BudgetReadingBegun(reservation=ONE),
+    BudgetSpent(reservation=ONE, release=DIGEST),
+    BudgetCancelled(reservation=ONE),
+    SnapshotTaken(snapshot=ONE, manifest=DIGEST, subjects=4800),
+    ReleaseMade(release=DIGEST, snapshot=ONE, reservation=TWO, guarantee=GUARANTEE),
+    ModelRegistered(
+        model=ONE,
+        model_kind="ease",
+        digest=DIGEST,
+        release=DIGEST,
+        parent=None,
+        author=TWO,
+        prices={"origin=european": 0.06},
+    ),
+    AuditRecorded(model=ONE, report=DIGEST),
+    GateDecided(
+        decision=ONE,
+        model=TWO,
+        report=DIGEST,
+        policy=DIGEST,
+        outcome="fail",
+        failed=("european-works (origin = european)",),
+        inconclusive=(),
+    ),
+    ReviewOpened(review=ONE, model=TWO, author=THREE, decision=ONE),
+    VoteCast(review=ONE, voter=TWO, choice="approve", revision=0),
+    ReviewClosed(review=ONE, model=TWO, outcome="approved", approvals=2),
+    ModelDeployed(model=ONE, deployment=2, generation=2, replaced=TWO),
+    ModelRolledBack(model=ONE, deployment=3, generation=1, undone=2, reason="quality"),
+    RequestReceived(request=ONE, right="erasure", regime="gdpr", received_on="2026-11-23", due_on="2026-12-23"),
+    RequestMoved(request=ONE, state="acknowledged", due_on="2026-12-23"),
+    RequestFulfilled(request=ONE, right="erasure", regime="gdpr", received_on="2026-11-23", fulfilled_on="2026-11-24"),
+    RequestRefused(
+        request=ONE,
+        right="access",
+        regime="ccpa",
+        received_on="2026-11-23",
+        refused_on="2026-11-24",
+        ground="no_match",
+    ),
+    ErasureStarted(request=ONE, stores=("vault", "lake")),
+    ErasureCertified(request=ONE, certificate=DIGEST, models=1, retrain_by="2027-02-21"),
+)
+
+
+def encoded(event: Any) -> bytes:  # noqa: ANN401 - any event
+    """The entry that an example becomes, always by the same actor at the same moment."""
+    at = datetime(2026, 11, 23, 12, 30, 15, tzinfo=UTC)
+    return encode_entry(event, actor="role:system", entry_id=UUID(THREE), at=at)
+
+
+def vector_path(event: Any) -> Path:  # noqa: ANN401 - any event
+    """Where the frozen bytes of this kind and version lie."""
+    return VECTORS / f"{event.kind}.{event.version}.json"
+
+
+if __name__ == "__main__":
+    for example in EXAMPLES:
+        if not vector_path(example).exists():
+            vector_path(example).write_bytes(encoded(example))
+            sys.stdout.write(f"{vector_path(example).name}\n")

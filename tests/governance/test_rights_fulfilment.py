@@ -1,0 +1,380 @@
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from governance.consent.merging import Decision
+from governance.consent.notices import publish_notice
+from governance.consent.recording import record
+from governance.consent.state import count_decisions
+from governance.database import transaction
+from governance.errors import Conflict, NotFound
+from governance.ledger.store import list_entries
+from governance.registry.lineage import count_memberships
+from governance.resources import migrations_dir
+from governance.rights.certificate import Certificate, CertificateSigner, verify_certificate
+from governance.rights.erasure import ERASURE, get_certificate
+from governance.rights.fulfilment import RIGHTS, fulfil, right_of
+from governance.rights.requests import acknowledge, approve, get_request, receive, refuse
+from governance.rights.tables import Job
+from governance.rights.work import Handover, Tools
+from pseudonymisation.disclosure import open_package
+from pseudonymisation.identifiers import Identity, read_identity
+from pseudonymisation.keyring import generate_keyring
+from pseudonymisation.lake.store import Lake
+from pseudonymisation.pseudonym import DOMAINS
+from pseudonymisation.schema import KIND_BY_NAME, bucket_of
+from pseudonymisation.vault import Vault, create_vault_engine, vault_migrate
+from tests.governance.builders import NOON, SYSTEM, Build
+
+EMAIL = "jane.canary@example.org"
+SIGNER = CertificateSigner(bytes(range(32)))
+
+
+def _ratings(subject: str, count: int, start: int) -> pa.Table:
+    rows = [
+        {
+            "event_id": f"{start + number:032x}",
+            "subject": subject,
+            "bucket": bucket_of(subject),
+            "at": datetime(2026, 1, 1 + number, tzinfo=UTC),
+            "item": f"item-{number}",
+            "stars": 4.0,
+            "purposes": ["model_training"],
+        }
+        for number in range(count)
+    ]
+    return pa.Table.from_pylist(rows, schema=KIND_BY_NAME["rating"].schema)
+
+
+@dataclass
+class House:
+    """Two subjects with events, consents and a model that saw both."""
+
+    engine: Engine
+    tools: Tools
+    build: Build
+    jane: dict[str, str]
+    bob: dict[str, str]
+
+    def ask(self, right: str, name: str = "request") -> Callable[[], Handover]:
+        """An approved request of Jane's, and the way to fulfil it."""
+        policy = self.build.policies.rights.value
+        with transaction(self.engine) as session:
+            front, officer = (self.build.principal(session, f"{who} {name}", "officer") for who in ("front", "officer"))
+            request = receive(
+                session, right, "gdpr", self.jane["rights"], request_id=self.build.id(name), principal=front,
+                policy=policy, clock=self.build.clock,
+            )  # fmt: skip
+            acknowledge(session, request, actor=SYSTEM, clock=self.build.clock)
+            approve(session, request, officer, policy=policy, clock=self.build.clock)
+        return partial(fulfil, partial(transaction, self.engine), self.tools, self.build.id(name))
+
+    def bytes_of(self, folder: Path) -> bytes:
+        return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def _identity(account: str, email: str) -> Identity:
+    return read_identity({"account_id": account, "email": email})
+
+
+@pytest.fixture
+def house(engine: Engine, build: Build, tmp_path: Path) -> Iterator[House]:
+    url = f"sqlite:///{tmp_path / 'vault.db'}"
+    vault_migrate(url, migrations_dir("vault"))
+    vault_engine = create_vault_engine(url)
+    vault, lake = Vault(vault_engine, generate_keyring(), build.clock), Lake(str(tmp_path / "lake"))
+    jane, bob = vault.enrol([_identity("acc-1", EMAIL), _identity("acc-2", "bob@example.org")], domains=DOMAINS)
+    events = pa.concat_tables([_ratings(jane["events"], 12, 0), _ratings(bob["events"], 5, 100)])
+    lake.append({"rating": events}, batch_id="b1")
+    (tmp_path / "packages").mkdir()
+    tools = Tools(
+        vault=vault,
+        lake=lake,
+        policies=build.policies,
+        signer=SIGNER,
+        packages=tmp_path / "packages",
+        recommendations=lambda _session, subject: [{"item": "item-99", "because": f"12 ratings of {subject[:0]}yours"}],
+        actor=SYSTEM,
+        clock=build.clock,
+    )
+    with transaction(engine) as session:
+        _fill(session, build, jane, bob)
+    yield House(engine, tools, build, jane, bob)
+    vault_engine.dispose()
+
+
+def _fill(session: Session, build: Build, jane: dict[str, str], bob: dict[str, str]) -> None:
+    who = {"actor": SYSTEM, "clock": build.clock}
+    publish_notice(session, build.policies.purposes.value.notice, **who)
+    decisions = [
+        Decision(subject=each["consent"], purpose="model_training", choice="grant", decided_at=NOON, notice="v1",
+                 method="banner")
+        for each in (jane, bob)
+    ]  # fmt: skip
+    record(session, decisions, batch_id=build.id("consents"), policy=build.policies.purposes.value, **who)
+    release = build.release(session, "one", (jane["events"], bob["events"]))
+    build.model(session, "m1", release, build.principal(session, "Ada", "engineer"))
+
+
+def _rows(house: House, subject: dict[str, str]) -> tuple[int, int, int]:
+    """Rows in the lake, in consents, in snapshots."""
+    with transaction(house.engine) as session:
+        return (
+            house.tools.lake.count("rating", subjects=[subject["events"]]),
+            count_decisions(session, subject["consent"]),
+            count_memberships(session, subject["events"]),
+        )
+
+
+def _stored(house: House, name: str = "request") -> Certificate:
+    with transaction(house.engine) as session:
+        return verify_certificate(
+            get_certificate(session, get_request(session, house.build.id(name))), SIGNER.public_key
+        )
+
+
+def test_an_erasure_reaches_every_store_and_spares_everybody_else(house: House) -> None:
+    assert _rows(house, house.jane) == (12, 1, 1)
+    house.ask("erasure")()
+
+    assert _rows(house, house.jane) == (0, 0, 0)
+    assert _rows(house, house.bob) == (5, 1, 1)
+    assert house.tools.vault.translate([house.jane["rights"]], source="rights", target="events") == {}
+    assert house.tools.vault.find(_identity("acc-2", "bob@example.org"), domain="events") == house.bob["events"]
+
+
+def test_the_certificate_names_stores_counts_models_and_the_day_of_retraining_but_nobody(house: House) -> None:
+    handover = house.ask("erasure")()
+    certificate = verify_certificate(handover.certificate, SIGNER.public_key)
+
+    assert [(store.store, dict(store.found), store.left) for store in certificate.stores] == [
+        ("vault", {"identifier": 2, "pseudonym_index": 3, "subject": 1}, 0),
+        ("lake", {"browse": 0, "rating": 12, "search": 0, "view": 0}, 0),
+        ("consents", {"consent_decision": 1}, 0),
+        ("snapshots", {"registry_snapshot_subject": 1}, 0),
+    ]
+    (model,) = certificate.models
+    assert (model.kind, model.state, model.generation) == ("ease", "registered", None)
+    assert (model.guarantee["epsilon"], model.guarantee["delta"]) == (2.0, 1e-6)
+    assert (certificate.erased_on, certificate.retrain_by) == ("2026-11-23", "2027-02-21")
+    for secret in (*house.jane.values(), EMAIL, "acc-1"):
+        assert secret.encode() not in handover.certificate
+    assert certificate == _stored(house)
+
+
+def test_no_byte_of_the_lake_the_vault_or_the_ledger_names_the_subject_afterwards(house: House, tmp_path: Path) -> None:
+    assert house.jane["events"].encode() in house.bytes_of(tmp_path / "lake")
+    house.ask("erasure")()
+    with transaction(house.engine) as session:
+        ledger = b"".join(entry.encoded for entry in list_entries(session, limit=1000))
+
+    vault = (tmp_path / "vault.db").read_bytes()
+    for secret in (*house.jane.values(), EMAIL):
+        assert secret.encode() not in house.bytes_of(tmp_path / "lake") + ledger + vault
+
+
+def test_the_request_keeps_its_record_without_the_subject(house: House) -> None:
+    house.ask("erasure")()
+
+    with transaction(house.engine) as session:
+        request, job = get_request(session, house.build.id("request")), session.get(Job, house.build.id("request"))
+        kinds = [entry.kind for entry in list_entries(session, limit=1000) if entry.kind.startswith("rights.")]
+        days = {entry.at.time().isoformat() for entry in list_entries(session, limit=1000) if "rights." in entry.kind}
+    assert (request.state, request.subject, request.received_at, job.work) == ("fulfilled", None, NOON, {})
+    assert kinds == [
+        "rights.request_received",
+        "rights.request_moved",
+        "rights.request_moved",
+        "rights.request_moved",
+        "rights.erasure_started",
+        "rights.erasure_certified",
+        "rights.request_fulfilled",
+    ]
+    assert days == {"00:00:00"}
+
+
+def test_fulfilling_twice_is_fulfilling_once(house: House) -> None:
+    go = house.ask("erasure")
+    first, again = go(), go()
+
+    assert first.certificate is not None
+    assert again == Handover()
+    with transaction(house.engine) as session:
+        assert len(list_entries(session, kind="rights.erasure_certified")) == 1
+
+
+class PowerCut(Exception):  # noqa: N818 - what it is
+    """Stands for the process ending."""
+
+
+@pytest.mark.parametrize("stage", [stage.name for stage in ERASURE.stages])
+@pytest.mark.parametrize("moment", ["before the note is committed", "after it"])
+def test_an_erasure_that_crashes_anywhere_goes_on_and_ends_the_same(house: House, stage: str, moment: str) -> None:
+    go = house.ask("erasure")
+    position = [each.name for each in ERASURE.stages].index(stage)
+
+    class Cut:
+        """Lets every transaction through, but loses the process around the commit of the chosen stage."""
+
+        def __init__(self) -> None:
+            self.count = -1
+
+        def __call__(self) -> object:
+            self.count += 1
+            return self._transaction(self.count)
+
+        def _transaction(self, number: int) -> object:
+            from contextlib import contextmanager
+
+            @contextmanager
+            def cut() -> Iterator[Session]:
+                with transaction(house.engine) as session:
+                    yield session
+                    if number == position and moment.startswith("before"):
+                        raise PowerCut
+                if number == position:
+                    raise PowerCut
+
+            return cut()
+
+    with pytest.raises(PowerCut):
+        fulfil(Cut(), house.tools, house.build.id("request"))
+    go()
+
+    certificate = _stored(house)
+    found = {store.store: dict(store.found) for store in certificate.stores}
+    assert found["lake"] == {"browse": 0, "rating": 12, "search": 0, "view": 0}
+    assert (found["consents"], found["snapshots"]) == ({"consent_decision": 1}, {"registry_snapshot_subject": 1})
+    assert found["vault"]["subject"] == 1
+    assert len(certificate.models) == 1
+    assert _rows(house, house.jane) == (0, 0, 0)
+    with transaction(house.engine) as session:
+        assert len(list_entries(session, kind="rights.erasure_started")) == 1
+
+
+def test_nothing_is_destroyed_before_the_ledger_says_that_it_will_be(house: House) -> None:
+    house.ask("erasure")
+    names = [stage.name for stage in ERASURE.stages]
+
+    def stop(done: int, _stages: int) -> None:
+        if done == names.index("destroy_secret"):
+            raise PowerCut
+
+    with pytest.raises(PowerCut):
+        fulfil(partial(transaction, house.engine), house.tools, house.build.id("request"), progress=stop)
+    with transaction(house.engine) as session:
+        assert len(list_entries(session, kind="rights.erasure_started")) == 1
+    assert len(house.tools.vault.identifiers_of(house.jane["rights"], domain="rights")) == 2
+
+
+def test_a_store_that_still_holds_something_gets_no_certificate(house: House) -> None:
+    class LeakyLake(Lake):
+        def erase(self, _subjects: object) -> None:
+            """Claims to have erased."""
+
+    go = house.ask("erasure")
+    house.tools = replace(house.tools, lake=LeakyLake(str(house.tools.packages.parent / "lake")))
+    with pytest.raises(Conflict, match="the second read still finds lake: 12 rows"):
+        fulfil(partial(transaction, house.engine), house.tools, house.build.id("request"))
+    with transaction(house.engine) as session, pytest.raises(NotFound):
+        get_certificate(session, get_request(session, house.build.id("request")))
+    assert go.args[2] == house.build.id("request")
+
+
+def test_the_same_person_afterwards_is_somebody_new(house: House) -> None:
+    house.ask("erasure")()
+    (again,) = house.tools.vault.enrol([_identity("acc-1", EMAIL)], domains=DOMAINS)
+
+    assert set(again.values()).isdisjoint(house.jane.values())
+
+
+def test_an_access_package_holds_everything_and_opens_with_the_key_alone(house: House, tmp_path: Path) -> None:
+    handover = house.ask("access")()
+    files = open_package(handover.package.read_bytes(), handover.key)
+    document = json.loads(files["access.json"])
+
+    assert sorted(pair["value"] for pair in document["identifiers"]) == ["acc-1", EMAIL]
+    assert {kind: len(rows) for kind, rows in document["events"].items()} == {
+        "view": 0, "search": 0, "browse": 0, "rating": 12,
+    }  # fmt: skip
+    assert document["events"]["rating"][0] == {
+        "at": "2026-01-01T00:00:00+00:00", "item": "item-0", "stars": 4.0, "purposes": ["model_training"],
+    }  # fmt: skip
+    assert [row["choice"] for row in document["consents"]] == ["grant"]
+    assert document["models"][0]["guarantee"]["epsilon"] == 2.0
+    assert document["recommendations"] == [{"item": "item-99", "because": "12 ratings of yours"}]
+    assert {part["purpose"] for part in document["purposes"]} == set(house.build.policies.purposes.value.purposes)
+    assert document["recipients"] == ["Example Streaming", "partner studios", "the review board"]
+    assert EMAIL.encode() not in house.bytes_of(tmp_path / "packages")
+    assert house.bob["events"] not in files["access.json"].decode()
+    assert handover.package.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_key_of_a_package_is_handed_over_once_and_stored_nowhere(house: House, tmp_path: Path) -> None:
+    go = house.ask("access")
+    handover = go()
+
+    assert go() == Handover()
+    assert handover.key not in house.bytes_of(tmp_path)
+    assert repr(handover.key) not in repr(handover)
+
+
+def test_an_erasure_also_removes_packages_that_were_made_before(house: House) -> None:
+    package = house.ask("access", "first")().package
+    house.ask("erasure", "second")()
+
+    assert not package.exists()
+    with transaction(house.engine) as session:
+        assert get_request(session, house.build.id("first")).subject is None
+
+
+def test_a_request_behind_which_nobody_lives_stays_where_it_is_and_can_be_refused(house: House) -> None:
+    go = house.ask("erasure")
+    house.tools.vault.erase(house.jane["rights"], domain="rights")
+    with pytest.raises(NotFound, match="refuse it with the ground no_match"):
+        go()
+
+    with transaction(house.engine) as session:
+        request = get_request(session, house.build.id("request"))
+        officer = house.build.principal(session, "third", "officer")
+        assert refuse(session, request, officer, "no_match", clock=house.build.clock).state == "refused"
+    with pytest.raises(Conflict, match="is refused"):
+        go()
+
+
+def test_work_does_not_begin_before_the_approval(house: House) -> None:
+    policy = house.build.policies.rights.value
+    with transaction(house.engine) as session:
+        front = house.build.principal(session, "front", "frontend")
+        receive(
+            session, "erasure", "gdpr", house.jane["rights"], request_id=house.build.id("r"), principal=front,
+            policy=policy, clock=house.build.clock,
+        )  # fmt: skip
+
+    with pytest.raises(Conflict, match="a request that is received cannot become processing"):
+        fulfil(partial(transaction, house.engine), house.tools, house.build.id("r"))
+    assert _rows(house, house.jane) == (12, 1, 1)
+
+
+def test_the_registry_serves_what_the_policy_offers(build: Build) -> None:
+    assert {right.slug for right in RIGHTS} == set(build.policies.rights.value.rights)
+    assert len({right.slug for right in RIGHTS}) == len(RIGHTS)
+    for right in RIGHTS:
+        names = [stage.name for stage in right.stages]
+        assert len(set(names)) == len(names) > 0
+    with pytest.raises(NotFound):
+        right_of("forgetting")
+
+
+def test_the_day_in_the_certificate_is_a_day(house: House) -> None:
+    house.ask("erasure")()
+
+    assert date.fromisoformat(_stored(house).received_on) == date(2026, 11, 23)
