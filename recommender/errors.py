@@ -1,0 +1,43 @@
+"""Every way in which this package refuses.
+
+RecommenderError
+├── EmptyInteractions    nothing to measure, or nobody to recommend to
+├── BadInteractions      a table that is not interactions: wrong columns, nulls, items outside the catalogue
+├── BadMechanism         a mechanism whose guarantee could not be stated, or would not hold
+├── CorruptArtefact      files that are not the artefact they are said to be
+├── ArtefactExists       another artefact already lies where this one should be written
+├── BadPrices            prices for categories or items that the model does not have
+└── UnknownModel         a model kind that is not in ``MODELS``
+"""
+
+
+class RecommenderError(Exception):
+    """Root of the tree."""
+
+
+class EmptyInteractions(RecommenderError):  # noqa: N818 - reads as the finding it is
+    """No subject has any item."""
+
+
+class BadInteractions(RecommenderError):  # noqa: N818 - reads as the finding it is
+    """A table cannot be read as interactions over the catalogue. Says how many rows, never which subject."""
+
+
+class BadMechanism(RecommenderError):  # noqa: N818 - reads as the finding it is
+    """The mechanism's parameters would give no guarantee, or one that the arithmetic cannot keep."""
+
+
+class CorruptArtefact(RecommenderError):  # noqa: N818 - reads as the finding it is
+    """The bytes in a folder do not have the expected digest, or are not a release or model."""
+
+
+class ArtefactExists(RecommenderError):  # noqa: N818 - reads as the finding it is
+    """The folder already holds a different artefact. Artefacts are never overwritten."""
+
+
+class BadPrices(RecommenderError):  # noqa: N818 - reads as the finding it is
+    """Prices name a category without items, or are not finite."""
+
+
+class UnknownModel(RecommenderError):  # noqa: N818 - reads as the finding it is
+    """No model kind has that slug."""

@@ -1,0 +1,46 @@
+"""Why a title was recommended. Not a story told afterwards: the score itself, taken apart."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """What a recommendation rests on; the text is for the subject."""
+
+    HISTORY = "It follows from what you watched."
+    NO_KNOWN_HISTORY = "We know none of the titles you watched well enough, so this is what most people watch."
+    SAME_FOR_ALL = "This list is the same for everybody and uses nothing about you."
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one watched title adds: ``amount`` in units of the score, ``share`` of what the whole history adds."""
+
+    item: str
+    amount: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A score and its parts: ``score`` = Σ ``parts`` amounts + ``popularity`` + ``price``.
+
+    Attributes:
+        item: the recommended title.
+        score: its score.
+        parts: one per watched title that the model knows, the largest first; an amount can be negative.
+        popularity: the part that does not depend on the subject (0 for a personal recommendation).
+        price: the part that exposure rules add or take, ``by_category`` in detail.
+        by_category: (category, amount) for each category of the title that has a price.
+        ignored: watched titles that the model does not know and that add nothing.
+        reason: what the recommendation rests on.
+    """
+
+    item: str
+    score: float
+    parts: tuple[Part, ...]
+    popularity: float
+    price: float
+    by_category: tuple[tuple[str, float], ...]
+    ignored: tuple[str, ...]
+    reason: Reason

@@ -1,0 +1,178 @@
+"""What every model of this package is: one weight per pair of a watched title and a candidate title.
+
+That is small enough to explain exactly, to price, and to compute again when somebody is erased.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from recommender.accounting import Guarantee
+from recommender.artefact import artefact_digest, read_artefact, write_artefact
+from recommender.errors import BadPrices, CorruptArtefact
+
+_FORMAT = "probity/linear-model/v1"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ItemPrices:
+    """Exposure prices: what each category adds to, or takes from, the scores of its titles.
+
+    Attributes:
+        attribute: what the categories are categories of.
+        categories: their names, g of them.
+        prices: float64, shape (g,), in units of a subject's best score.
+        memberships: float64, shape (m, g): how much of a category's price each of the model's titles gets.
+    """
+
+    attribute: str
+    categories: tuple[str, ...]
+    prices: np.ndarray
+    memberships: np.ndarray
+
+    @property
+    def per_item(self) -> np.ndarray:
+        """Added to each title's relative score: float64, shape (m,)."""
+        total: np.ndarray = self.memberships @ self.prices
+        return total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LinearModel:
+    """score_j = Σ_i x_i weights_ij with x the history, weighted and scaled to norm 1.
+
+    Attributes:
+        kind: slug of the model kind.
+        items: the m titles it knows.
+        weights: float32, shape (m, m), or None for a model that gives everybody the same list.
+        popularity: float64, shape (m,), not negative: the list for whoever has no history the model knows.
+        history_weights: float64, positive, shape (m,).
+        release_digest: the measurement it was computed from.
+        guarantee: that measurement's guarantee. Computing a model from it costs nothing more.
+        prices: exposure prices, if the model was mitigated.
+    """
+
+    kind: str
+    items: tuple[str, ...]
+    weights: np.ndarray | None
+    popularity: np.ndarray
+    history_weights: np.ndarray
+    release_digest: str
+    guarantee: Guarantee
+    prices: ItemPrices | None = None
+
+    @property
+    def digest(self) -> str:
+        """Content digest, 64 hex digits: what ``save`` returns and ``load_model`` demands."""
+        return artefact_digest(self._description(), self._arrays())
+
+    def save(self, folder: Path) -> str:
+        """Write once, whole, and return the digest.
+
+        Raises:
+            ArtefactExists: the folder holds something else.
+        """
+        return write_artefact(folder, self._description(), self._arrays())
+
+    def with_prices(self, prices: ItemPrices) -> "LinearModel":
+        """The same model with these prices in place of any it had.
+
+        Raises:
+            BadPrices: they are not for this model's titles, or not finite.
+        """
+        if prices.memberships.shape != (len(self.items), len(prices.categories)):
+            msg = f"prices cover {prices.memberships.shape[0]} titles, the model has {len(self.items)}"
+            raise BadPrices(msg)
+        if not (np.isfinite(prices.prices).all() and np.isfinite(prices.memberships).all()):
+            msg = "a price is not a finite number"
+            raise BadPrices(msg)
+        return replace(self, prices=prices)
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        arrays = {"popularity": self.popularity, "history_weights": self.history_weights}
+        if self.weights is not None:
+            arrays["weights"] = self.weights
+        if self.prices is not None:
+            arrays |= {"prices": self.prices.prices, "memberships": self.prices.memberships}
+        return arrays
+
+    def _description(self) -> dict[str, Any]:
+        priced = self.prices and {"attribute": self.prices.attribute, "categories": list(self.prices.categories)}
+        return {
+            "format": _FORMAT,
+            "kind": self.kind,
+            "items": list(self.items),
+            "release_digest": self.release_digest,
+            "guarantee": self.guarantee.as_dict(),
+            "prices": priced,
+        }
+
+
+def price_items(
+    items: Sequence[str], memberships: pa.Table, prices: Mapping[str, float], *, attribute: str
+) -> ItemPrices:
+    """Lay prices per category out over a model's titles.
+
+    Args:
+        items: the model's titles.
+        memberships: columns ``item``, ``category`` and, optionally, ``weight`` (else 1). Other titles and categories
+           are ignored.
+        prices: by category.
+        attribute: what the categories are categories of.
+
+    Raises:
+        BadPrices: a priced category has no title among the memberships at all.
+    """
+    unknown = set(prices) - set(memberships["category"].to_pylist())
+    if unknown:
+        msg = f"{len(unknown)} of {len(prices)} priced categories of {attribute} have no title in the catalogue"
+        raise BadPrices(msg)
+    categories = tuple(sorted(prices))
+    row, column = {item: n for n, item in enumerate(items)}, {category: n for n, category in enumerate(categories)}
+    weighted = "weight" in memberships.column_names
+    weights = memberships["weight"].to_pylist() if weighted else [1.0] * memberships.num_rows
+    matrix = np.zeros((len(items), len(categories)))
+    pairs = zip(memberships["item"].to_pylist(), memberships["category"].to_pylist(), weights, strict=True)
+    for item, category, weight in pairs:
+        if item in row and category in column:
+            matrix[row[item], column[category]] = weight
+    return ItemPrices(attribute, categories, np.array([prices[c] for c in categories], dtype=np.float64), matrix)
+
+
+def load_model(folder: Path, expected_digest: str) -> LinearModel:
+    """Read a model whose content has the expected digest.
+
+    Raises:
+        CorruptArtefact: it has another, or is not a linear model.
+    """
+    description, arrays = read_artefact(folder, expected_digest)
+    try:
+        return _model_from(description, arrays)
+    except (KeyError, TypeError, ValueError, BadPrices) as cause:
+        msg = f"{folder.name}: the digest is right, but the content is not a model in the format {_FORMAT}"
+        raise CorruptArtefact(msg) from cause
+
+
+def _model_from(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> LinearModel:
+    if description["format"] != _FORMAT:
+        raise ValueError(description["format"])
+    width = len(description["items"])
+    weights = arrays.get("weights")
+    model = LinearModel(
+        kind=description["kind"],
+        items=tuple(description["items"]),
+        weights=None if weights is None else weights.reshape(width, width),
+        popularity=arrays["popularity"].reshape(width),
+        history_weights=arrays["history_weights"].reshape(width),
+        release_digest=description["release_digest"],
+        guarantee=Guarantee.from_dict(description["guarantee"]),
+    )
+    priced = description["prices"]
+    if priced is None:
+        return model
+    categories = tuple(priced["categories"])
+    return model.with_prices(ItemPrices(priced["attribute"], categories, arrays["prices"], arrays["memberships"]))

@@ -1,0 +1,160 @@
+"""Everything that can move the guarantee of a release, in one frozen type; what cannot is ``Performance``.
+
+Why the continuous formula may be used for integer noise. Adding N(0, s²) to an integer and rounding is
+post-processing of the Gaussian mechanism, hence exactly μ-GDP. The discrete Gaussian has nearly the same law: for one
+coordinate, the logarithm of the ratio of the two at k lies in [-1/(8s²), k²/(8s⁴)] (expand the integral of the
+density over [k - ½, k + ½] around k; its normaliser is 1 up to e^(-2π²s²)). Over d coordinates that sums to at most η
+= (5d + 400)/(8s²), except where Σ k²/s² > 4d + 400, which has probability below e^(-100) by Chernoff. So ε grows by
+at most 2η and δ by a factor e^η plus (1 + e^ε) e^(-100). ``plan`` spends only the share 1 - ``MARGIN`` of ε and of δ,
+and ``verify_fine_enough`` refuses a mechanism whose η could use that up.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+from recommender.accounting import Guarantee, compose_mu, epsilon_at, mu_for
+from recommender.errors import BadMechanism
+
+COUNT_BITS = 32
+"""Fixed point of the counts: a subject moves them by at most 2^32 in L2."""
+
+MARGIN = 1e-6
+"""Share of ε and of δ that is left unspent, to cover the step from rounded to discrete Gaussian noise."""
+
+LARGEST_EPSILON = 50.0
+"""Above it e^ε e^(-100) is no longer small beside any δ in use, and the guarantee would mean nothing anyway."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mechanism:
+    """One private measurement: noisy counts decide which items are kept, then a noisy Gram matrix of histories.
+
+    Attributes:
+        epsilon: what the whole release may cost one subject, in (0, 50].
+        delta: in (0, 1); at most one over the number of subjects to mean anything.
+        counts_share: share of μ² that the counts get, in (0, 1).
+        max_items_per_subject: longer histories are cut to this many items.
+        kept_sigmas: an item is kept when its noisy count exceeds this many standard deviations of the count noise.
+        kept_at_most: the Gram matrix is at most this wide; costs time (the noise is drawn entry by entry), not
+           privacy.
+        kept_at_least: never fewer items than this, so that a small population still gets a model.
+        gram_bits: a history is rounded to a grid of 2^-gram_bits, 12 to 20.
+        count_exponent: a history weighs an item by its noisy count to the power of minus this, 0 to 1.
+    """
+
+    epsilon: float
+    delta: float
+    counts_share: float = 0.15
+    max_items_per_subject: int = 500
+    kept_sigmas: float = 2.0
+    kept_at_most: int = 1000
+    kept_at_least: int = 10
+    gram_bits: int = 16
+    count_exponent: float = 0.25
+
+    def __post_init__(self) -> None:
+        for holds, wanted in (
+            (0 < self.epsilon <= LARGEST_EPSILON, f"epsilon in (0, {LARGEST_EPSILON:g}]"),
+            (0 < self.delta < 1, "delta in (0, 1)"),
+            (0 < self.counts_share < 1, "counts_share in (0, 1)"),
+            (self.max_items_per_subject >= 1, "max_items_per_subject of at least 1"),
+            (0 <= self.kept_sigmas < math.inf, "kept_sigmas of at least 0"),
+            (1 <= self.kept_at_least <= self.kept_at_most, "1 <= kept_at_least <= kept_at_most"),
+            (12 <= self.gram_bits <= 20, "gram_bits from 12 to 20"),  # noqa: PLR2004 - the sentence beside it names the limits
+            (0 <= self.count_exponent <= 1, "count_exponent in [0, 1]"),
+        ):
+            if not holds:
+                msg = f"a mechanism needs {wanted}"
+                raise BadMechanism(msg)
+
+    @cached_property
+    def _target_mu(self) -> float:
+        """What the planned noise may cost at most."""
+        return mu_for(self.epsilon * (1 - MARGIN), self.delta * (1 - MARGIN))
+
+    @property
+    def count_scale(self) -> int:
+        """Standard deviation of the count noise in units of 2^-32 (rounded up)."""
+        scale: int = math.ceil(2**COUNT_BITS / (self._target_mu * math.sqrt(self.counts_share)))
+        return scale
+
+    @property
+    def gram_scale(self) -> int:
+        """Standard deviation of the noise of a Gram entry off the diagonal in units of 4^-gram_bits (rounded up)."""
+        scale: int = math.ceil(4**self.gram_bits / (math.sqrt(2) * self._target_mu * math.sqrt(1 - self.counts_share)))
+        return scale
+
+    @property
+    def diagonal_scale(self) -> int:
+        """The same on the diagonal: √2 more, so that one subject moves the scaled upper triangle by exactly 1/√2."""
+        return math.isqrt(2 * self.gram_scale**2) + 1
+
+    @property
+    def mu(self) -> float:
+        """μ of the release as it is really drawn, from the integer scales."""
+        counts = 2**COUNT_BITS / self.count_scale
+        gram = 4**self.gram_bits / (math.sqrt(2) * self.gram_scale)
+        return compose_mu((counts, gram))
+
+    @property
+    def guarantee(self) -> Guarantee:
+        """What a subject is promised by one release, when its noise comes from an exact source."""
+        return Guarantee(
+            epsilon=self.epsilon,
+            delta=self.delta,
+            mu=self.mu,
+            unit=f"subject: everything one person did, at most {self.max_items_per_subject} items",
+            neighbouring="add or remove one subject",
+            accountant="Gaussian differential privacy, exact (Dong, Roth, Su 2022; Balle, Wang 2018)",
+            mechanism="discrete Gaussian on integer counts and on the integer Gram matrix of normalised histories",
+        )
+
+    def as_dict(self) -> dict[str, float | int]:
+        """The parameters, by name: ``Mechanism(**as_dict())`` is the same mechanism."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performance:
+    """What changes how fast the same release is measured, and never what it guarantees or contains."""
+
+    threads: int = 2
+    chunk_rows: int = 1024
+
+    def __post_init__(self) -> None:
+        if self.threads < 1 or self.chunk_rows < 1:
+            msg = f"threads and chunk_rows must be at least 1, got {self.threads} and {self.chunk_rows}"
+            raise BadMechanism(msg)
+
+
+def plan(epsilon: float, delta: float, **settings: float) -> Mechanism:
+    """The mechanism that spends (ε, δ), with the given settings in place of the defaults.
+
+    Raises:
+        BadMechanism: a setting is unknown or out of range, or (ε, δ) cannot be met.
+    """
+    try:
+        mechanism = Mechanism(epsilon=epsilon, delta=delta, **settings)  # type: ignore[arg-type]
+    except TypeError as cause:
+        unknown = sorted(set(settings) - set(Mechanism.__dataclass_fields__))
+        msg = f"a mechanism has no such setting: {', '.join(unknown)}"
+        raise BadMechanism(msg) from cause
+    if epsilon_at(mechanism.mu, delta) > epsilon:
+        msg = f"the planned noise costs more than epsilon {epsilon} at delta {delta}"
+        raise BadMechanism(msg)
+    return mechanism
+
+
+def verify_fine_enough(mechanism: Mechanism, *, coordinates: int) -> None:
+    """Check that the grid is fine enough for the continuous formula (see the module's first lines).
+
+    Raises:
+        BadMechanism: the integer noise is so coarse, for that many coordinates, that the margin would not cover it.
+    """
+    finest = min(mechanism.count_scale, mechanism.gram_scale)
+    eta = (5 * coordinates + 400) / (8 * finest**2)
+    tail = (1 + math.exp(mechanism.epsilon)) * math.exp(-100)
+    if 2 * eta > MARGIN * mechanism.epsilon or math.expm1(eta) + tail / mechanism.delta > MARGIN:
+        msg = f"{mechanism.gram_bits} gram_bits are too coarse for {coordinates} numbers at epsilon {mechanism.epsilon}"
+        raise BadMechanism(msg)

@@ -1,0 +1,113 @@
+"""A release: what one private measurement says about a population. Everything learnt later is learnt from it.
+
+Reading one needs neither torch nor OpenDP; making one is ``recommender.measurement``.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recommender.accounting import Guarantee
+from recommender.artefact import artefact_digest, read_artefact, write_artefact
+from recommender.errors import CorruptArtefact, RecommenderError
+from recommender.mechanism import Mechanism
+
+_FORMAT = "probity/release/v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseLevels:
+    """Standard deviations of the noise of a count, and of a Gram entry off the diagonal (on it, √2 more)."""
+
+    count: float
+    gram: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Release:
+    """Noisy counts and the noisy Gram matrix of the kept items.
+
+    Attributes:
+        items: the m kept items, in catalogue order.
+        counts: Σ_u 1[i ∈ I_u]/√|I_u| plus noise: float64, shape (m,). May be negative.
+        gram: Σ_u x_u x_uᵀ plus noise, x_u of norm 1: float64, shape (m, m), symmetric.
+        history_weights: how much an item weighs in a history before normalising: float64, positive, shape (m,).
+        kept_share: share of all noisy counts that the kept items hold, in (0, 1]: what a model can speak about.
+        noise: how large the noise is, which is public.
+        mechanism: what was planned.
+        guarantee: what holds; ``no_guarantee`` where the noise was not drawn from an exact source.
+        inputs_digest: which snapshot was measured. Not covered by the guarantee (see ``interactions.digest_of``).
+    """
+
+    items: tuple[str, ...]
+    counts: np.ndarray
+    gram: np.ndarray
+    history_weights: np.ndarray
+    kept_share: float
+    noise: NoiseLevels
+    mechanism: Mechanism
+    guarantee: Guarantee
+    inputs_digest: str
+
+    @property
+    def digest(self) -> str:
+        """Content digest, 64 hex digits: what ``save`` returns and ``load_release`` demands."""
+        return artefact_digest(self._description(), self._arrays())
+
+    def save(self, folder: Path) -> str:
+        """Write once, whole, and return the digest.
+
+        Raises:
+            ArtefactExists: the folder holds something else.
+        """
+        return write_artefact(folder, self._description(), self._arrays())
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        upper = self.gram[np.triu_indices(len(self.items))]
+        return {"counts": self.counts, "gram_upper": upper, "history_weights": self.history_weights}
+
+    def _description(self) -> dict[str, Any]:
+        return {
+            "format": _FORMAT,
+            "items": list(self.items),
+            "kept_share": self.kept_share,
+            "noise": {"count": self.noise.count, "gram": self.noise.gram},
+            "mechanism": self.mechanism.as_dict(),
+            "guarantee": self.guarantee.as_dict(),
+            "inputs_digest": self.inputs_digest,
+        }
+
+
+def load_release(folder: Path, expected_digest: str) -> Release:
+    """Read a release whose content has the expected digest.
+
+    Raises:
+        CorruptArtefact: it has another, or is not a release.
+    """
+    description, arrays = read_artefact(folder, expected_digest)
+    try:
+        return _release_from(description, arrays)
+    except (KeyError, TypeError, ValueError, IndexError, RecommenderError) as cause:
+        msg = f"{folder.name}: the digest is right, but the content is not a release in the format {_FORMAT}"
+        raise CorruptArtefact(msg) from cause
+
+
+def _release_from(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> Release:
+    if description["format"] != _FORMAT:
+        raise ValueError(description["format"])
+    width = len(description["items"])
+    gram = np.zeros((width, width))
+    gram[np.triu_indices(width)] = arrays["gram_upper"]
+    return Release(
+        items=tuple(description["items"]),
+        counts=arrays["counts"].reshape(width),
+        gram=gram + np.triu(gram, 1).T,
+        history_weights=arrays["history_weights"].reshape(width),
+        kept_share=description["kept_share"],
+        noise=NoiseLevels(**description["noise"]),
+        mechanism=Mechanism(**description["mechanism"]),
+        guarantee=Guarantee.from_dict(description["guarantee"]),
+        inputs_digest=description["inputs_digest"],
+    )

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from recommender.noise import OpenDPNoise
+
+SCALE = 1 << 34
+
+
+@pytest.fixture(scope="module")
+def draws() -> np.ndarray:
+    return OpenDPNoise(threads=2).draw(30_000, SCALE)
+
+
+def _fits(draws: np.ndarray, scale: float) -> bool:
+    """Kolmogorov-Smirnov at one in a million: fresh draws each run, so the test may not cry wolf."""
+    return bool(stats.kstest(draws / scale, "norm").pvalue > 1e-6)
+
+
+def test_the_noise_has_the_planned_size_and_shape(draws: np.ndarray) -> None:
+    assert _fits(draws, SCALE)
+
+
+@pytest.mark.parametrize("wrong", [2 / 3, 1.5])
+def test_the_same_test_rejects_noise_of_another_size(draws: np.ndarray, wrong: float) -> None:
+    assert not _fits(draws, wrong * SCALE)
+
+
+def test_small_scales_follow_the_discrete_gaussian_and_not_its_rounding() -> None:
+    counts = np.bincount(OpenDPNoise(threads=1).draw(80_000, 1) + 40, minlength=81)[38:43]
+    weight = np.exp(-(np.arange(-40, 41) ** 2) / 2)
+    expected = 80_000 * weight / weight.sum()
+    rounded = 80_000 * np.diff(stats.norm.cdf(np.arange(-2.5, 3)))
+
+    assert stats.chisquare(counts, expected[38:43] * counts.sum() / expected[38:43].sum()).pvalue > 1e-6
+    assert stats.chisquare(counts, rounded * counts.sum() / rounded.sum()).pvalue < 1e-6
+
+
+def test_draws_are_independent_of_each_other_and_of_the_chunk_they_came_in(draws: np.ndarray) -> None:
+    first, second = draws[:-1] / SCALE, draws[1:] / SCALE
+
+    assert abs(np.corrcoef(first, second)[0, 1]) < 5 / np.sqrt(len(first))
+    assert len(np.unique(draws)) > len(draws) - 10
+
+
+def test_draws_as_many_as_asked_also_across_chunks() -> None:
+    seen: list[tuple[int, int]] = []
+
+    drawn = OpenDPNoise(threads=2).draw(20_001, SCALE, progress=lambda done, whole: seen.append((done, whole)))
+
+    assert drawn.shape == (20_001,)
+    assert drawn.dtype == np.int64
+    assert seen == [(20_000, 20_001), (20_001, 20_001)]
+
+
+def test_no_noise_is_an_empty_array() -> None:
+    assert OpenDPNoise().draw(0, SCALE).shape == (0,)
