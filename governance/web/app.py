@@ -1,0 +1,95 @@
+"""The application: routers, answers to errors, static files. Composed once, by the command line or a test."""
+
+from http import HTTPStatus
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.staticfiles import StaticFiles
+from fastapi.telemetry import TelemetryConfig
+from starlette.exceptions import HTTPException
+
+from governance.errors import GovernanceError, Unauthenticated
+from governance.web.api import accounts, health, ledger, models, requests, reviews
+from governance.web.console import (
+    budget_page,
+    ledger_pages,
+    model_pages,
+    overview,
+    policies_page,
+    request_pages,
+    review_pages,
+    session,
+)
+from governance.web.context import WebContext
+from governance.web.envelope import Envelope
+from governance.web.errors import log_fault, problem, refusal_of
+from governance.web.forms import verify_call, verify_form
+from governance.web.pages import HERE, render
+
+LARGEST_BODY_BYTES = 64 * 1024
+API = "/api/v1"
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
+"""Spans and logs would carry addresses and the messages of exceptions out of the house."""
+
+API_ROUTERS = (health.router, ledger.router, models.router, reviews.router, requests.router, accounts.router)
+CONSOLE_ROUTERS = (
+    session.router,
+    overview.router,
+    model_pages.router,
+    review_pages.router,
+    request_pages.router,
+    ledger_pages.router,
+    budget_page.router,
+    policies_page.router,
+)
+
+
+def create_app(context: WebContext) -> FastAPI:
+    """The API and the console over one context.
+
+    Guarantees:
+      - each answer to a change comes after its commit: what failed to be stored is answered 500, never 2xx
+      - a page that changes something needs a form shown to the same browser, an API call by cookie the token too
+      - bodies of more than 64 KiB are refused
+    """
+    app = FastAPI(
+        title="Probity", openapi_url=f"{API}/openapi.json", docs_url=None, redoc_url=None, telemetry=NO_TELEMETRY
+    )
+    app.state.context = context
+    for router in API_ROUTERS:
+        app.include_router(router, prefix=API, dependencies=[Depends(verify_call)], max_body_size=LARGEST_BODY_BYTES)
+    for router in CONSOLE_ROUTERS:
+        guarded = [Depends(verify_form)]
+        app.include_router(router, dependencies=guarded, include_in_schema=False, max_body_size=LARGEST_BODY_BYTES)
+    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    for kind in (GovernanceError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _answer_expected)
+    app.add_middleware(Envelope, answer=answer, new_id=context.new_id)
+    return app
+
+
+def answer(request: Request, error: Exception) -> Response:
+    """The answer to an error: a problem for programs, a page for people. The operator's log gets what is behind."""
+    refusal = refusal_of(error)
+    if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log_fault(request.state.request_id, error)
+    if request.url.path.startswith("/api/"):
+        return problem(request, refusal)
+    if isinstance(error, Unauthenticated) and request.method == "GET":
+        response = session.sign_in_page(request, request.app.state.context, destination=_asked(request))
+        response.status_code = refusal.status.value
+    else:
+        values = {"refusal": refusal, "request_id": request.state.request_id}
+        principal = getattr(request.state, "principal", None)
+        response = render(request, "refusal.html", values, principal=principal, status=refusal.status)
+    response.headers.update(dict(refusal.headers))
+    return response
+
+
+async def _answer_expected(request: Request, error: Exception) -> Response:
+    return answer(request, error)
+
+
+def _asked(request: Request) -> str:
+    query = request.url.query
+    return f"{request.url.path}?{query}" if query else request.url.path

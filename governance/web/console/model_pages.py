@@ -1,0 +1,50 @@
+"""Models: the list, one model with its lineage, the audit's own page in a frame."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from governance.access.tables import Principal
+from governance.gate.records import find_latest
+from governance.registry.models import get_model, list_models
+from governance.web.dependencies import Context, Transaction, requires
+from governance.web.model_reading import read_model, report_bytes
+from governance.web.pages import render
+
+router = APIRouter(prefix="/models")
+
+Reader = Annotated[Principal, requires("models:read")]
+PAGE = 50
+REPORT_POLICY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'self'"
+)
+"""A stored page is shown without scripts, forms, network or our cookies. Its styles are written inside it."""
+
+
+@router.get("")
+def show_models(
+    request: Request, session: Transaction, principal: Reader, offset: Annotated[int, Query(ge=0)] = 0
+) -> Response:
+    """All models, newest first."""
+    found = list_models(session, offset=offset, limit=PAGE + 1)
+    rows = [(model, find_latest(session, model)) for model in found[:PAGE]]
+    older = offset + PAGE if len(found) > PAGE else None
+    values = {"rows": rows, "older": older}
+    return render(request, "models.html", values, principal=principal)
+
+
+@router.get("/{model_id}")
+def show_model(request: Request, session: Transaction, context: Context, principal: Reader, model_id: UUID) -> Response:
+    """One model and everything that led to it."""
+    reading, rule = read_model(session, get_model(session, model_id)), context.policies.access.value.review
+    values = {"reading": reading, "rule": rule}
+    return render(request, "model.html", values, principal=principal)
+
+
+@router.get("/{model_id}/report")
+def show_report(session: Transaction, context: Context, principal: Reader, model_id: UUID) -> Response:  # noqa: ARG001 - must be allowed
+    """The newest audit report as the page that was stored."""
+    content = report_bytes(session, get_model(session, model_id), context.settings.home, html=True)
+    headers = {"Content-Security-Policy": REPORT_POLICY, "X-Frame-Options": "SAMEORIGIN"}
+    return Response(content, media_type="text/html; charset=utf-8", headers=headers)
