@@ -90,7 +90,7 @@ class _Cut:
     dual: float
 
 
-def fit_prices(  # noqa: PLR0913, PLR0917 - the problem's own parts and how exactly to solve it
+def fit_prices(  # noqa: PLR0917 - the problem's own parts and how exactly to solve it
     scores: Scores,
     groups: Floats,
     names: Sequence[Name],

@@ -1,0 +1,1 @@
+"""The identity plane: the only code that ever sees an identifier."""

@@ -40,7 +40,7 @@ def get_published(slug: str) -> PublishedSet:
     raise UnknownSet(msg)
 
 
-def download(  # noqa: PLR0913 - one positional pair, the rest keywords with defaults
+def download(
     slug: str,
     into: Path,
     *,
@@ -72,7 +72,7 @@ def download(  # noqa: PLR0913 - one positional pair, the rest keywords with def
     )
 
 
-def fetch(  # noqa: PLR0913 - the same as download
+def fetch(
     published: PublishedSet,
     into: Path,
     *,

@@ -19,7 +19,7 @@ def _pairs(rows: Sequence[tuple[str, str]], first: str, second: str) -> pa.Table
     )
 
 
-def _build(  # noqa: PLR0913 - the tables of an audit
+def _build(
     lists: Mapping[str, Sequence[str]],
     *,
     items: Sequence[str],

@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 
 from governance.budget.reservations import state
-from governance.web.api.bodies import BudgetOut, ConsentCountOut
 from governance.consent.counts import count_consents
+from governance.web.api.bodies import BudgetOut, ConsentCountOut
 from governance.web.dependencies import Context, Transaction, requires
 
 router = APIRouter(tags=["accounts"], dependencies=[requires("ledger:read")])

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 
 from governance.access.tables import Principal
-from governance.web.budget_reading import read_budget
 from governance.consent.counts import count_consents
+from governance.web.budget_reading import read_budget
 from governance.web.dependencies import Context, Transaction, requires
 from governance.web.pages import render
 

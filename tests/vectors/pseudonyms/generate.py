@@ -1,7 +1,7 @@
 """Writes v1.json: pseudonyms computed from the definition alone, with hashlib's SHA-256 and nothing of the package.
 
-    P(domain, epoch) = first 16 bytes of HMAC-SHA-256(secret, L("probity/pseudonym/v1") L(domain) L(epoch in decimal))
-    L(x) = length of x in 4 bytes, big-endian, then x;  HMAC as in RFC 2104
+P(domain, epoch) = first 16 bytes of HMAC-SHA-256(secret, L("probity/pseudonym/v1") L(domain) L(epoch in decimal))
+L(x) = length of x in 4 bytes, big-endian, then x;  HMAC as in RFC 2104
 """
 
 import hashlib

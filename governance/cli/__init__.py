@@ -1,0 +1,1 @@
+"""The command line: parse, call a pipeline or service, print. Nothing is decided here."""

@@ -1,0 +1,5 @@
+"""`python -m governance.cli` is `probity`."""
+
+from governance.cli.main import main
+
+main()

@@ -1,0 +1,87 @@
+"""`probity audit`: measure a registered model on held-out subjects."""
+
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from audits.report import Measurement, Report
+from governance.cli.context import HomeOption, JsonOption, opened
+from governance.cli.display import listing, progress, say
+from governance.pipeline.audit import audit_model
+from governance.settings import DEFAULT_HOME
+
+audit = typer.Typer(help="Measure a registered model.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(audit, name="audit")
+
+
+@audit.command("run")
+def run(
+    model: Annotated[UUID, typer.Argument(help="A model's id.")],
+    home: HomeOption = DEFAULT_HOME,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Audit a model: exposure by category with intervals, quality, coverage, popularity. The report is stored."""
+    here = opened(home)
+    with progress("resampling subjects") as step:
+        audited = audit_model(here, model, progress=step)
+    listing("Report", COLUMNS, rows(audited.report), as_json=as_json)
+    say(f"{here.settings.home / audited.record.path_html}")
+
+
+COLUMNS = ("metric", "of", "value", "from", "to", "subjects")
+
+
+def rows(report: Report, metrics: Sequence[str] | None = None) -> list[tuple[object, ...]]:
+    """The figures of a report, or of some metrics, row by row."""
+    return [
+        (each.metric, about(each), each.value, each.low, each.high, each.n)
+        for each in report.measurements
+        if metrics is None or each.metric in metrics
+    ]
+
+
+def overall(report: Report, metrics: Sequence[str]) -> list[float | None]:
+    """The figures of these metrics over all titles and all subjects, in this order."""
+    found = {each.metric: each.value for each in report.measurements if each.attribute is None and each.group is None}
+    return [found.get(metric) for metric in metrics]
+
+
+def exposure_rows(reports: Sequence[Report], attributes: Sequence[str]) -> list[tuple[str, ...]]:
+    """Each category of the attributes with its share of the catalogue and, report by report, of the attention."""
+    categories = dict.fromkeys(
+        (each.attribute, each.category)
+        for each in reports[0].measurements
+        if each.metric == "exposure_share" and each.attribute in attributes and each.group is None
+    )
+    rows = []
+    for attribute, category in categories:
+        found = [report.select("exposure_share", attribute=attribute, category=category)[0] for report in reports]
+        target = found[0].target
+        rows.append(
+            (
+                f"{attribute} = {category}",
+                "" if target is None else f"{target:.1%}",
+                *(_share(measurement) for measurement in found),
+            )
+        )
+    return rows
+
+
+def _share(measurement: Measurement) -> str:
+    if measurement.value is None or measurement.low is None or measurement.high is None:
+        return str(measurement.undefined)
+    return f"{measurement.value:.1%} ({measurement.low:.1%} to {measurement.high:.1%})"
+
+
+def about(measurement: Measurement) -> str:
+    """What a figure is about, in words."""
+    if measurement.attribute is not None:
+        return f"{measurement.attribute} = {measurement.category}"
+    return f"group {measurement.group}" if measurement.group else "all titles"

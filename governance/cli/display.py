@@ -1,0 +1,73 @@
+"""How the command line speaks: results on stdout, words and progress on stderr, colours only on a terminal."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+stdout = Console(highlight=False)
+stderr = Console(stderr=True, highlight=False)
+
+Steps = Callable[[int, int], None]
+"""Called with (done, total); total 0 while it is unknown."""
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Steps]:
+    """A progress bar on stderr for the block; gone when it ends, silent where stderr is no terminal."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bars:
+        task = bars.add_task(label, total=None)
+
+        def step(done: int, total: int) -> None:
+            bars.update(task, completed=done, total=total or None)
+
+        yield step
+
+
+def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows to stdout; figures are right-aligned."""
+    shown = Table(title=title, title_justify="left", header_style="bold", title_style="bold")
+    for index, column in enumerate(columns):
+        figures = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
+        shown.add_column(column, justify="right" if figures else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*(_text(cell) for cell in row))
+    stdout.print(shown)
+
+
+def listing(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, as_json: bool) -> None:
+    """Print a listing: a table to read, or with ``as_json`` one JSON array of objects to pipe."""
+    if as_json:
+        write_json([dict(zip(columns, row, strict=True)) for row in rows])
+    else:
+        table(title, columns, rows)
+
+
+def write_json(value: Any) -> None:  # noqa: ANN401 - anything that JSON can say
+    """Print one JSON document to stdout."""
+    sys.stdout.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
+
+
+def say(words: str) -> None:
+    """A sentence to the person at the terminal, on stderr."""
+    stderr.print(words)
+
+
+def _text(cell: object) -> str:
+    if isinstance(cell, float):
+        return f"{cell:,.4g}"
+    if isinstance(cell, int) and not isinstance(cell, bool):
+        return f"{cell:,}"
+    return "" if cell is None else str(cell)

@@ -1,0 +1,106 @@
+"""`probity ledger`: read, publish, export, prove and verify the log."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from governance.cli.context import HomeOption, JsonOption, opened
+from governance.cli.display import listing, progress, say, stdout, table
+from governance.ledger.check import check_database
+from governance.ledger.export import export as write_export
+from governance.ledger.note import encode_vkey
+from governance.ledger.proof import encode_proof
+from governance.ledger.publish import publish as write_tiles
+from governance.ledger.published import prove
+from governance.ledger.store import list_latest
+from governance.ledger.verify import Verification, verify_folder
+from governance.settings import DEFAULT_HOME
+
+ledger = typer.Typer(help="The append-only log of every change to the pipeline.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(ledger, name="ledger")
+
+
+@ledger.command("list")
+def list_entries(
+    home: HomeOption = DEFAULT_HOME,
+    kind: Annotated[str | None, typer.Option(help="Only entries of this kind.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """The latest entries."""
+    with opened(home).transaction() as session:
+        found = list_latest(session, kind=kind, limit=limit)
+    rows = [(each.seq, each.at.isoformat(), each.kind, each.actor, dict(each.body)) for each in found]
+    listing("Ledger", ("entry", "at", "kind", "actor", "body"), rows, as_json=as_json)
+
+
+@ledger.command("publish")
+def publish(home: HomeOption = DEFAULT_HOME) -> None:
+    """Sign the log as it is now, and write its tiles and checkpoint below the home."""
+    here = opened(home)
+    with progress("publishing") as step:
+        checkpoint = write_tiles(
+            here.engine, here.folder("ledger"), here.ledger_signer, clock=here.clock, progress=step
+        )
+    say(f"{checkpoint.size} entries are signed; the log's public key is")
+    stdout.print(encode_vkey(here.ledger_signer.verifier_key), markup=False, soft_wrap=True)
+
+
+@ledger.command("export")
+def export(folder: Annotated[Path, typer.Argument(help="A new folder.")], home: HomeOption = DEFAULT_HOME) -> None:
+    """Write everything an auditor needs to verify the log without us."""
+    here = opened(home)
+    checkpoint = write_export(here.engine, here.folder("ledger"), folder)
+    say(f"{folder}: {checkpoint.size} entries")
+
+
+@ledger.command("verify")
+def verify(
+    folder: Annotated[Path, typer.Argument(help="An exported or published log.")],
+    vkey: Annotated[str, typer.Option(help="The log's public key, from a source other than the folder.")],
+    old: Annotated[Path | None, typer.Option(help="A checkpoint kept from earlier.")] = None,
+) -> None:
+    """Verify a log from its files alone: every entry, tile, signature, and that it contains what it said before."""
+    with progress("verifying") as step:
+        found = verify_folder(folder, vkey, old_checkpoint=old.read_bytes() if old is not None else None, progress=step)
+    table("The log holds", ("", ""), verification_rows(found))
+
+
+def verification_rows(found: Verification) -> list[tuple[str, object]]:
+    """What was verified, row by row."""
+    return [
+        ("log", found.origin),
+        ("entries, each hashed and decoded", found.size),
+        ("root", found.root.hex()),
+        ("older checkpoints it contains", ", ".join(map(str, found.older)) or "none"),
+        ("files beyond the signed size, not covered", ", ".join(found.unsigned) or "none"),
+        ("kinds", ", ".join(f"{count} {kind}" for kind, count in sorted(found.kinds.items()))),
+    ]
+
+
+@ledger.command("prove")
+def prove_entry(
+    entry: Annotated[int, typer.Argument(min=0)],
+    to: Annotated[Path, typer.Option(help="The proof's file.")],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Write the proof that an entry is in the published log (C2SP tlog-proof)."""
+    here = opened(home)
+    _, proof = prove(here.folder("ledger"), entry, here.ledger_signer.verifier_key)
+    to.write_bytes(encode_proof(proof))
+    say(f"{to}")
+
+
+@ledger.command("fsck")
+def fsck(home: HomeOption = DEFAULT_HOME) -> None:
+    """Rebuild everything from the entries in the database and compare."""
+    here = opened(home)
+    with progress("rebuilding") as step:
+        found = check_database(here.engine, here.ledger_signer.verifier_key, progress=step)
+    say(f"{found} entries: what is stored and what was signed agree")

@@ -1,0 +1,145 @@
+"""`probity train`, `probity models`, `probity mitigate`, `probity recommend`."""
+
+from typing import Annotated
+from uuid import UUID, uuid4
+
+import typer
+
+from governance.budget.reservations import BudgetState, state
+from governance.cli.context import HomeOption, IdentifierOption, JsonOption, acting, opened, read_identifier
+from governance.cli.display import listing, progress, stdout, table, write_json
+from governance.errors import BudgetExceeded
+from governance.pipeline.desk import identity_of
+from governance.pipeline.mitigate import Mitigated
+from governance.pipeline.mitigate import mitigate as fit_prices
+from governance.pipeline.recommend import Recommended, recommend_to
+from governance.pipeline.snapshot import take_snapshot
+from governance.pipeline.train import Quote, quote
+from governance.pipeline.train import train as measure_and_fit
+from governance.registry.models import list_models
+from governance.settings import DEFAULT_HOME
+
+ModelArgument = Annotated[UUID, typer.Argument(help="A model's id, as `probity models` lists it.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("train")(train)
+    app.command("models")(models)
+    app.command("mitigate")(mitigate)
+    app.command("recommend")(recommend)
+    app.command("budget")(budget)
+
+
+def train(
+    home: HomeOption = DEFAULT_HOME,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would cost, and do nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a snapshot, reserve privacy, measure once, and register every model that follows."""
+    here = opened(home)
+    asked = quote(here)
+    if dry_run:
+        listing("What a training would cost", ("", "epsilon"), quote_rows(asked), as_json=as_json)
+        if not asked.affordable:
+            msg = f"the budget has room for a release of epsilon {asked.before.epsilon_left:.3f} at most"
+            raise BudgetExceeded(msg)
+        return
+    with here.transaction() as session:
+        author = acting(here, session)
+    snapshot = take_snapshot(here, snapshot_id=uuid4())
+    with progress("measuring") as step:
+        trained = measure_and_fit(here, snapshot, training_id=uuid4(), author=author, progress=step)
+    rows = [(kind, str(model.id), model.digest[:16]) for kind, model in trained.models.items()]
+    listing(f"Release {trained.release.digest[:16]}", ("kind", "model", "digest"), rows, as_json=as_json)
+
+
+def quote_rows(asked: Quote) -> list[tuple[str, float]]:
+    """A quote, row by row."""
+    return [
+        ("this training", asked.mechanism.epsilon),
+        ("composed so far", asked.before.epsilon_spent),
+        ("budget", asked.before.budget_epsilon),
+        ("largest single release that fits", asked.before.epsilon_left),
+    ]
+
+
+def budget(home: HomeOption = DEFAULT_HOME, *, as_json: JsonOption = False) -> None:
+    """What releases have cost so far, and what is left."""
+    here = opened(home)
+    with here.transaction() as session:
+        found: BudgetState = state(session, policy=here.policies.privacy.value)
+    rows = [
+        (str(each.id), each.state, each.guarantee["epsilon"], each.reserved_at.isoformat())
+        for each in found.reservations
+    ]
+    title = (
+        f"{found.population}: epsilon {found.epsilon_spent:.3f} of {found.budget_epsilon:g} spent "
+        f"at delta {found.delta:g}; one more release may have {found.epsilon_left:.3f}"
+    )
+    listing(title, ("reservation", "state", "epsilon", "reserved at"), rows, as_json=as_json)
+
+
+def models(
+    kind: Annotated[str | None, typer.Option(help="Only models of this kind, for example ease.")] = None,
+    home: HomeOption = DEFAULT_HOME,
+    *,
+    ids: Annotated[bool, typer.Option("--ids", help="Print ids only, newest first, for scripts.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Registered models, newest first."""
+    with opened(home).transaction() as session:
+        found = [each for each in list_models(session, limit=1000) if kind in {None, each.kind}]
+    if ids:
+        stdout.print("\n".join(str(each.id) for each in found), markup=False)
+        return
+    rows = [
+        (str(each.id), each.kind, "yes" if each.prices else "no", each.state, each.generation, each.digest[:16])
+        for each in found
+    ]
+    listing("Models", ("model", "kind", "priced", "state", "generation", "digest"), rows, as_json=as_json)
+
+
+def mitigate(model: ModelArgument, home: HomeOption = DEFAULT_HOME, *, as_json: JsonOption = False) -> None:
+    """Register a copy of a model with exposure prices that make the policy's rules hold."""
+    here = opened(home)
+    with here.transaction() as session:
+        author = acting(here, session)
+    with progress("fitting prices") as step:
+        made = fit_prices(here, model, mitigated_id=uuid4(), author=author, progress=step)
+    if as_json:
+        write_json({"model": str(made.model.id), "prices": made.prices, "utility_kept": utility_kept(made)})
+    else:
+        table(f"Model {made.model.id}", ("category", "price"), sorted(made.prices.items()))
+
+
+def utility_kept(made: Mitigated) -> float:
+    """Attention-weighted score that the prices leave, relative to the model without them, on synthetic subjects."""
+    return made.fit.utility / made.fit.unconstrained_utility
+
+
+def recommend(
+    by: IdentifierOption = "account_id",
+    k: Annotated[int, typer.Option(min=1, max=200)] = 10,
+    home: HomeOption = DEFAULT_HOME,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """The deployed model's list for one subject, with the exact reasons."""
+    here = opened(home)
+    listed = recommend_to(here, identity_of(by, read_identifier(by)), k)
+    listing("Recommended", ("rank", "title", "because", "prices"), recommended_rows(listed), as_json=as_json)
+
+
+def recommended_rows(listed: list[Recommended]) -> list[tuple[int, str, str, str]]:
+    """A list with its reasons, row by row."""
+    return [
+        (
+            each.rank,
+            each.title,
+            ", ".join(f"{title} ({share:.0%})" for title, share in each.because) or each.reason,
+            ", ".join(f"{category} {amount:+.2f}" for category, amount in each.prices if abs(amount) >= 0.005),  # noqa: PLR2004 - what two decimals show
+        )
+        for each in listed
+    ]

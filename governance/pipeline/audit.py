@@ -1,0 +1,188 @@
+"""Audits of a registered model on subjects it was never trained on, and the gate's decision on the report."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+import pyarrow as pa
+from sqlalchemy.orm import Session
+
+from audits.attention import Attention
+from audits.configuration import AuditConfig
+from audits.html import render
+from audits.report import Report
+from audits.run import run
+from audits.tables import AuditInput, Membership, Recommendations
+from governance.consent.state import snapshot as consent_snapshot
+from governance.errors import EmptySnapshot, NotFound
+from governance.gate.decision import Decision, decide
+from governance.gate.records import record_decision
+from governance.pipeline.artefacts import load_recommender
+from governance.pipeline.catalogue import load_catalogue
+from governance.pipeline.home import OPERATOR, Home
+from governance.pipeline.interactions import read_interactions
+from governance.pipeline.snapshot import SPLIT_SALT
+from governance.policy.rules import FairnessPolicy
+from governance.registry.models import get_model, list_reports, register_report
+from governance.registry.tables import AuditRecord, Model
+from pseudonymisation.durable import write_atomically
+from pseudonymisation.pseudonym import Pseudonym
+from recommender.interactions import Interactions, interactions_from
+from recommender.split import fold_in, hold_out
+
+Progress = Callable[[int, int], None]
+FEWEST_ITEMS = 5
+"""A held-out subject needs that many interactions, so that one can be shown to the model and one be looked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    """A stored report with the figures in it."""
+
+    record: AuditRecord
+    report: Report
+
+
+def held_out_interactions(home: Home) -> Interactions:
+    """The histories of subjects who consent to training and whom the policy keeps out of it, over the whole catalogue.
+
+    Raises:
+        EmptySnapshot: there is nobody with five interactions or more.
+    """
+    purposes, privacy = home.policies.purposes.value, home.policies.privacy.value
+    with home.transaction() as session:
+        consenting = consent_snapshot(session, purposes.training)
+    consents = [Pseudonym(subject) for subject in consenting.subjects]
+    events = home.vault.translate(consents, source="consent", target="events").values()
+    _, held_out = hold_out(events, privacy.held_out_share, salt=SPLIT_SALT)
+    pairs = read_interactions(home, [Pseudonym(subject) for subject in held_out], purpose=purposes.training)
+    items = load_catalogue(home.settings.folder("catalogue")).items["item"].to_pylist()
+    found = interactions_from(pairs, items, subjects=sorted(held_out))
+    enough = found.rows(found.lengths >= FEWEST_ITEMS)
+    if not enough.subjects:
+        msg = f"no held-out subject has {FEWEST_ITEMS} interactions: an audit needs some"
+        raise EmptySnapshot(msg)
+    return enough
+
+
+def audit_model(home: Home, model_id: UUID, *, progress: Progress | None = None) -> Audited:
+    """Measure a model's lists for held-out subjects; the report is stored as JSON and HTML and registered.
+
+    Raises:
+        NotFound: no such model.
+        CorruptArtefact: the model's files are not those that were registered.
+        EmptySnapshot: nobody to audit on.
+    """
+    policy = home.policies.fairness.value
+    with home.transaction() as session:
+        model = get_model(session, model_id)
+    given = audit_input(home, model, policy)
+    report = run(given, config=_configuration(policy, model.digest, given.membership), progress=progress)
+    encoded = report.to_json()
+    return Audited(record=_store(home, model, report, encoded), report=report)
+
+
+def audit_input(home: Home, model: Model, policy: FairnessPolicy) -> AuditInput:
+    """The lists that the model makes from four fifths of each held-out history, and the rest of it as targets."""
+    catalogue = load_catalogue(home.settings.folder("catalogue"))
+    shown, targets = fold_in(held_out_interactions(home), rng=np.random.default_rng(policy.seed))
+    lists = load_recommender(home, model).recommend(shown, policy.list_length)
+    items = catalogue.items["item"].to_pylist()
+    counts = np.asarray(shown.matrix.sum(axis=0)).ravel()
+    return AuditInput(
+        recommendations=Recommendations(lists),
+        membership=Membership(catalogue.categories),
+        items=items,
+        relevance=_pairs(targets),
+        popularity=pa.table({"item": pa.array(shown.items), "count": pa.array(counts.astype(np.int64))}),
+    )
+
+
+def decide_on(home: Home, model_id: UUID, *, decision_id: UUID) -> Decision:
+    """Let the gate decide on the model's latest report.
+
+    The decision is stored, logged and written into the report's page.
+
+    Raises:
+        NotFound: no such model, or no report on it.
+    """
+    fairness = home.policies.fairness
+    with home.transaction() as session:
+        model = get_model(session, model_id)
+        record = latest_report(session, model)
+        encoded = (home.settings.home / record.path_json).read_bytes()
+        report = Report.from_json(encoded)
+        decision = decide(fairness.value, report)
+        record_decision(
+            session,
+            decision,
+            decision_id=decision_id,
+            model=model,
+            report=record,
+            policy_digest=fairness.digest,
+            actor=OPERATOR,
+            clock=home.clock,
+        )
+    sentences = [f"The gate's decision: {decision.outcome}.", *(each.sentence for each in decision.findings)]
+    page = render(report, title=_title(model), decision=sentences)
+    write_atomically(home.settings.home / record.path_html, page.encode())
+    return decision
+
+
+def latest_report(session: Session, model: Model) -> AuditRecord:
+    """The model's newest report.
+
+    Raises:
+        NotFound: it was never audited.
+    """
+    for record in list_reports(session, model, limit=1):
+        return record
+    msg = f"model {model.id} has no report: run `probity audit run {model.id}` first"
+    raise NotFound(msg)
+
+
+def _configuration(policy: FairnessPolicy, model_digest: str, membership: Membership) -> AuditConfig:
+    # An attribute that the catalogue lacks is not measured; what that means for a rule is the gate's to say.
+    asked = {rule.attribute for rule in policy.rules if rule.attribute}
+    return AuditConfig(
+        seed=policy.seed,
+        model_digest=model_digest,
+        k=policy.list_length,
+        attention=Attention(policy.attention),
+        replicates=policy.replicates,
+        level=policy.confidence,
+        attributes=tuple(sorted(asked & set(membership.attributes))),
+    )
+
+
+def _store(home: Home, model: Model, report: Report, encoded: bytes) -> AuditRecord:
+    digest = hashlib.sha256(encoded).hexdigest()
+    folder = home.folder("reports")
+    write_atomically(folder / f"{digest}.json", encoded)
+    write_atomically(folder / f"{digest}.html", render(report, title=_title(model)).encode())
+    with home.transaction() as session:
+        return register_report(
+            session,
+            get_model(session, model.id),
+            digest,
+            path_json=f"reports/{digest}.json",
+            path_html=f"reports/{digest}.html",
+            actor=OPERATOR,
+            clock=home.clock,
+        )
+
+
+def _title(model: Model) -> str:
+    return f"{model.kind}{' with exposure prices' if model.prices else ''} · {model.digest[:12]}"
+
+
+def _pairs(interactions: Interactions) -> pa.Table:
+    rows, columns = interactions.matrix.nonzero()
+    return pa.table(
+        {
+            "subject": pa.array(interactions.subjects).take(pa.array(rows)),
+            "item": pa.array(interactions.items).take(pa.array(columns)),
+        }
+    )

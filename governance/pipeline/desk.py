@@ -1,0 +1,67 @@
+"""The desk between the rights endpoints and the identity plane: identifiers go in, pseudonyms and answers come out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from governance.errors import InvalidInput
+from governance.pipeline.home import OPERATOR, Home
+from governance.pipeline.recommend import recommendations_for_access
+from governance.rights.fulfilment import fulfil
+from governance.rights.work import Handover, Tools
+from pseudonymisation.errors import BadEvent
+from pseudonymisation.identifiers import Identity, read_identity
+from pseudonymisation.pseudonym import Pseudonym
+
+LISTED = 10
+"""Titles that an access answer lists."""
+
+
+def identity_of(kind: str, unverified_identifier: str) -> Identity:
+    """One identifier, normalised.
+
+    Raises:
+        InvalidInput: no such kind, or a value that cannot be one; the value is not repeated.
+    """
+    try:
+        return read_identity({kind: unverified_identifier})
+    except BadEvent as cause:
+        msg = f"identifier: expected {cause.expected}, got {cause.got}"
+        raise InvalidInput(msg) from None
+
+
+def tools(home: Home, *, actor: str = OPERATOR) -> Tools:
+    """What fulfilment works with in this home."""
+    return Tools(
+        vault=home.vault,
+        lake=home.lake,
+        policies=home.policies,
+        signer=home.certificate_signer,
+        packages=home.folder("outbox"),
+        recommendations=recommendations_for_access(home, LISTED),
+        actor=actor,
+        clock=home.clock,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The identity plane's hands for the web process and the command line."""
+
+    home: Home
+
+    def resolve(self, identifier_kind: str, unverified_identifier: str) -> Pseudonym | None:
+        """The rights-domain pseudonym of an identifier, or None where nobody has it. Creates nothing.
+
+        Raises:
+            InvalidInput: see `identity_of`.
+        """
+        return self.home.vault.find(identity_of(identifier_kind, unverified_identifier), domain="rights")
+
+    def fulfil(self, request_id: UUID, *, actor: str, progress: Callable[[int, int], None] | None = None) -> Handover:
+        """Carry out an approved request; what it hands over is shown once.
+
+        Raises:
+            NotFound, Conflict: see `governance.rights.fulfilment.fulfil`.
+        """
+        return fulfil(self.home.transaction, tools(self.home, actor=actor), request_id, progress=progress)

@@ -1,0 +1,141 @@
+"""A home: everything one installation works with, opened together or not at all.
+
+``initialise`` makes what is missing and never touches what exists; ``open_home`` refuses a home whose policies,
+databases or keys are not ready, before anything is read.
+"""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from governance.clock import Clock
+from governance.consent.notices import publish_notice
+from governance.database import create_engine_for, migrate, require_current, transaction
+from governance.errors import ConfigurationError
+from governance.ledger.note import LedgerSigner, decode_signer, encode_signer
+from governance.pipeline.policies import record_policies
+from governance.policy.policies import Policies, load_policies
+from governance.resources import migrations_dir
+from governance.rights.certificate import KEY_FILE as CERTIFICATE_KEY
+from governance.rights.certificate import CertificateSigner, create_signer, load_signer
+from governance.settings import Settings
+from pseudonymisation.durable import write_atomically
+from pseudonymisation.keyring import Keyring, create_keyring, load_keyring
+from pseudonymisation.lake.store import Lake
+from pseudonymisation.quarantine import Quarantine
+from pseudonymisation.vault import database as vault_database
+from pseudonymisation.vault.store import Vault
+
+OPERATOR = "role:operator"
+"""How the ledger names whoever works at the command line of a home."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """An opened home. ``engine`` is the control plane's; the vault has its own."""
+
+    settings: Settings
+    policies: Policies
+    engine: Engine
+    keyring: Keyring
+    vault: Vault
+    lake: Lake
+    quarantine: Quarantine
+    ledger_signer: LedgerSigner
+    certificate_signer: CertificateSigner
+    clock: Clock
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """One transaction on the control database."""
+        with transaction(self.engine) as session:
+            yield session
+
+    def folder(self, name: str) -> Path:
+        """A folder of the home, made when it is missing."""
+        folder = self.settings.folder(name)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+
+def initialise(settings: Settings, *, clock: Clock) -> Home:
+    """Make what a home needs: folders, keys, both databases at their newest schema, the notice, the policies on record.
+
+    Running it again upgrades the databases and records changed policies; keys are never replaced.
+
+    Raises:
+        PolicyError: a policy cannot be used; nothing was made.
+        ConfigurationError: a folder cannot be made or a database not be reached.
+    """
+    policies = load_policies(settings.policies_folder)
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in ("identity", "control", "keys", "ledger"):
+        settings.folder(name).mkdir(mode=0o700, exist_ok=True)
+    _create_keys(settings)
+    migrate(settings.control_url, migrations_dir("control"))
+    vault_database.vault_migrate(settings.vault_url, migrations_dir("vault"))
+    home = open_home(settings, clock=clock)
+    with home.transaction() as session:
+        publish_notice(session, policies.purposes.value.notice, actor=OPERATOR, clock=clock)
+        record_policies(session, policies, actor=OPERATOR, clock=clock)
+    return home
+
+
+def open_home(settings: Settings, *, clock: Clock) -> Home:
+    """Open a home that was initialised.
+
+    Raises:
+        PolicyError, ConfigurationError, StaleDatabase: what is not ready, and what to do.
+        KeyringError: the identity plane's keys are missing or readable by others.
+    """
+    policies = load_policies(settings.policies_folder)
+    if not settings.folder("identity").is_dir():
+        msg = f"{settings.home} is not a home yet: run `probity init --home {settings.home}`"
+        raise ConfigurationError(msg)
+    keyring = load_keyring(settings.folder("identity") / "keyring.json")
+    engine = create_engine_for(settings.control_url)
+    require_current(engine, migrations_dir("control"))
+    vault_engine = vault_database.create_vault_engine(settings.vault_url)
+    vault_database.require_current(vault_engine, migrations_dir("vault"))
+    return Home(
+        settings=settings,
+        policies=policies,
+        engine=engine,
+        keyring=keyring,
+        vault=Vault(vault_engine, keyring, clock),
+        lake=Lake(settings.lake_root),
+        quarantine=Quarantine(
+            folder=settings.folder("identity") / "quarantine",
+            rule=policies.minimisation.value.quarantine,
+            keys=keyring.quarantine,
+        ),
+        ledger_signer=_load_ledger_signer(settings.folder("keys") / "ledger.key"),
+        certificate_signer=load_signer(settings.folder("keys") / CERTIFICATE_KEY),
+        clock=clock,
+    )
+
+
+def _create_keys(settings: Settings) -> None:
+    keyring, keys = settings.folder("identity") / "keyring.json", settings.folder("keys")
+    if not keyring.exists():
+        create_keyring(keyring)
+    if not (keys / "ledger.key").exists():
+        signer = LedgerSigner(settings.ledger.origin, secrets.token_bytes(32))
+        write_atomically(keys / "ledger.key", f"{encode_signer(signer)}\n".encode())
+    if not (keys / CERTIFICATE_KEY).exists():
+        create_signer(keys / CERTIFICATE_KEY, draw=secrets.token_bytes)
+
+
+def _load_ledger_signer(path: Path) -> LedgerSigner:
+    if not path.is_file():
+        msg = f"{path} is missing: restore it from your back-up; a new key would start a new log"
+        raise ConfigurationError(msg)
+    if path.stat().st_mode & 0o077:
+        msg = f"{path} is readable by others, expected mode 0600: run `chmod 600` on it and ask who has read it"
+        raise ConfigurationError(msg)
+    return decode_signer(path.read_text(encoding="ascii").strip())

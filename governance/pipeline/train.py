@@ -1,0 +1,149 @@
+"""A training: reserve privacy, read, measure once, fit every model from the measurement.
+
+A crash at any moment leaves the reservation, and it counts as spent: what may have been read is paid for.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID, uuid5
+
+from sqlalchemy import select
+
+from governance.access.principals import actor_of
+from governance.access.tables import Principal
+from governance.budget.reservations import BudgetState, begin_reading, reserve, spend, state
+from governance.errors import EmptySnapshot
+from governance.pipeline.artefacts import save_model
+from governance.pipeline.catalogue import load_catalogue
+from governance.pipeline.home import Home
+from governance.pipeline.interactions import read_interactions
+from governance.registry.lineage import register_release
+from governance.registry.models import register_model
+from governance.registry.tables import Model, ReleaseRecord, Snapshot, SnapshotSubject
+from pseudonymisation.pseudonym import Pseudonym
+from recommender.denoise import denoise
+from recommender.features import features_from
+from recommender.interactions import interactions_from
+from recommender.mechanism import Mechanism, plan
+from recommender.models import MODELS
+from recommender.noise import OpenDPNoise
+from recommender.release import Release
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """What a training would cost, before anything is reserved or read."""
+
+    mechanism: Mechanism
+    before: BudgetState
+
+    @property
+    def affordable(self) -> bool:
+        """Whether the budget has room for it."""
+        return self.mechanism.epsilon <= self.before.epsilon_left
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """A registered release and the models made from it, by kind."""
+
+    release: ReleaseRecord
+    models: dict[str, Model]
+
+
+def planned(home: Home) -> Mechanism:
+    """The mechanism that the privacy policy asks for."""
+    privacy = home.policies.privacy.value
+    return plan(privacy.release_epsilon, privacy.delta, max_items_per_subject=privacy.max_items_per_subject)
+
+
+def quote(home: Home) -> Quote:
+    """The cost of the next training and the budget as it stands."""
+    with home.transaction() as session:
+        return Quote(mechanism=planned(home), before=state(session, policy=home.policies.privacy.value))
+
+
+def train(
+    home: Home, snapshot: Snapshot, *, training_id: UUID, author: Principal, progress: Progress | None = None
+) -> Trained:
+    """Measure the snapshot once and register every model that follows from the measurement.
+
+    Raises:
+        BudgetExceeded: nothing was read.
+        EmptySnapshot: no subject of the snapshot has an interaction. The budget is spent: that was learnt by reading.
+        UnknownVersion: an erasure made the snapshot's lake version unreadable; nothing was measured.
+    """
+    mechanism, actor = planned(home), actor_of(author)
+    with home.transaction() as session:
+        reserve(
+            session,
+            reservation_id=training_id,
+            purpose=home.policies.purposes.value.training,
+            guarantee=mechanism.guarantee,
+            policy=home.policies.privacy.value,
+            actor=actor,
+            clock=home.clock,
+        )
+    with home.transaction() as session:
+        begin_reading(session, training_id, actor=actor, clock=home.clock)
+    release = _measure(home, snapshot, mechanism, progress)
+    path = f"releases/{release.digest}"
+    home.folder("releases")
+    release.save(home.settings.home / path)
+    with home.transaction() as session:
+        spend(session, training_id, release=release.digest, actor=actor, clock=home.clock)
+        record = register_release(
+            session,
+            release.digest,
+            release.guarantee,
+            snapshot=snapshot,
+            reservation_id=training_id,
+            path=path,
+            actor=actor,
+            clock=home.clock,
+        )
+    return Trained(release=record, models=_fit_models(home, release, record, training_id, author))
+
+
+def _measure(home: Home, snapshot: Snapshot, mechanism: Mechanism, progress: Progress | None) -> Release:
+    from recommender.measurement import measure  # torch
+
+    versions = json.loads(snapshot.manifest)["lake"]
+    with home.transaction() as session:
+        members = select(SnapshotSubject.subject).where(SnapshotSubject.snapshot_id == snapshot.id)
+        subjects = [Pseudonym(subject) for subject in sorted(session.scalars(members))]
+    purpose = home.policies.purposes.value.training
+    pairs = read_interactions(home, subjects, purpose=purpose, versions=versions)
+    if pairs.num_rows == 0:
+        msg = "no subject of the snapshot has an interaction that counts: see `interest` in privacy.yaml"
+        raise EmptySnapshot(msg)
+    items = load_catalogue(home.settings.folder("catalogue")).items["item"].to_pylist()
+    histories = interactions_from(pairs, items)
+    return measure(histories, mechanism, noise=OpenDPNoise(), progress=progress, inputs_digest=snapshot.digest)
+
+
+def _fit_models(
+    home: Home, release: Release, record: ReleaseRecord, training_id: UUID, author: Principal
+) -> dict[str, Model]:
+    categories = load_catalogue(home.settings.folder("catalogue")).categories
+    denoised = denoise(release, features_from(categories))
+    fitted = {kind.slug: kind.fit_from(denoised) for kind in MODELS}
+    paths = {slug: save_model(home, model) for slug, model in fitted.items()}
+    with home.transaction() as session:
+        return {
+            slug: register_model(
+                session,
+                slug,
+                model.digest,
+                model_id=uuid5(training_id, slug),
+                release=record,
+                author=author,
+                path=paths[slug],
+                actor=actor_of(author),
+                clock=home.clock,
+            )
+            for slug, model in fitted.items()
+        }

@@ -1,0 +1,120 @@
+"""Every command in the README and in docs/ is run, as it stands there."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> "Shell":
+    return Shell(tmp_path_factory.mktemp("docs"))
+
+
+class Shell:
+    """Runs blocks of a page in one folder, with `probity` on the path."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        programs = folder / "bin"
+        programs.mkdir()
+        (programs / "probity").write_text(f'#!/bin/sh\nexec {sys.executable} -m governance.cli "$@"\n')
+        (programs / "probity").chmod(0o755)
+        self.env = {
+            **os.environ,
+            "PATH": f"{programs}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "PROBITY_HOME": str(folder / "home"),
+        }
+
+    def run(self, script: str, **env: str) -> str:
+        command = ["bash", "-euo", "pipefail", "-c", script]
+        done = subprocess.run(
+            command, cwd=self.folder, env={**self.env, **env}, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{script}\n{done.stderr[-3000:]}"
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def walked(shell: Shell) -> Shell:
+    """A home after the engineer's page."""
+    shell.run("\n".join(blocks(DOCS / "engineer.md", "sh")))
+    return shell
+
+
+def test_the_engineers_page_runs_from_an_empty_folder_to_a_priced_model(walked: Shell) -> None:
+    models = json.loads(walked.run("probity models --json"))
+
+    assert [model["kind"] for model in models if model["priced"] == "yes"] == ["ease"]
+
+
+def test_the_reviewers_page_exports_a_log_that_verifies(walked: Shell) -> None:
+    shown = walked.run("\n".join(blocks(DOCS / "reviewer.md", "sh")))
+
+    assert "older checkpoints" in shown
+    assert (walked.folder / "first-entry.tlog-proof").read_text().startswith("c2sp.org/tlog-proof@v1\n")
+
+
+def test_the_subjects_page_hands_over_a_package_and_then_a_certificate(walked: Shell) -> None:
+    tokens = {
+        "FRONTEND_TOKEN": walked.run("probity access add Frontend --role frontend").strip(),
+        "OFFICER_TOKEN": walked.run("probity access add Officer --role officer").strip(),
+        "ACCOUNT": _account(walked.folder / "service" / "events.ndjson"),
+    }
+
+    shown = walked.run("\n".join(blocks(DOCS / "subjects.md", "sh")), **tokens)
+
+    assert "left: 0" in shown
+    assert {"access.html", "access.json"} <= {path.name for path in (walked.folder / "mine").iterdir()}
+
+
+def test_every_python_example_prints_what_it_should(shell: Shell) -> None:
+    (example,) = blocks(DOCS / "engineer.md", "python")
+
+    assert float(shell.run(f"{sys.executable} - <<'END'\n{example}\nEND")) == pytest.approx(0.19342640361727081)
+
+
+def test_every_make_target_in_the_readme_exists() -> None:
+    targets = re.findall(r"^make (\w+)", "\n".join(blocks(ROOT / "README.md", "sh")), re.MULTILINE)
+
+    assert {"demo", "test", "serve", "check", "bench"} <= set(targets)
+    for target in targets:
+        dry = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert dry.returncode == 0, dry.stderr
+
+
+def test_every_probity_command_in_the_pages_text_exists(shell: Shell) -> None:
+    pages = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+    named = {
+        match for page in pages for match in re.findall(r"`probity ([a-z][a-z-]*(?: [a-z][a-z-]*)?)", page.read_text())
+    }
+    groups = {"data", "consent", "audit", "gate", "review", "rights", "ledger", "policy", "access", "serve"}
+
+    for command in sorted(named):
+        words = command.split()
+        shell.run(f"probity {' '.join(words if words[0] in groups else words[:1])} --help")
+
+
+def _account(events: Path) -> str:
+    with events.open("rb") as lines:
+        for line in lines:
+            try:
+                event = json.loads(line)
+                if event["kind"] == "rating":
+                    return str(event["subject"]["account_id"])
+            except (ValueError, KeyError):
+                continue
+    msg = "the sample has no rating"
+    raise AssertionError(msg)

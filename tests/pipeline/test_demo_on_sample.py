@@ -1,0 +1,151 @@
+"""`probity demo` as a new user runs it, in a process of its own, and what it leaves."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from pseudonymisation.sources.sample import SampleSettings, write_sample
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    home = tmp_path_factory.mktemp("demo") / "home"
+    command = [sys.executable, "-m", "governance.cli", "demo", "--home", str(home)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=_wide())
+    assert done.returncode == 0, done.stderr[-2000:]
+    return home, done.stdout
+
+
+def _wide() -> dict[str, str]:
+    return {**os.environ, "COLUMNS": "200"}
+
+
+def test_the_plain_model_fails_for_the_planted_reason_and_for_no_other(demo: tuple[Path, str]) -> None:
+    _, story = demo
+    plain = story.split("The gate's decision: fail")[1].split("Exposure prices are fitted")[0]
+
+    assert re.findall(r"✗ ([\w-]+)", plain) == ["european-works"]
+    assert re.search(r"European titles \(origin = european\) receive \d+(\.\d)? % of the attention", plain)
+    assert "?" not in plain
+
+
+def test_the_priced_model_passes_and_serves_after_two_members_other_than_the_author(demo: tuple[Path, str]) -> None:
+    _, story = demo
+
+    assert "The gate's decision: pass" in story
+    assert "Engineer tries to approve: refused" in story
+    assert "First board member approves: the review is open" in story
+    assert "Second board member approves: the review is approved" in story
+    assert "serves as generation 1" in story
+
+
+def test_what_was_dropped_is_counted_by_reason(demo: tuple[Path, str]) -> None:
+    _, story = demo
+
+    for reason, count in {"malformed": 6, "unknown kind": 6, "future": 6, "unknown item": 6, "duplicate": 6}.items():
+        assert re.search(rf"dropped: {reason}\s*│\s*{count}\b", story), reason
+
+
+def test_the_flipped_byte_is_found_and_the_entry_named(demo: tuple[Path, str]) -> None:
+    _, story = demo
+
+    assert re.search(r"One byte of a copy was flipped .* verification says: .*entr\w+ \d+", story)
+
+
+def test_the_deletion_leaves_nothing_and_says_what_models_had_seen(demo: tuple[Path, str]) -> None:
+    _, story = demo
+
+    assert "The vault no longer knows this account" in story
+    assert "left: 0" in story
+    assert "memory bounded by epsilon 5, delta 1e-06" in story
+
+
+def test_the_access_package_is_readable_json_and_html_on_the_subjects_side(demo: tuple[Path, str]) -> None:
+    home, _ = demo
+    folder = home.with_name(f"{home.name}-subject")
+
+    package = json.loads((folder / "access.json").read_text())
+
+    assert package["events"]["view"]
+    assert package["recommendations"][0]["because"]
+    assert "<html" in (folder / "access.html").read_text()
+
+
+def test_no_identifier_of_the_sample_is_in_any_byte_outside_the_vault(demo: tuple[Path, str], tmp_path: Path) -> None:
+    home, story = demo
+    canaries = _identifiers(tmp_path)
+
+    found = _search(home, canaries, skip=("vault.db", "vault.db-wal", "vault.db-shm"))
+
+    assert len(canaries) > 1_000
+    assert found == []
+    assert [c for c in canaries if c.decode() in story] == []
+
+
+def test_the_search_for_identifiers_does_find_them_where_they_are(demo: tuple[Path, str], tmp_path: Path) -> None:
+    home, _ = demo
+
+    found = _search(home.with_name(f"{home.name}-subject"), _identifiers(tmp_path), skip=())
+
+    assert found
+
+
+def test_the_vault_holds_no_identifier_in_clear_either(demo: tuple[Path, str], tmp_path: Path) -> None:
+    home, _ = demo
+
+    assert _search(home / "identity", _identifiers(tmp_path), skip=()) == []
+
+
+def _identifiers(folder: Path) -> list[bytes]:
+    """Identifiers of the demo's own sample, made again from its seed: a spread, and those typed into searches."""
+    write_sample(folder / "again", SampleSettings())
+    found: set[str] = set()
+    with (folder / "again" / "events.ndjson").open("rb") as lines:
+        for number, line in enumerate(lines):
+            if number % 40 and b'"search"' not in line:
+                continue
+            try:
+                event = json.loads(line)
+                found.update(value for value in event["subject"].values() if isinstance(value, str) and len(value) > 6)
+                found.add(event["event_id"])
+                found.update(word for word in str(event.get("query", "")).split() if "@" in word)
+            except (ValueError, KeyError, AttributeError, TypeError):
+                continue
+    return sorted({value.encode() for value in found})[:: max(1, len(found) // 3_000)]
+
+
+def _search(folder: Path, needles: list[bytes], *, skip: tuple[str, ...]) -> list[tuple[str, bytes]]:
+    pattern = re.compile(b"|".join(re.escape(needle) for needle in sorted(needles, key=len, reverse=True)))
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name not in skip:
+            for text in (path.read_bytes(), _decoded(path)):
+                found += [(path.name, match) for match in _matches(text, needles, pattern)]
+    return found
+
+
+def _matches(text: bytes, needles: list[bytes], pattern: re.Pattern[bytes]) -> list[bytes]:
+    """Needles in a text, found by its words first: one pattern of thousands would be slow on large files."""
+    words = set(re.findall(rb"[A-Za-z0-9@._:+-]{6,}", text))
+    exact = words.intersection(needles)
+    inside = [word for word in words - exact if pattern.search(word)] if len(words) < 20_000 else []
+    return [*exact, *inside]
+
+
+def _decoded(path: Path) -> bytes:
+    """Parquet is compressed: its values are searched as text."""
+    if path.suffix != ".parquet":
+        return b""
+    table = pq.ParquetFile(path).read()
+    values = {
+        str(value) for column in table.columns if str(column.type) == "string" for value in column.unique().to_pylist()
+    }
+    return "\n".join(values).encode()
