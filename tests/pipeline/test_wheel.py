@@ -40,7 +40,7 @@ def test_policies_templates_and_migrations_travel_with_it(wheel: Path) -> None:
         "governance/_shipped/migrations/vault/env.py",
         "governance/web/templates/base.html",
         "governance/web/static/console.css",
-        "audits/templates/report.html",
+        "audits/templates/report.html.j2",
         "pseudonymisation/templates/access.html",
     ):
         assert wanted in names
