@@ -4,6 +4,7 @@ Trusted for: the current state of consents, budget, registry and requests. Not t
 these tables can change what they say, and only published checkpoints of the ledger make that visible.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,11 +14,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, TypeDecorator, create_engine, event, make_url
+from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, TypeDecorator, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from governance.errors import ConfigurationError, StaleDatabase
+from governance.errors import ConfigurationError, Conflict, StaleDatabase
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -71,13 +72,14 @@ def create_engine_for(url: str) -> Engine:
         ConfigurationError: for a URL of another database.
     """
     backend = make_url(url).get_backend_name()
+    # hide_parameters: what SQLAlchemy raises never carries a pseudonym.
     if backend == "sqlite":
-        engine = create_engine(url, connect_args={"timeout": 30})
+        engine = create_engine(url, connect_args={"timeout": 30}, hide_parameters=True)
         event.listen(engine, "connect", _configure_sqlite)
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        event.listen(engine, "begin", _begin_sqlite)
         return engine
     if backend == "postgresql":
-        return create_engine(url, pool_pre_ping=True)
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
     msg = f"database.url: expected sqlite:// or postgresql+psycopg://, got {backend}://"
     raise ConfigurationError(msg)
 
@@ -91,6 +93,18 @@ def _configure_sqlite(connection: object, _record: object) -> None:
     cursor.close()
 
 
+def _begin_sqlite(connection: Connection) -> None:
+    only_reads = connection.get_execution_options().get("probity_reading", False)
+    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """A session that only reads. On SQLite it waits for no writer and keeps none waiting."""
+    with Session(engine.execution_options(probity_reading=True)) as session:
+        yield session
+
+
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
     """One transaction: committed when the block ends, rolled back when it raises. Only the edge opens one."""
@@ -98,8 +112,36 @@ def transaction(engine: Engine) -> Iterator[Session]:
         yield session
 
 
+def clear_residue(engine: Engine) -> None:
+    """Overwrite what deleted rows left in the write-ahead log; called after an erasure.
+
+    On SQLite the log is emptied into the database, whose freed pages ``secure_delete`` has overwritten. On PostgreSQL old
+    row versions go with the next vacuum, and the server's own log and back-ups with their retention.
+
+    Raises:
+        Conflict: another connection held the log open for half a minute: run the erasure's command again.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    connection = engine.raw_connection()
+    try:
+        (busy, _, _) = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.close()
+    if busy:
+        msg = "the erasure is done, but a reader kept the database's log open: run it again to clear the log"
+        raise Conflict(msg)
+
+
 def migrate(url: str, scripts: Path) -> None:
-    """Bring the database at ``url`` to the newest schema of the history in ``scripts``."""
+    """Bring the database at ``url`` to the newest schema of the history in ``scripts``.
+
+    A new SQLite file gets mode 0600.
+    """
+    database = make_url(url).database
+    if make_url(url).get_backend_name() == "sqlite" and database:
+        # Made before SQLite makes it, so that there is no moment when others may read; its log inherits the mode.
+        os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     config = Config()
     config.set_main_option("script_location", str(scripts))
     config.set_main_option("path_separator", "os")

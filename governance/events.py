@@ -7,7 +7,14 @@ from governance.budget.events import BudgetCancelled, BudgetReadingBegun, Budget
 from governance.consent.events import ConsentsRecorded, NoticePublished
 from governance.gate.events import GateDecided
 from governance.policy.events import PolicyInForce
-from governance.registry.events import AuditRecorded, BatchIngested, ModelRegistered, ReleaseMade, SnapshotTaken
+from governance.registry.events import (
+    AuditRecorded,
+    BatchIngested,
+    CatalogueChanged,
+    ModelRegistered,
+    ReleaseMade,
+    SnapshotTaken,
+)
 from governance.review.events import ModelDeployed, ModelRolledBack, ReviewClosed, ReviewOpened, VoteCast
 from governance.rights.events import (
     ErasureCertified,
@@ -26,6 +33,7 @@ EVENTS: Final = (
     NoticePublished,
     ConsentsRecorded,
     BatchIngested,
+    CatalogueChanged,
     BudgetReserved,
     BudgetReadingBegun,
     BudgetSpent,

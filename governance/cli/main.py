@@ -5,6 +5,7 @@ from enum import IntEnum
 from importlib import import_module
 
 import typer
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from audits.errors import AuditError
 from governance import errors
@@ -34,6 +35,7 @@ EXITS: tuple[tuple[type[Exception], Exit], ...] = (
     (PseudonymisationError, Exit.USAGE),
     (RecommenderError, Exit.UNDECIDABLE),
     (AuditError, Exit.UNDECIDABLE),
+    (SQLAlchemyError, Exit.INTERNAL),
     (OSError, Exit.INTERNAL),
 )
 """The first type that fits decides."""
@@ -103,4 +105,9 @@ def _words(error: Exception) -> str:
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror or type(error).__name__}; nothing was acknowledged that is not stored"
+    if isinstance(error, SQLAlchemyError):
+        # Its own text quotes the statement. The driver's says what happened: a full disk, a lost server, a locked file.
+        cause = getattr(error, "orig", None)
+        said = str(cause).splitlines()[0] if isinstance(error, OperationalError) and cause else type(error).__name__
+        return f"the database refused: {said}; nothing was acknowledged that is not stored"
     return str(error)

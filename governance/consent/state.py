@@ -8,6 +8,7 @@ from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.orm import Session
 
 from governance.consent.tables import ConsentDecision
+from governance.database import reading
 from governance.errors import NotFound
 from governance.policy.purposes import Purpose, PurposesPolicy
 
@@ -54,8 +55,7 @@ def allowed(session: Session, purpose: str, subjects: Sequence[str], *, policy: 
 class StoredConsents:
     """The answer to the identity plane's question, from the control database.
 
-    Each call reads in a session of its own. On SQLite that waits for a transaction in progress, so do not ask while
-    holding one.
+    Each call reads in a session of its own, which waits for no writer.
     """
 
     engine: Engine
@@ -63,7 +63,7 @@ class StoredConsents:
 
     def allowed(self, purpose: str, subjects: Sequence[str]) -> list[bool]:
         """See `allowed`."""
-        with Session(self.engine) as session:
+        with reading(self.engine) as session:
             return allowed(session, purpose, subjects, policy=self.policy)
 
 

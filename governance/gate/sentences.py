@@ -8,9 +8,15 @@ _STATEMENTS = {
     "exposure_share": "{who} receive {value} of the attention",
     "exposure_ratio": "{who} receive {value} of the attention that their share of the catalogue would give them",
     "coverage": "Recommendations reach {value} of the catalogue",
-    "popularity_lift": "Recommended titles are {value} more popular than what the same subjects chose",
+    "popularity_lift": "The popularity of recommended titles is {value} over that of what the same subjects chose",
 }
-"""What is said of each metric that reads best in per cent; the others are named with three decimals."""
+"""What is said of each metric that reads best in per cent."""
+
+_PLAIN_STATEMENTS = {
+    "ndcg": "The lists find what held-out subjects went on to choose with a quality (nDCG, 0 to 1) of {value}",
+    "exposure_gini": "Attention is spread over the catalogue with a Gini coefficient (0 equal, 1 all on one) of {value}",
+}
+"""What is said of metrics that read best as numbers; three decimals."""
 
 _UNIT = " %"
 
@@ -32,7 +38,8 @@ def figure_sentence(rule: FairnessRule, measurement: Measurement, verdict: Outco
     """One sentence with the figure, its interval and the limit; says so where the interval decides nothing."""
     figures = (measurement.value, measurement.low, measurement.high)
     value, low, high = (number(rule.metric, each or 0.0) for each in figures)
-    statement = _STATEMENTS.get(rule.metric, f"{rule.metric} for {{who}} is {{value}}")
+    unnamed = f"{rule.metric} for {{who}} is {{value}}"
+    statement = _STATEMENTS.get(rule.metric) or _PLAIN_STATEMENTS.get(rule.metric, unnamed)
     said = statement.format(who=_who(measurement), value=value)
     interval = f"{number('coverage', level)} interval {low.removesuffix(_UNIT)} to {high}"
     undecided = ", which this audit cannot decide" if verdict == Outcome.INCONCLUSIVE else ""

@@ -15,6 +15,7 @@ from audits.html import render
 from audits.report import Report
 from audits.run import run
 from audits.tables import AuditInput, Membership, Recommendations
+from governance.consent.state import allowed
 from governance.consent.state import snapshot as consent_snapshot
 from governance.errors import EmptySnapshot, NotFound
 from governance.gate.decision import Decision, decide
@@ -26,6 +27,7 @@ from governance.pipeline.interactions import read_interactions
 from governance.pipeline.snapshot import SPLIT_SALT
 from governance.policy.rules import FairnessPolicy
 from governance.registry.models import get_model, list_reports, register_report
+from governance.registry.reports import page_path, read_report
 from governance.registry.tables import AuditRecord, Model
 from pseudonymisation.durable import write_atomically
 from pseudonymisation.pseudonym import Pseudonym
@@ -48,13 +50,16 @@ class Audited:
 def held_out_interactions(home: Home) -> Interactions:
     """The histories of subjects who consent to training and whom the policy keeps out of it, over the whole catalogue.
 
+    Whoever objected to the audit's own purpose (GDPR Art. 21) is left out.
+
     Raises:
         EmptySnapshot: there is nobody with five interactions or more.
     """
     purposes, privacy = home.policies.purposes.value, home.policies.privacy.value
     with home.transaction() as session:
-        consenting = consent_snapshot(session, purposes.training)
-    consents = [Pseudonym(subject) for subject in consenting.subjects]
+        consenting = consent_snapshot(session, purposes.training).subjects
+        willing = allowed(session, purposes.auditing, consenting, policy=purposes)
+    consents = [Pseudonym(subject) for subject, may in zip(consenting, willing, strict=True) if may]
     events = home.vault.translate(consents, source="consent", target="events").values()
     _, held_out = hold_out(events, privacy.held_out_share, salt=SPLIT_SALT)
     pairs = read_interactions(home, [Pseudonym(subject) for subject in held_out], purpose=purposes.training)
@@ -107,14 +112,18 @@ def decide_on(home: Home, model_id: UUID, *, decision_id: UUID) -> Decision:
 
     Raises:
         NotFound: no such model, or no report on it.
+        BrokenProof: the stored report is not the one that was registered.
     """
     fairness = home.policies.fairness
     with home.transaction() as session:
         model = get_model(session, model_id)
         record = latest_report(session, model)
-        encoded = (home.settings.home / record.path_json).read_bytes()
-        report = Report.from_json(encoded)
+        report = Report.from_json(read_report(home.settings.home, record))
         decision = decide(fairness.value, report)
+        sentences = [f"The gate's decision: {decision.outcome}.", *(each.sentence for each in decision.findings)]
+        page = render(report, title=_title(model), decision=sentences).encode()
+        write_atomically(home.settings.home / page_path(page), page)
+        record.path_html = page_path(page)
         record_decision(
             session,
             decision,
@@ -125,9 +134,6 @@ def decide_on(home: Home, model_id: UUID, *, decision_id: UUID) -> Decision:
             actor=OPERATOR,
             clock=home.clock,
         )
-    sentences = [f"The gate's decision: {decision.outcome}.", *(each.sentence for each in decision.findings)]
-    page = render(report, title=_title(model), decision=sentences)
-    write_atomically(home.settings.home / record.path_html, page.encode())
     return decision
 
 
@@ -158,17 +164,17 @@ def _configuration(policy: FairnessPolicy, model_digest: str, membership: Member
 
 
 def _store(home: Home, model: Model, report: Report, encoded: bytes) -> AuditRecord:
-    digest = hashlib.sha256(encoded).hexdigest()
-    folder = home.folder("reports")
-    write_atomically(folder / f"{digest}.json", encoded)
-    write_atomically(folder / f"{digest}.html", render(report, title=_title(model)).encode())
+    digest, page = hashlib.sha256(encoded).hexdigest(), render(report, title=_title(model)).encode()
+    home.folder("reports")
+    write_atomically(home.settings.home / f"reports/{digest}.json", encoded)
+    write_atomically(home.settings.home / page_path(page), page)
     with home.transaction() as session:
         return register_report(
             session,
             get_model(session, model.id),
             digest,
             path_json=f"reports/{digest}.json",
-            path_html=f"reports/{digest}.html",
+            path_html=page_path(page),
             actor=OPERATOR,
             clock=home.clock,
         )

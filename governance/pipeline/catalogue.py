@@ -2,22 +2,56 @@
 
 import hashlib
 from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from governance.errors import ConfigurationError
+from governance.ledger.store import append, list_latest
+from governance.pipeline.home import OPERATOR, Home
+from governance.registry.events import CatalogueChanged
 from pseudonymisation.sources.source import Catalogue
 
 
+def merged(known: Catalogue, arriving: Catalogue) -> Catalogue:
+    """Both catalogues as one; an item that is in both is as the arriving one says."""
+    items = arriving.items["item"]
+    tables = []
+    for old, new in ((known.items, arriving.items), (known.categories, arriving.categories)):
+        kept = old.filter(pc.invert(pc.is_in(old["item"], value_set=items)))
+        tables.append(pa.concat_tables([kept, new]))
+    return Catalogue(items=tables[0], categories=tables[1])
+
+
 def save_catalogue(folder: Path, catalogue: Catalogue) -> str:
-    """Replace the home's catalogue; returns its digest. A crash leaves the old or the new one of each file."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Add a catalogue to the home's; returns the digest of the whole.
+
+    Stored events keep speaking of items that an earlier source brought, so nothing is taken out.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if (folder / "items.parquet").is_file():
+        catalogue = merged(load_catalogue(folder), catalogue)
     for name, table in (("items", catalogue.items), ("categories", catalogue.categories)):
         unfinished = folder / f".{name}.parquet.new"
         pq.write_table(table, unfinished)
         unfinished.replace(folder / f"{name}.parquet")
     return catalogue_digest(catalogue)
+
+
+def take_catalogue(home: Home, catalogue: Catalogue) -> str:
+    """Add a catalogue to the home's; a change is one ledger entry. Returns the digest of the whole."""
+    digest = save_catalogue(home.settings.folder("catalogue"), catalogue)
+    items = load_catalogue(home.settings.folder("catalogue")).items.num_rows
+    with home.transaction() as session:
+        latest = list_latest(session, kind=CatalogueChanged.kind, limit=1)
+        if not latest or latest[0].body["catalogue"] != digest:
+            last = latest[0].seq if latest else -1
+            entry_id = uuid5(NAMESPACE_URL, f"probity:catalogue:{last}:{digest}")
+            event = CatalogueChanged(catalogue=digest, items=items)
+            append(session, event, actor=OPERATOR, entry_id=entry_id, clock=home.clock)
+    return digest
 
 
 def load_catalogue(folder: Path) -> Catalogue:

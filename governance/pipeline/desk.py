@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
+from governance.database import clear_residue
 from governance.errors import InvalidInput
 from governance.pipeline.home import OPERATOR, Home
 from governance.pipeline.recommend import recommendations_for_access
@@ -54,8 +55,12 @@ class Desk:
         """The rights-domain pseudonym of an identifier, or None where nobody has it. Creates nothing.
 
         Raises:
-            InvalidInput: see `identity_of`.
+            InvalidInput: see `identity_of`; or a kind of identifier that rights.yaml does not accept.
         """
+        accepted = self.home.policies.rights.value.identified_by
+        if identifier_kind not in accepted:
+            msg = f"identifier: expected a kind that rights.yaml accepts ({', '.join(accepted)}), got another"
+            raise InvalidInput(msg)
         return self.home.vault.find(identity_of(identifier_kind, unverified_identifier), domain="rights")
 
     def fulfil(self, request_id: UUID, *, actor: str, progress: Callable[[int, int], None] | None = None) -> Handover:
@@ -64,4 +69,7 @@ class Desk:
         Raises:
             NotFound, Conflict: see `governance.rights.fulfilment.fulfil`.
         """
-        return fulfil(self.home.transaction, tools(self.home, actor=actor), request_id, progress=progress)
+        handover = fulfil(self.home.transaction, tools(self.home, actor=actor), request_id, progress=progress)
+        # The job of an erasure held the subject's pseudonyms side by side until its last stage.
+        clear_residue(self.home.engine)
+        return handover

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, inspect, make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from governance.clock import Clock
@@ -18,6 +19,7 @@ from governance.consent.notices import publish_notice
 from governance.database import create_engine_for, migrate, require_current, transaction
 from governance.errors import ConfigurationError
 from governance.ledger.note import LedgerSigner, decode_signer, encode_signer
+from governance.ledger.published import VKEY
 from governance.pipeline.policies import record_policies
 from governance.policy.policies import Policies, load_policies
 from governance.resources import migrations_dir
@@ -66,7 +68,7 @@ class Home:
 def initialise(settings: Settings, *, clock: Clock) -> Home:
     """Make what a home needs: folders, keys, both databases at their newest schema, the notice, the policies on record.
 
-    Running it again upgrades the databases and records changed policies; keys are never replaced.
+    Running it again upgrades the databases; keys are never replaced, and a home in use that lacks one is refused.
 
     Raises:
         PolicyError: a policy cannot be used; nothing was made.
@@ -82,7 +84,6 @@ def initialise(settings: Settings, *, clock: Clock) -> Home:
     home = open_home(settings, clock=clock)
     with home.transaction() as session:
         publish_notice(session, policies.purposes.value.notice, actor=OPERATOR, clock=clock)
-        record_policies(session, policies, actor=OPERATOR, clock=clock)
     return home
 
 
@@ -100,6 +101,9 @@ def open_home(settings: Settings, *, clock: Clock) -> Home:
     keyring = load_keyring(settings.folder("identity") / "keyring.json")
     engine = create_engine_for(settings.control_url)
     require_current(engine, migrations_dir("control"))
+    with transaction(engine) as session:
+        # A changed policy is on record before anything is done under it.
+        record_policies(session, policies, actor=OPERATOR, clock=clock)
     vault_engine = vault_database.create_vault_engine(settings.vault_url)
     vault_database.require_current(vault_engine, migrations_dir("vault"))
     return Home(
@@ -122,6 +126,12 @@ def open_home(settings: Settings, *, clock: Clock) -> Home:
 
 def _create_keys(settings: Settings) -> None:
     keyring, keys = settings.folder("identity") / "keyring.json", settings.folder("keys")
+    needed = (keyring, keys / "ledger.key", keys / CERTIFICATE_KEY)
+    missing = [path for path in needed if not path.exists()]
+    if missing and _holds_data(settings):
+        # A new key beside old data would make every subject unknown, or start another log.
+        msg = f"{missing[0]} is missing from a home that is in use: restore it from your back-up"
+        raise ConfigurationError(msg)
     if not keyring.exists():
         create_keyring(keyring)
     if not (keys / "ledger.key").exists():
@@ -129,6 +139,21 @@ def _create_keys(settings: Settings) -> None:
         write_atomically(keys / "ledger.key", f"{encode_signer(signer)}\n".encode())
     if not (keys / CERTIFICATE_KEY).exists():
         create_signer(keys / CERTIFICATE_KEY, draw=secrets.token_bytes)
+
+
+def _holds_data(settings: Settings) -> bool:
+    """Whether the control database has its tables, or a log was published: keys were in use then."""
+    url = make_url(settings.control_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        return False
+    engine = create_engine_for(settings.control_url)
+    try:
+        known = inspect(engine).has_table("ledger_entry")
+    except OperationalError:
+        known = False
+    finally:
+        engine.dispose()
+    return known or (settings.folder("ledger") / VKEY).exists()
 
 
 def _load_ledger_signer(path: Path) -> LedgerSigner:

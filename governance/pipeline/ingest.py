@@ -9,7 +9,7 @@ import pyarrow as pa
 from governance.consent.merging import Decision
 from governance.consent.recording import opt_out_by_gpc, record
 from governance.consent.state import StoredConsents
-from governance.pipeline.catalogue import load_catalogue, save_catalogue
+from governance.pipeline.catalogue import load_catalogue, take_catalogue
 from governance.pipeline.home import OPERATOR, Home
 from governance.registry.events import BatchIngested
 from governance.registry.lineage import register_batch
@@ -83,7 +83,7 @@ def ingest(home: Home, source: Source, *, pace: Pace | None = None) -> Ingested:
         MalformedSource: a published file breaks its layout.
         QualityFailure, VaultError, LakeError, QuarantineError: a batch could not be taken in; those before it are.
     """
-    save_catalogue(home.settings.folder("catalogue"), source.catalogue())
+    take_catalogue(home, source.catalogue())
     gateway, recorder, pace = open_gateway(home), Recorder(home), pace or Pace()
     name = f"{source.name}/{source.events_file}"
     consents = ingest_consents(source.consents(), gateway, recorder, source=f"{source.name}/consents", pace=pace)

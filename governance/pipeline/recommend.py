@@ -96,7 +96,10 @@ def recommendations_for_access(home: Home, k: int) -> Any:  # noqa: ANN401 - the
             model = deployed_model(session)
         except Conflict:
             return []
-        listed = list_for(home, load_recommender(home, model), _history(home, subject), k)
+        consent = home.vault.translate([subject], source="events", target="consent")[subject]
+        personal = allowed(session, PURPOSE, [consent], policy=home.policies.purposes.value)[0]
+        history = _history(home, subject) if personal else []
+        listed = list_for(home, load_recommender(home, model), history, k)
         return [
             {
                 "rank": each.rank,

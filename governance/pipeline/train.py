@@ -13,9 +13,9 @@ from sqlalchemy import select
 from governance.access.principals import actor_of
 from governance.access.tables import Principal
 from governance.budget.reservations import BudgetState, begin_reading, reserve, spend, state
-from governance.errors import EmptySnapshot
+from governance.errors import Conflict, EmptySnapshot, PolicyError
 from governance.pipeline.artefacts import save_model
-from governance.pipeline.catalogue import load_catalogue
+from governance.pipeline.catalogue import catalogue_digest, load_catalogue
 from governance.pipeline.home import Home
 from governance.pipeline.interactions import read_interactions
 from governance.registry.lineage import register_release
@@ -73,10 +73,13 @@ def train(
 
     Raises:
         BudgetExceeded: nothing was read.
+        Conflict: the catalogue has changed since the snapshot; nothing was reserved.
+        PolicyError: delta is above one over the number of subjects; nothing was reserved.
         EmptySnapshot: no subject of the snapshot has an interaction. The budget is spent: that was learnt by reading.
         UnknownVersion: an erasure made the snapshot's lake version unreadable; nothing was measured.
     """
     mechanism, actor = planned(home), actor_of(author)
+    _require_fitting(home, snapshot, mechanism)
     with home.transaction() as session:
         reserve(
             session,
@@ -106,6 +109,18 @@ def train(
             clock=home.clock,
         )
     return Trained(release=record, models=_fit_models(home, release, record, training_id, author))
+
+
+def _require_fitting(home: Home, snapshot: Snapshot, mechanism: Mechanism) -> None:
+    """Refuse what could only fail after privacy was spent."""
+    found = catalogue_digest(load_catalogue(home.settings.folder("catalogue")))
+    if json.loads(snapshot.manifest)["catalogue"] != found:
+        msg = f"the catalogue has changed since snapshot {snapshot.id} was taken: take a new one"
+        raise Conflict(msg)
+    if mechanism.delta * snapshot.subjects > 1:
+        most = f"at most 1/{snapshot.subjects}, one over the number of subjects"
+        msg = f"privacy.yaml: delta: expected {most}, got {mechanism.delta:g}"
+        raise PolicyError(msg)
 
 
 def _measure(home: Home, snapshot: Snapshot, mechanism: Mechanism, progress: Progress | None) -> Release:

@@ -145,6 +145,8 @@ class RightsPolicy:
 
     regimes: Mapping[str, RegimeClock]
     rights: Mapping[str, RightRule]
+    identified_by: tuple[str, ...] = ("account_id",)
+    """Kinds of identifier by which a request may name its subject."""
 
 
 @dataclass(frozen=True)

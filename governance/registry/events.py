@@ -6,6 +6,17 @@ from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueChanged:
+    """Items or categories came or changed; ``catalogue`` is the SHA-256 (hex) of the whole."""
+
+    kind: ClassVar[str] = "registry.catalogue_changed"
+    version: ClassVar[int] = 1
+
+    catalogue: str
+    items: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchIngested:
     """A batch is in the lake.
 

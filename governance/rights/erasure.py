@@ -177,10 +177,13 @@ def _certificate(tools: Tools, task: Task, today: date) -> Certificate:
 def _residue(tools: Tools) -> tuple[str, ...]:
     days = tools.policies.retention.value.quarantine_days
     return (
-        f"Rejected input, if there was any, lies encrypted for at most {days} days and is then destroyed.",
+        (
+            "Rejected input, if there was any, lies encrypted until `probity retention run` destroys it, which policy "
+            f"asks for after {days} days."
+        ),
         (
             "Back-ups and logs of the databases that are older than the erasure keep what they held until they are "
-            "recycled; after a restore the erasure is repeated."
+            "recycled; after a restore the erasure must be repeated."
         ),
         "That this request was made and answered is kept, without the subject, for the time that the law asks for.",
     )

@@ -1,7 +1,6 @@
 """A model as the web shows it: where it comes from, what was decided, who voted, whether it serves."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy import select
@@ -10,7 +9,7 @@ from sqlalchemy.orm import Session
 from governance.access.principals import get_principal
 from governance.access.tables import Principal
 from governance.clock import Clock
-from governance.errors import ConfigurationError, NotFound
+from governance.errors import NotFound
 from governance.gate.records import find_latest
 from governance.gate.tables import GateRecord
 from governance.registry.lineage import get_release, get_snapshot
@@ -94,28 +93,13 @@ def propose_once(session: Session, model: Model, *, review_id: UUID, author: Pri
     return known
 
 
-def report_bytes(session: Session, model: Model, home: Path, *, html: bool) -> bytes:
-    """The model's newest report as it was stored, as JSON or as a page.
+def latest_report(session: Session, model: Model) -> AuditRecord:
+    """The model's newest report.
 
     Raises:
         NotFound: the model was not audited.
-        ConfigurationError: the file is gone, or lies outside the home.
     """
-    report = next(iter(list_reports(session, model, limit=1)), None)
-    if report is None:
-        msg = f"no report on model {model.id}"
-        raise NotFound(msg)
-    return _read_inside(home, report.path_html if html else report.path_json)
-
-
-def _read_inside(home: Path, name: str) -> bytes:
-    # The path comes from a table: whoever can write it must not be able to have any file of the machine shown.
-    path = (home / name).resolve()
-    try:
-        if not path.is_relative_to(home.resolve()):
-            msg = "a report's path leads out of the home folder"
-            raise ConfigurationError(msg)
-        return path.read_bytes()
-    except OSError as cause:
-        msg = f"{path}: the stored report cannot be read ({cause.strerror})"
-        raise ConfigurationError(msg) from cause
+    for report in list_reports(session, model, limit=1):
+        return report
+    msg = f"no report on model {model.id}"
+    raise NotFound(msg)

@@ -125,10 +125,8 @@ def _events(gateway: Gateway, sink: Sink, client: str, lines: list[bytes]) -> tu
     counts = {
         "batch": summary.batch,
         "received": summary.received,
-        "written": sum(summary.written.values()),
-        "duplicates": summary.duplicates,
-        "dropped": dict(summary.dropped),
-        "fields_dropped": dict(summary.fields_dropped),
+        # Not how many were written: that would tell a sender who is known, and who has consented (EDPB 01/2025 ¶109).
+        "accepted": summary.received - len(summary.rejects),
     }
     return counts, summary.rejects
 

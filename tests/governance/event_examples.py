@@ -17,7 +17,14 @@ from governance.consent.events import ConsentsRecorded, NoticePublished
 from governance.gate.events import GateDecided
 from governance.ledger.entry import encode_entry
 from governance.policy.events import PolicyInForce
-from governance.registry.events import AuditRecorded, BatchIngested, ModelRegistered, ReleaseMade, SnapshotTaken
+from governance.registry.events import (
+    AuditRecorded,
+    BatchIngested,
+    CatalogueChanged,
+    ModelRegistered,
+    ReleaseMade,
+    SnapshotTaken,
+)
 from governance.review.events import ModelDeployed, ModelRolledBack, ReviewClosed, ReviewOpened, VoteCast
 from governance.rights.events import (
     ErasureCertified,
@@ -53,6 +60,7 @@ EXAMPLES: tuple[Any, ...] = (
     BatchIngested(
         batch="2026-11-23/1", written={"view": 3}, dropped={"no consent": 1}, quarantined=2, lake_versions={"view": 0}
     ),
+    CatalogueChanged(catalogue=DIGEST, items=900),
     BudgetReserved(
         reservation=ONE,
         population="subscribers",

@@ -33,6 +33,7 @@ from governance.ledger.publish import publish
 from governance.policy.policies import Policies, load_policies
 from governance.registry.lineage import register_release, register_snapshot
 from governance.registry.models import register_model, register_report
+from governance.registry.reports import page_path
 from governance.registry.tables import Model
 from governance.resources import migrations_dir, policies_dir
 from governance.review.board import propose
@@ -293,8 +294,9 @@ class Story:
         folder.mkdir(exist_ok=True)
         digest = sha256(content).hexdigest()
         (folder / f"{digest}.json").write_bytes(content)
-        (folder / f"{digest}.html").write_text(REPORT_HTML, encoding="utf-8")
-        paths = {"path_json": f"reports/{digest}.json", "path_html": f"reports/{digest}.html"}
+        page = page_path(REPORT_HTML.encode())
+        (self.home / page).write_text(REPORT_HTML, encoding="utf-8")
+        paths = {"path_json": f"reports/{digest}.json", "path_html": page}
         report = register_report(self.session, model, digest, **paths, **logged)
         policy = self.policies.fairness.digest
         record_decision(

@@ -135,6 +135,16 @@ def test_a_report_comes_byte_for_byte_as_its_digest_was_taken(shared_house: "Hou
     assert sha256(report.content).hexdigest() == client.get(address).json()["report"]
 
 
+def test_a_report_that_was_changed_after_registration_is_not_shown(house: "House") -> None:
+    for path in (house.context.settings.home / "reports").iterdir():
+        path.write_bytes(path.read_bytes() + b" ")
+    client, model = house.client("board"), house.things["plain"]
+
+    answers = [client.get(f"/api/v1/models/{model}/report.json"), client.get(f"/models/{model}/report")]
+
+    assert [answer.is_success for answer in answers] == [False, False]
+
+
 def test_a_report_outside_the_home_is_not_shown(house: "House") -> None:
     with house.context.engine.begin() as connection:
         connection.exec_driver_sql("update registry_report set path_json = '../../../../../etc/hostname'")

@@ -6,9 +6,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from governance.registry.models import get_model, list_models
+from governance.registry.reports import read_report
 from governance.web.api.bodies import DecisionOut, ModelDetailOut, ModelOut, ModelsOut, ReleaseOut, SnapshotOut
 from governance.web.dependencies import Context, Transaction, requires
-from governance.web.model_reading import ModelReading, read_model, report_bytes
+from governance.web.model_reading import ModelReading, latest_report, read_model
 
 router = APIRouter(prefix="/models", tags=["models"], dependencies=[requires("models:read")])
 
@@ -32,7 +33,7 @@ def show_model(session: Transaction, model_id: UUID) -> ModelDetailOut:
 @router.get("/{model_id}/report.json")
 def show_report(session: Transaction, context: Context, model_id: UUID) -> Response:
     """The newest audit report, byte for byte as its digest was taken."""
-    content = report_bytes(session, get_model(session, model_id), context.settings.home, html=False)
+    content = read_report(context.settings.home, latest_report(session, get_model(session, model_id)))
     return Response(content, media_type="application/json")
 
 

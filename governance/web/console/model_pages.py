@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query, Request, Response
 from governance.access.tables import Principal
 from governance.gate.records import find_latest
 from governance.registry.models import get_model, list_models
+from governance.registry.reports import read_page
 from governance.web.dependencies import Context, Transaction, requires
-from governance.web.model_reading import read_model, report_bytes
+from governance.web.model_reading import latest_report, read_model
 from governance.web.pages import render
 
 router = APIRouter(prefix="/models")
@@ -45,6 +46,6 @@ def show_model(request: Request, session: Transaction, context: Context, princip
 @router.get("/{model_id}/report")
 def show_report(session: Transaction, context: Context, principal: Reader, model_id: UUID) -> Response:  # noqa: ARG001 - must be allowed
     """The newest audit report as the page that was stored."""
-    content = report_bytes(session, get_model(session, model_id), context.settings.home, html=True)
+    content = read_page(context.settings.home, latest_report(session, get_model(session, model_id)))
     headers = {"Content-Security-Policy": REPORT_POLICY, "X-Frame-Options": "SAMEORIGIN"}
     return Response(content, media_type="text/html; charset=utf-8", headers=headers)
