@@ -1,0 +1,221 @@
+"""What must hold along the path when somebody, or something, does what they should not."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+import pytest
+
+import governance.database
+from governance.clock import system_clock
+from governance.consent.merging import Decision
+from governance.consent.recording import record
+from governance.pipeline.desk import Desk, identity_of
+from governance.pipeline.home import Home, open_home
+from governance.pipeline.recommend import recommend_to
+from governance.resources import policies_dir
+from governance.settings import load_settings
+from pseudonymisation.disclosure import open_package
+from pseudonymisation.sources.sample import SampleSettings, write_sample
+from recommender.explanation import Reason
+
+LENIENT = """
+list_length: 10
+attention: logarithmic
+replicates: 200
+confidence: 0.95
+seed: 1
+max_unknown_share: 1.0
+rules:
+  - id: quality
+    metric: ndcg
+    comparison: at_least
+    limit: 0.0001
+    level: error
+    rationale: for a test
+    approved_by: a test
+"""
+
+
+_ID = UUID("00000000-0000-4000-8000-00000000aaaa")
+
+
+class Ran(Protocol):
+    """What a command left behind (see `conftest`)."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def home(tmp_path: Path, probity: Run, small_service: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with interactions, whose gate asks for little, and an engineer's token in the environment."""
+    folder = tmp_path / "home"
+    shutil.copytree(policies_dir(), folder / "policies")
+    (folder / "policies" / "fairness.yaml").write_text(LENIENT)
+    assert probity("init", "--home", folder).code == 0
+    monkeypatch.setenv("PROBITY_TOKEN", _token(probity, folder, "engineer"))
+    assert probity("ingest", small_service, "--home", folder).code == 0
+    return folder
+
+
+def _token(probity: Run, home: Path, role: str) -> str:
+    return probity("access", "add", role.capitalize(), "--role", role, "--home", home).out.strip()
+
+
+def _trained(probity: Run, home: Path) -> str:
+    assert probity("train", "--home", home).code == 0
+    model = probity("models", "--kind", "ease", "--ids", "--home", home).out.split()[0]
+    assert probity("audit", "run", model, "--home", home).code == 0
+    return model
+
+
+def _deployed(probity: Run, home: Path) -> str:
+    model = _trained(probity, home)
+    assert probity("gate", "run", "--model", model, "--home", home).code == 0
+    review = probity("review", "propose", model, "--home", home).out.strip()
+    for _ in range(2):
+        board = {"PROBITY_TOKEN": _token(probity, home, "board")}
+        assert probity("review", "vote", review, "approve", "--home", home, env=board).code == 0
+    engineer = {"PROBITY_TOKEN": _token(probity, home, "engineer")}
+    assert probity("deploy", model, "--home", home, env=engineer).code == 0
+    return model
+
+
+def test_a_report_that_was_rewritten_is_no_basis_for_a_decision(home: Path, probity: Run) -> None:
+    model = _trained(probity, home)
+    (report,) = (home / "reports").glob("*.json")
+    report.write_bytes(report.read_bytes().replace(b'"metric":"ndcg"', b'"metric":"NDCG"'))
+
+    ran = probity("gate", "run", "--model", model, "--home", home)
+
+    assert (ran.code, ran.err.count("\n")) == (1, 1)
+    assert "is not the report that was registered" in ran.err
+    assert probity("ledger", "list", "--kind", "gate.decided", "--json", "--home", home).out.strip() == "[]"
+
+
+def test_a_second_source_adds_to_the_catalogue_and_the_training_still_works(
+    home: Path, probity: Run, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    write_sample(other, SampleSettings(subjects=60, titles=60, seed=7))
+    assert probity("ingest", other, "--home", home).code == 0
+
+    assert probity("train", "--home", home).code == 0
+    changes = json.loads(
+        probity("ledger", "list", "--kind", "registry.catalogue_changed", "--json", "--home", home).out
+    )
+    assert len(changes) == 2
+
+
+def test_an_edited_policy_is_on_record_before_the_next_command_acts(home: Path, probity: Run) -> None:
+    policy = home / "policies" / "privacy.yaml"
+    before = policy.read_text()
+    for text in (before.replace("budget_epsilon: 10.0", "budget_epsilon: 9.0"), before):
+        policy.write_text(text)
+        assert probity("budget", "--home", home).code == 0
+
+    entries = json.loads(probity("ledger", "list", "--kind", "policy.in_force", "--json", "--home", home).out)
+
+    assert [entry["body"]["name"] for entry in entries].count("privacy") == 3
+
+
+def test_a_home_in_use_that_lost_its_keys_gets_no_new_ones(home: Path, probity: Run) -> None:
+    (home / "identity" / "keyring.json").unlink()
+
+    ran = probity("init", "--home", home)
+
+    assert ran.code == 2
+    assert "restore it from your back-up" in ran.err
+    assert not (home / "identity" / "keyring.json").exists()
+
+
+def test_who_withdraws_is_no_longer_profiled_neither_in_lists_nor_in_the_access_answer(
+    home: Path, probity: Run, small_service: Path
+) -> None:
+    _deployed(probity, home)
+    here, account = open_home(load_settings(home), clock=system_clock), _watching(home, small_service)
+    identity = identity_of("account_id", account)
+    before = recommend_to(here, identity, 5)
+
+    _withdraw(here, account)
+    after = recommend_to(here, identity, 5)
+    answer = _access(here, probity, account)
+
+    assert before[0].because
+    assert [each.because for each in after] == [()] * 5
+    assert {each["reason"] for each in answer} == {str(Reason.NO_KNOWN_HISTORY)}
+
+
+def test_a_full_disk_under_the_database_is_one_line_without_a_statement(
+    home: Path, probity: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure = governance.database._configure_sqlite
+
+    def tight(connection: object, entry: object) -> None:
+        configure(connection, entry)
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]  # type: ignore[attr-defined] # a sqlite3.Connection
+        connection.execute(f"PRAGMA max_page_count={pages}")  # type: ignore[attr-defined] # the same
+
+    monkeypatch.setattr(governance.database, "_configure_sqlite", tight)
+
+    runs = [probity("access", "add", "x" * 200, "--role", "board", "--home", home) for _ in range(40)]
+    refused = [ran for ran in runs if ran.code != 0]
+
+    assert refused
+    assert {(ran.code, ran.err.count("\n")) for ran in refused} == {(4, 1)}
+    assert "the database refused: database or disk is full" in refused[0].err
+    assert "INSERT" not in refused[0].err
+
+
+def _watching(home: Path, service: Path) -> str:
+    """An account with consent and a history."""
+    here = open_home(load_settings(home), clock=system_clock)
+    for line in (service / "events.ndjson").read_bytes().splitlines():
+        try:
+            event = json.loads(line)
+            account = event["subject"]["account_id"]
+        except (ValueError, KeyError):
+            continue
+        if event["kind"] == "view" and recommend_to(here, identity_of("account_id", account), 1)[0].because:
+            return str(account)
+    msg = "nobody in the sample has a history and consents"
+    raise AssertionError(msg)
+
+
+def _withdraw(here: Home, account: str) -> None:
+    subject = here.vault.find(identity_of("account_id", account), domain="consent")
+    assert subject is not None
+    with here.transaction() as session:
+        decision = Decision(
+            subject=subject,
+            purpose="personalised_recommendations",
+            choice="withdraw",
+            decided_at=here.clock(),
+            notice="v1",
+            method="settings",
+        )
+        policy = here.policies.purposes.value
+        record(session, [decision], batch_id=_ID, policy=policy, actor="role:operator", clock=here.clock)
+
+
+def _access(here: Home, probity: Run, account: str) -> list[dict[str, object]]:
+    home = here.settings.home
+    frontend, officer = ({"PROBITY_TOKEN": _token(probity, home, role)} for role in ("frontend", "officer"))
+    request = probity(
+        "rights", "submit", "--right", "access", "--home", home, given=f"{account}\n", env=frontend
+    ).out.strip()
+    assert probity("rights", "approve", request, "--home", home, env=officer).code == 0
+    handed = Desk(here).fulfil(UUID(request), actor="role:operator")
+    assert handed.package is not None
+    assert handed.key is not None
+    files = open_package(handed.package.read_bytes(), handed.key)
+    listed: list[dict[str, object]] = json.loads(files["access.json"])["recommendations"]
+    return listed
