@@ -99,7 +99,9 @@ class _Reader:
         try:
             return kind(**values)
         except ValueError as cause:
-            raise self.error(node, key or kind.__name__, "a possible value", str(cause)) from cause
+            # The refusal of one field begins with its name: then the line is that field's, else the mapping's.
+            culprit = given.get(str(cause).partition(" ")[0], node)
+            raise self.error(culprit, key or kind.__name__, "a possible value", str(cause)) from cause
 
     def _optional(self, node: yaml.Node, kind: Any, key: str) -> Any:  # noqa: ANN401 - see build
         if node.tag == "tag:yaml.org,2002:null":
