@@ -1,9 +1,12 @@
 """The wheel carries all that the code reads at run time, and runs far from the checkout."""
 
+import ast
 import os
+import re
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -48,19 +51,45 @@ def test_policies_templates_and_migrations_travel_with_it(wheel: Path) -> None:
 
 
 @pytest.mark.slow
-def test_installed_elsewhere_it_runs_the_demo(wheel: Path, tmp_path: Path) -> None:
+def test_installed_elsewhere_its_script_runs_the_demo(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
-    with zipfile.ZipFile(wheel) as packed:
-        packed.extractall(site)
+    install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(site), str(wheel)]
+    subprocess.run(install, capture_output=True, text=True, check=True)
     env = {**os.environ, "PYTHONPATH": str(site)}
-    where = "import governance; print(governance.__file__)"
-    found = subprocess.run(
-        [sys.executable, "-c", where], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
-    )
+    where = [sys.executable, "-c", "import governance; print(governance.__file__)"]
+    found = subprocess.run(where, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
 
-    command = [sys.executable, "-m", "governance.cli", "demo", "--home", "home", "--subjects", "600"]
+    command = [str(site / "bin" / "probity"), "demo", "--home", "home", "--subjects", "600"]
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
 
     assert found.stdout.startswith(str(site))
     assert done.returncode == 0, done.stderr[-2000:]
     assert "verification says" in done.stdout
+
+
+def test_every_package_that_is_imported_is_declared(wheel: Path) -> None:
+    metadata = zipfile.ZipFile(wheel).read("probity-0.1.0.dist-info/METADATA").decode()
+    wanted = re.findall(r"^Requires-Dist: ([A-Za-z0-9._-]+)(?!.*extra ==)", metadata, re.MULTILINE)
+    declared = {name.lower().replace("_", "-") for name in wanted}
+    ours = {"governance", "pseudonymisation", "audits", "recommender"}
+    brought_by = packages_distributions()
+
+    imported = {name for package in ours for path in (ROOT / package).rglob("*.py") for name in _imports(path)}
+    foreign = {name for name in imported - ours if name not in sys.stdlib_module_names}
+    undeclared = {
+        name
+        for name in foreign
+        if not {each.lower().replace("_", "-") for each in brought_by.get(name, [name])} & declared
+    }
+
+    assert undeclared == set()
+
+
+def _imports(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names
