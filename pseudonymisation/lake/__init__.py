@@ -1,5 +1,5 @@
 """Where pseudonymised events lie. See ``store.Lake``."""
 
-from pseudonymisation.lake.store import Appended, EraseResult, Lake
+from pseudonymisation.lake.store import Appended, EraseResult, ExpireResult, Lake
 
-__all__ = ["Appended", "EraseResult", "Lake"]
+__all__ = ["Appended", "EraseResult", "ExpireResult", "Lake"]

@@ -5,15 +5,17 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from pseudonymisation.errors import LakeError, LakeFull
 from pseudonymisation.lake.storage import TableStorage
-from pseudonymisation.schema import EventKind
+from pseudonymisation.schema import TIME, EventKind
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
@@ -72,9 +74,17 @@ def _is_named(change: Change) -> bool:
     return set(change.paths) <= {path for path, _ in live_files(table)}
 
 
-def live_files(table: DeltaTable) -> list[tuple[str, int]]:
-    """The table's data files with their buckets."""
+def live_files(table: DeltaTable, *, reaching_before: datetime | None = None) -> list[tuple[str, int]]:
+    """The table's data files with their buckets.
+
+    With ``reaching_before``, only those that may hold a row from before that moment: the log gives each file's earliest
+    time, and a file of which it does not may hold anything. Its latest time is not asked, because the Delta protocol
+    lets writers cut it to milliseconds, so a file could look older than it is.
+    """
     files = pa.table(table.get_add_actions(flatten=True))
+    if reaching_before is not None and "min.at" in files.column_names:
+        reaching = pc.less(files["min.at"], pa.scalar(reaching_before, TIME))
+        files = files.filter(pc.fill_null(reaching, fill_value=True))
     return list(zip(files["path"].to_pylist(), files["partition.bucket"].to_pylist(), strict=True))
 
 

@@ -1,10 +1,12 @@
-"""Rewriting data files: without the rows of some subjects, or fewer and larger.
+"""Rewriting data files: without the rows of some subjects, without those of a time gone by, or fewer and larger.
 
 Delta's own DELETE is not used, because it writes its predicate into the log: the pseudonyms that are to be forgotten
 would stand there in clear.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,7 +15,16 @@ from deltalake import DeltaTable
 from pseudonymisation.lake.commits import changing, concatenated, live_files
 from pseudonymisation.lake.storage import TableStorage
 from pseudonymisation.pseudonym import Pseudonym
-from pseudonymisation.schema import EventKind, bucket_of
+from pseudonymisation.schema import TIME, EventKind, bucket_of
+
+
+@dataclass(frozen=True, slots=True)
+class _Doomed:
+    """Which rows go: those for which ``test`` says so of the values of ``column``. ``reason`` stands in the log."""
+
+    column: str
+    test: Callable[[pa.ChunkedArray], pa.ChunkedArray]
+    reason: str
 
 
 def rewrite_without(
@@ -21,19 +32,22 @@ def rewrite_without(
 ) -> tuple[int, int]:
     """Replace each file that holds a row of these subjects, in one commit; returns rows removed and files replaced."""
     buckets, theirs = {bucket_of(subject) for subject in subjects}, pa.array(subjects, pa.string())
-    erased = replaced = 0
-    with changing(storage) as change:
-        for path, bucket in live_files(table):
-            if bucket not in buckets or not _holds(storage, path, theirs):
-                continue
-            rows = concatenated([storage.read(path)], bucket)
-            kept = rows.filter(pc.invert(pc.is_in(rows["subject"], theirs)))
-            erased, replaced = erased + rows.num_rows - kept.num_rows, replaced + 1
-            change.remove(path, bucket)
-            if kept.num_rows:
-                change.add(bucket, kept)
-        change.commit(table, kind, "erasure")
-    return erased, replaced
+    files = [(path, bucket) for path, bucket in live_files(table) if bucket in buckets]
+    return _rewrite(storage, table, kind, files, _Doomed("subject", lambda held: pc.is_in(held, theirs), "erasure"))
+
+
+def rewrite_since(storage: TableStorage, table: DeltaTable, kind: EventKind, before: datetime) -> tuple[int, int]:
+    """Replace each file that holds a row from before a moment, in one commit; returns rows removed and files replaced.
+
+    Files that begin later, as the log says, are not opened.
+    """
+    files = live_files(table, reaching_before=before)
+    return _rewrite(storage, table, kind, files, _Doomed("at", lambda held: _is_before(held, before), "retention"))
+
+
+def holds_before(storage: TableStorage, table: DeltaTable, before: datetime) -> bool:
+    """Whether a row from before a moment is left. Reads the files themselves, whatever the log says of their times."""
+    return any(_any(_is_before(storage.read(path, ["at"])["at"], before)) for path, _ in live_files(table))
 
 
 def join_files(storage: TableStorage, table: DeltaTable, kind: EventKind) -> None:
@@ -56,6 +70,27 @@ def delete_unnamed_files(table: DeltaTable) -> int:
     return len(removed)
 
 
-def _holds(storage: TableStorage, path: str, subjects: pa.Array) -> bool:
-    found = pc.any(pc.is_in(storage.read(path, ["subject"])["subject"], subjects), min_count=0)
-    return bool(found.as_py())
+def _rewrite(
+    storage: TableStorage, table: DeltaTable, kind: EventKind, files: Iterable[tuple[str, int]], doomed: _Doomed
+) -> tuple[int, int]:
+    removed = replaced = 0
+    with changing(storage) as change:
+        for path, bucket in files:
+            if not _any(doomed.test(storage.read(path, [doomed.column])[doomed.column])):
+                continue
+            rows = concatenated([storage.read(path)], bucket)
+            kept = rows.filter(pc.invert(doomed.test(rows[doomed.column])))
+            removed, replaced = removed + rows.num_rows - kept.num_rows, replaced + 1
+            change.remove(path, bucket)
+            if kept.num_rows:
+                change.add(bucket, kept)
+        change.commit(table, kind, doomed.reason)
+    return removed, replaced
+
+
+def _is_before(times: pa.ChunkedArray, moment: datetime) -> pa.ChunkedArray:
+    return pc.less(times, pa.scalar(moment, TIME))
+
+
+def _any(found: pa.ChunkedArray) -> bool:
+    return bool(pc.any(found, min_count=0).as_py())

@@ -7,6 +7,7 @@ whoever can write it can add or remove events, which no other store would contra
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,10 +20,16 @@ from deltalake.exceptions import DeltaError
 from pseudonymisation.errors import LakeError, UnknownVersion
 from pseudonymisation.lake.commits import changing, foreign_errors, live_files
 from pseudonymisation.lake.lock import WriteLock
-from pseudonymisation.lake.rewriting import delete_unnamed_files, join_files, rewrite_without
+from pseudonymisation.lake.rewriting import (
+    delete_unnamed_files,
+    holds_before,
+    join_files,
+    rewrite_since,
+    rewrite_without,
+)
 from pseudonymisation.lake.storage import storage_of
 from pseudonymisation.pseudonym import Pseudonym
-from pseudonymisation.schema import EVENT_KINDS, KIND_BY_NAME, EventKind, bucket_of
+from pseudonymisation.schema import EVENT_KINDS, KIND_BY_NAME, TIME, EventKind, bucket_of
 
 if TYPE_CHECKING:
     import ibis
@@ -52,6 +59,19 @@ class EraseResult:
     versions: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpireResult:
+    """What one ``expire`` did: rows removed, files rewritten or emptied, files deleted for good afterwards.
+
+    ``version`` is the table's newest, None where nothing was ever written.
+    """
+
+    rows: int
+    files_rewritten: int
+    files_deleted: int
+    version: int | None
+
+
 class Lake:
     """The event tables under one root.
 
@@ -71,7 +91,7 @@ class Lake:
         self._lock = WriteLock(folder.parent if folder else None, lock_timeout_s)
 
     def exclusively(self) -> AbstractContextManager[None]:
-        """Hold the write lock for a block; re-entered by ``append`` and ``erase``.
+        """Hold the write lock for a block; re-entered by ``append``, ``erase`` and ``expire``.
 
         A batch holds it from the moment its identifiers become pseudonyms until its rows are written. So an erasure,
         which destroys the vault's secret first, finds every row that was made with it.
@@ -83,6 +103,7 @@ class Lake:
 
         Guarantees:
           - an event id that is in the table already is not added again, so a batch may be sent twice
+          - rows are stored in the order of their event ids, which says nothing about the order in which they came
           - each kind is added wholly or not at all; after a failure between kinds, a second call adds what is missing
 
         Raises:
@@ -151,7 +172,7 @@ class Lake:
             where: a further condition on columns.
 
         Raises:
-            UnknownVersion: there is no such version, or an erasure removed its files.
+            UnknownVersion: there is no such version, or an erasure or an expiry removed its files.
         """
         condition, wanted = _conditions(subjects, where), list(columns) if columns else None
         for attempt in range(2):
@@ -159,16 +180,26 @@ class Lake:
                 with foreign_errors(f"reading {kind} events"):
                     return self.dataset(kind, version=version).to_table(columns=wanted, filter=condition)
             except FileNotFoundError as cause:
-                # An erasure may run between opening the newest version and reading it: then there is a newer one.
+                # A rewrite may run between opening the newest version and reading it: then there is a newer one.
                 if version is not None or attempt:
-                    msg = f"version {version} of the {kind} events was ended by an erasure: take a new snapshot"
+                    msg = (
+                        f"version {version} of the {kind} events was ended by an erasure or expiry: take a new snapshot"
+                    )
                     raise UnknownVersion(msg) from cause
         raise AssertionError
 
-    def count(self, kind: str, *, version: int | None = None, subjects: Sequence[Pseudonym] | None = None) -> int:
-        """How many rows there are, of the given subjects where they are given."""
-        if subjects is not None:
-            return len(self.scan(kind, columns=["subject"], version=version, subjects=subjects)["subject"])
+    def count(
+        self,
+        kind: str,
+        *,
+        version: int | None = None,
+        subjects: Sequence[Pseudonym] | None = None,
+        before: datetime | None = None,
+    ) -> int:
+        """How many rows there are: of the given subjects, or from before an aware moment, where these are given."""
+        if subjects is not None or before is not None:
+            where = None if before is None else pc.field("at") < pa.scalar(before, TIME)
+            return len(self.scan(kind, columns=["at"], version=version, subjects=subjects, where=where)["at"])
         with foreign_errors(f"counting {kind} events"):
             rows: int = self.dataset(kind, version=version).count_rows()
             return rows
@@ -200,6 +231,34 @@ class Lake:
                     msg = f"erasing {kind.name} events: rows are still there after the rewrite; run it again"
                     raise LakeError(msg)
         return EraseResult(rows=rows, files_rewritten=rewritten, files_deleted=deleted, versions=self.versions())
+
+    def expire(self, kind: str, *, before: datetime) -> ExpireResult:
+        """Remove every row of one kind whose ``at`` is earlier than an aware moment, and the bytes it lay in.
+
+        Works as ``erase`` does: older versions of the table cannot be read any more, and after a crash it is run again.
+        Files that begin at the moment or later stay as they are.
+
+        Guarantees:
+          - exactly the rows from before the moment go; a second read finds none of them, or this raises
+          - the bytes of removed rows are in no file of the table
+
+        Raises:
+            LakeError: the table could not be rewritten, or a row was still there.
+            LakeBusy: another writer held the lock for too long.
+        """
+        with self.exclusively():
+            table, storage = self._table(kind), self._storage[kind]
+            if table is None:
+                return ExpireResult(rows=0, files_rewritten=0, files_deleted=0, version=None)
+            with foreign_errors(f"expiring {kind} events"):
+                rows, rewritten = rewrite_since(storage, table, KIND_BY_NAME[kind], before)
+                newest = self._existing(kind)
+                deleted = delete_unnamed_files(newest)
+                left = holds_before(storage, newest, before)
+            if left:
+                msg = f"expiring {kind} events: rows are still there, in a file whose earliest time the log misstates"
+                raise LakeError(msg)
+        return ExpireResult(rows=rows, files_rewritten=rewritten, files_deleted=deleted, version=self.versions()[kind])
 
     def compact(self) -> dict[str, int]:
         """Join small files; returns how many files each kind has now. Older versions stay readable."""
@@ -237,8 +296,9 @@ class Lake:
         ids = table["event_id"].combine_chunks()
         known = self.scan(kind.name, columns=["event_id"], where=pc.field("event_id").isin(ids))["event_id"]
         fresh = table.filter(pc.invert(pc.is_in(ids, known.combine_chunks()))) if len(known) else table
+        # In the order of the ids, which are keyed hashes: the order of arrival could be matched with another domain's.
         _, first = np.unique(fresh["event_id"].to_numpy(), return_index=True)
-        return fresh if len(first) == fresh.num_rows else fresh.take(pa.array(np.sort(first)))
+        return fresh.take(pa.array(first))
 
     def _add(self, kind: EventKind, rows: pa.Table, batch_id: str) -> None:
         storage = self._storage[kind.name]
