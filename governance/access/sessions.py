@@ -43,6 +43,15 @@ def principal_of_session(session: Session, unverified_secret: str, *, clock: Clo
     return get_principal(session, row.principal_id)
 
 
+def close_sessions_of(session: Session, principal: Principal) -> int:
+    """Sign a principal out everywhere; returns how many sessions lay there, ended ones included."""
+    ended = session.execute(
+        delete(ConsoleSession).where(ConsoleSession.principal_id == principal.id).returning(ConsoleSession.digest)
+    ).all()
+    session.flush()
+    return len(ended)
+
+
 def close_session(session: Session, unverified_secret: str) -> None:
     """Sign out. Unknown secrets are ignored: the outcome is the same."""
     session.execute(delete(ConsoleSession).where(ConsoleSession.digest == digest_of(unverified_secret)))

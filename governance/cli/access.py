@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import typer
 
 from governance.access.principals import add_principal, get_principal, list_principals
+from governance.access.revocation import revoke_access
 from governance.access.tokens import issue_token
 from governance.cli.context import HomeOption, JsonOption, opened
 from governance.cli.display import listing, say, stdout
@@ -54,6 +55,18 @@ def new_token(
         found = get_principal(session, principal)
         token = issue_token(session, found, token_id=uuid4(), actor=OPERATOR, clock=here.clock)
     stdout.print(token.reveal(), markup=False, soft_wrap=True)
+
+
+@access.command("revoke")
+def revoke(
+    principal: Annotated[UUID, typer.Argument(help="As `probity access list` shows it.")],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Take somebody's access away: all their tokens stop, and they are signed out of the console."""
+    here = opened(home)
+    with here.transaction() as session:
+        done = revoke_access(session, get_principal(session, principal), actor=OPERATOR, clock=here.clock)
+    say(f"{principal}: {done.tokens} tokens revoked, {done.sessions} console sessions closed")
 
 
 @access.command("list")

@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
+from governance.access.permissions import require
 from governance.access.principals import list_principals
 from governance.access.tables import Principal
 from governance.access.tokens import authenticate
 from governance.clock import system_clock
 from governance.errors import Unauthenticated
 from governance.pipeline.home import Home, open_home
+from governance.policy.rules import Permission
 from governance.settings import DEFAULT_HOME, load_settings
 
 TOKEN_VARIABLE = "PROBITY_TOKEN"  # noqa: S105 - the variable's name, not a token
@@ -35,13 +37,14 @@ def opened(home: Path) -> Home:
     return open_home(load_settings(home), clock=system_clock)
 
 
-def acting(home: Home, session: Session) -> Principal:
-    """Who acts: the holder of the token in PROBITY_TOKEN or typed at the terminal.
+def acting(home: Home, session: Session, permission: Permission) -> Principal:
+    """Who acts: the holder of the token in PROBITY_TOKEN or typed at the terminal, if a role of theirs allows it.
 
     A token is never an argument: those are logged.
 
     Raises:
         Unauthenticated: no token, or not a valid one.
+        Forbidden: none of their roles has ``permission``.
     """
     token = os.environ.get(TOKEN_VARIABLE) or (typer.prompt("Token", hide_input=True) if sys.stdin.isatty() else "")
     if not token:
@@ -49,7 +52,9 @@ def acting(home: Home, session: Session) -> Principal:
         hint = "" if principals else " (there is nobody yet: `probity access add NAME --role ROLE`)"
         msg = f"this command acts in somebody's name: put their token in {TOKEN_VARIABLE}{hint}"
         raise Unauthenticated(msg)
-    return authenticate(session, token, clock=home.clock)
+    principal = authenticate(session, token, clock=home.clock)
+    require(principal, permission, home.policies.access.value)
+    return principal
 
 
 def read_identifier(kind: str) -> str:

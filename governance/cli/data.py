@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from governance.cli.context import JsonOption
-from governance.cli.display import listing, progress, say, stdout, table, write_json
+from governance.cli.display import listing, progress, record, say, stdout
 from pseudonymisation.sources.download import download
 from pseudonymisation.sources.published import PUBLISHED, PublishedSet
 from pseudonymisation.sources.sample import SampleSettings, SampleSummary, write_sample
@@ -32,11 +32,7 @@ def sample(
     with progress("generating") as step:
         settings = SampleSettings(seed=seed, subjects=subjects, titles=titles)
         summary = write_sample(folder, settings, progress=lambda _, done, total: step(done, total or 0))
-    rows = sample_facts(summary)
-    if as_json:
-        write_json(dict(rows))
-    else:
-        table(f"Sample service in {folder}", ("", ""), rows)
+    record(f"Sample service in {folder}", sample_facts(summary), as_json=as_json)
 
 
 def sample_facts(summary: SampleSummary) -> list[tuple[str, object]]:

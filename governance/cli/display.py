@@ -1,6 +1,7 @@
 """How the command line speaks: results on stdout, words and progress on stderr, colours only on a terminal."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -50,9 +51,23 @@ def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[obj
 def listing(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, as_json: bool) -> None:
     """Print a listing: a table to read, or with ``as_json`` one JSON array of objects to pipe."""
     if as_json:
-        write_json([dict(zip(columns, row, strict=True)) for row in rows])
+        keys = [key_of(column) for column in columns]
+        write_json([dict(zip(keys, row, strict=True)) for row in rows])
     else:
         table(title, columns, rows)
+
+
+def record(title: str, facts: Sequence[tuple[str, object]], *, as_json: bool) -> None:
+    """Print facts about one thing: a table to read, or with ``as_json`` one JSON object to pipe."""
+    if as_json:
+        write_json({key_of(name): value for name, value in facts})
+    else:
+        table(title, ("", ""), facts)
+
+
+def key_of(words: str) -> str:
+    """The JSON key of a heading, in snake_case: ``due on`` is ``due_on``."""
+    return re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
 
 
 def write_json(value: Any) -> None:  # noqa: ANN401 - anything that JSON can say
@@ -62,7 +77,7 @@ def write_json(value: Any) -> None:  # noqa: ANN401 - anything that JSON can say
 
 def say(words: str) -> None:
     """A sentence to the person at the terminal, on stderr."""
-    stderr.print(words)
+    stderr.print(words, markup=False, soft_wrap=True)
 
 
 def _text(cell: object) -> str:

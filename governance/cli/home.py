@@ -5,7 +5,7 @@ import typer
 from governance.access.principals import list_principals
 from governance.budget.reservations import state
 from governance.cli.context import HomeOption, JsonOption, opened
-from governance.cli.display import say, table, write_json
+from governance.cli.display import record, say
 from governance.clock import system_clock
 from governance.ledger.store import size
 from governance.pipeline.home import initialise
@@ -40,7 +40,4 @@ def status(home: HomeOption = DEFAULT_HOME, *, as_json: JsonOption = False) -> N
             "people with access": len(list_principals(session, limit=1000)),
             "ledger entries": size(session),
         }
-    if as_json:
-        write_json(facts)
-    else:
-        table(str(here.settings.home), ("", ""), list(facts.items()))
+    record(str(here.settings.home), list(facts.items()), as_json=as_json)

@@ -1,18 +1,28 @@
 """`probity ingest`, `probity quarantine`: interactions through the gateway, and what did not get through."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from governance.cli.context import HomeOption, JsonOption, opened
-from governance.cli.display import listing, progress, say, table, write_json
+from governance.cli.display import Steps, listing, progress, record, say, stderr
+from governance.errors import InvalidInput
 from governance.pipeline.ingest import Ingested
 from governance.pipeline.ingest import ingest as take_in
 from governance.settings import DEFAULT_HOME
 from pseudonymisation.gateway.files import Pace
 from pseudonymisation.quarantine import list_quarantine, rejects_of
+from pseudonymisation.sources.errors import SourceError
+from pseudonymisation.sources.movielens import MovieLens
 from pseudonymisation.sources.registry import open_source
+from pseudonymisation.sources.source import Source
+
+BATCH_NAME = re.compile(r"[0-9a-f]{32}")
+BLOCK_BYTES = 4 << 20
 
 
 def register(app: typer.Typer) -> None:
@@ -31,12 +41,46 @@ def ingest(
     here, source = opened(home), open_source(folder)
     if source.note:
         say(f"{source.name}: {source.note}")
+    with gateway_progress(source) as pace:
+        done = take_in(here, source, pace=pace)
+    record(f"{source.name} through the gateway", facts(done), as_json=as_json)
+
+
+@contextmanager
+def gateway_progress(source: Source) -> Iterator[Pace]:
+    """A progress bar for a source on its way in. Its lines are counted first, unless nobody looks."""
     with progress("through the gateway") as step:
-        done = take_in(here, source, pace=Pace(progress=lambda lines: step(lines, 0)))
-    if as_json:
-        write_json(dict(facts(done)))
-    else:
-        table(f"{source.name} through the gateway", ("", ""), facts(done))
+        yield paced(source, step) if stderr.is_terminal else Pace()
+
+
+def paced(source: Source, step: Steps) -> Pace:
+    """A pace that calls ``step`` with lines done and lines in all: the consent records, then the events."""
+    try:
+        consents, events = count_lines(source)
+    except SourceError:  # a damaged file is told of where the gateway comes to it; what stands before is taken in
+        return Pace(progress=lambda lines: step(lines, 0))
+    finished = 0
+
+    def progress(lines: int) -> None:
+        nonlocal finished
+        step(finished + lines, consents + events)
+        if lines == consents and not finished:
+            finished = consents  # the gateway counts from nought again for the events
+
+    return Pace(progress=progress)
+
+
+def count_lines(source: Source) -> tuple[int, int]:
+    """How many consent records and how many events a source has.
+
+    For MovieLens the rating file's lines are counted instead of making each event twice.
+    """
+    consents = sum(1 for _ in source.consents())
+    if not isinstance(source, MovieLens):
+        return consents, sum(1 for _ in source.events())
+    with (source.folder / source.events_file).open("rb") as file:
+        feeds = sum(block.count(b"\n") for block in iter(lambda: file.read(BLOCK_BYTES), b""))
+    return consents, feeds - bool(source.layout.ratings.header)
 
 
 def facts(done: Ingested) -> list[tuple[str, object]]:
@@ -69,6 +113,10 @@ def quarantine(
         rows = [(each.batch, each.source, each.lines, each.at.isoformat()) for each in list_quarantine(folder)]
         listing("Quarantine", ("batch", "source", "lines", "at"), rows, as_json=as_json)
         return
-    columns = ("line", "field", "expected", "got", "reason")
-    rows_of = [tuple(each[column] for column in columns) for each in rejects_of(folder, batch)]
-    listing(f"Quarantined batch {batch}", columns, rows_of, as_json=as_json)
+    if not BATCH_NAME.fullmatch(batch):
+        msg = "batch: expected 32 hex digits, as `probity quarantine` lists them, got other text"
+        raise InvalidInput(msg)
+    columns, rejects = ("line", "field", "expected", "got", "reason"), rejects_of(folder, batch)
+    (file,) = (each.source for each in list_quarantine(folder) if each.batch == batch)
+    rows_of = [(file, *(each[column] for column in columns)) for each in rejects]
+    listing(f"Quarantined batch {batch}", ("file", *columns), rows_of, as_json=as_json)

@@ -1,12 +1,13 @@
 """`probity ledger`: read, publish, export, prove and verify the log."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from governance.cli.context import HomeOption, JsonOption, opened
-from governance.cli.display import listing, progress, say, stdout, table
+from governance.cli.display import listing, progress, say, stdout, table, write_json
 from governance.ledger.check import check_database
 from governance.ledger.export import export as write_export
 from governance.ledger.note import encode_vkey
@@ -65,11 +66,16 @@ def verify(
     folder: Annotated[Path, typer.Argument(help="An exported or published log.")],
     vkey: Annotated[str, typer.Option(help="The log's public key, from a source other than the folder.")],
     old: Annotated[Path | None, typer.Option(help="A checkpoint kept from earlier.")] = None,
+    *,
+    as_json: JsonOption = False,
 ) -> None:
     """Verify a log from its files alone: every entry, tile, signature, and that it contains what it said before."""
     with progress("verifying") as step:
         found = verify_folder(folder, vkey, old_checkpoint=old.read_bytes() if old is not None else None, progress=step)
-    table("The log holds", ("", ""), verification_rows(found))
+    if as_json:
+        write_json({**asdict(found), "root": found.root.hex()})
+    else:
+        table("The log holds", ("", ""), verification_rows(found))
 
 
 def verification_rows(found: Verification) -> list[tuple[str, object]]:

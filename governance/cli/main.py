@@ -60,6 +60,7 @@ COMMANDS: dict[str, str] = {
     "deploy": "review",
     "rollback": "review",
     "rights": "rights",
+    "retention": "retention",
     "ledger": "ledger",
     "policy": "policy",
     "access": "access",

@@ -32,7 +32,7 @@ def propose(model: Annotated[UUID, typer.Argument()], home: HomeOption = DEFAULT
     """Ask the board whether a model that passed the gate may ship."""
     here = opened(home)
     with here.transaction() as session:
-        author = acting(here, session)
+        author = acting(here, session, "models:propose")
         opened_review = open_review(
             session, get_model(session, model), review_id=uuid4(), author=author, clock=here.clock
         )
@@ -58,10 +58,11 @@ def vote(
         msg = "choice: expected approve or refuse, got another word"
         raise InvalidInput(msg)
     with here.transaction() as session:
+        voter = acting(here, session, "reviews:vote")
         found = cast_vote(
             session,
             get_review(session, review_id),
-            acting(here, session),
+            voter,
             chosen,
             policy=here.policies.access.value.review,
             clock=here.clock,
@@ -84,7 +85,7 @@ def deploy(model: Annotated[UUID, typer.Argument()], home: HomeOption = DEFAULT_
     """Let an approved model serve; the one before retires."""
     here = opened(home)
     with here.transaction() as session:
-        actor = actor_of(acting(here, session))
+        actor = actor_of(acting(here, session, "models:deploy"))
         deployment = begin_serving(session, get_model(session, model), actor=actor, clock=here.clock)
     say(f"deployment {deployment.number} serves model {deployment.model_id}")
 
@@ -98,6 +99,6 @@ def rollback(
         raise InvalidInput(msg)
     here = opened(home)
     with here.transaction() as session:
-        actor = actor_of(acting(here, session))
+        actor = actor_of(acting(here, session, "models:deploy"))
         deployment = roll_back(session, reason=reason, actor=actor, clock=here.clock)  # type: ignore[arg-type] # checked above
     say(f"deployment {deployment.number} serves model {deployment.model_id} again")

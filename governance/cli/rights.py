@@ -1,24 +1,27 @@
 """`probity rights`: requests of data subjects, from receipt to package or certificate."""
 
 import base64
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 from uuid import UUID, uuid4
 
 import typer
 
 from governance.access.principals import actor_of
 from governance.cli.context import HomeOption, IdentifierOption, JsonOption, acting, opened, read_identifier
-from governance.cli.display import listing, progress, say, stdout
+from governance.cli.display import listing, progress, say, stdout, table, write_json
 from governance.errors import InvalidInput, NotFound
 from governance.pipeline.desk import Desk
 from governance.rights.certificate import Certificate, verify_certificate
 from governance.rights.erasure import get_certificate
 from governance.rights.requests import (
+    ExtensionReason,
     acknowledge,
     approve,
     day_of,
     days_left,
+    extend,
     get_request,
     list_requests,
     receive,
@@ -26,7 +29,8 @@ from governance.rights.requests import (
 )
 from governance.rights.work import Handover
 from governance.settings import DEFAULT_HOME
-from pseudonymisation.disclosure import open_package
+from pseudonymisation.disclosure import JSON_NAME, PAGE_NAME, open_package
+from pseudonymisation.durable import write_atomically
 
 rights = typer.Typer(help="Requests of data subjects.", no_args_is_help=True)
 RequestArgument = Annotated[UUID, typer.Argument(metavar="REQUEST")]
@@ -46,6 +50,8 @@ def submit(
 ) -> None:
     """Record a request; the identifier is read from standard input and goes no further than the vault."""
     here = opened(home)
+    with here.transaction() as session:
+        principal = acting(here, session, "requests:create")
     subject = Desk(here).resolve(by, read_identifier(by))
     if subject is None:
         msg = "no subject has this identifier"
@@ -57,7 +63,7 @@ def submit(
             regime,
             subject,
             request_id=uuid4(),
-            principal=acting(here, session),
+            principal=principal,
             policy=here.policies.rights.value,
             clock=here.clock,
         )
@@ -78,12 +84,43 @@ def list_all(home: HomeOption = DEFAULT_HOME, *, as_json: JsonOption = False) ->
     listing("Requests", ("request", "right", "regime", "state", "due on", "days left"), rows, as_json=as_json)
 
 
+@rights.command("acknowledge")
+def acknowledge_request(request: RequestArgument, home: HomeOption = DEFAULT_HOME) -> None:
+    """Confirm the receipt of a request, before it is decided on (11 CCR §7021: within ten business days)."""
+    here = opened(home)
+    with here.transaction() as session:
+        actor = actor_of(acting(here, session, "requests:decide"))
+        acknowledge(session, get_request(session, request), actor=actor, clock=here.clock)
+    say(f"the receipt of request {request} is confirmed")
+
+
+@rights.command("extend")
+def extend_request(
+    request: RequestArgument,
+    reason: Annotated[str, typer.Option(help=" or ".join(get_args(ExtensionReason)))],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Move a request's deadline, once. The subject must be told the reason on the same day."""
+    here = opened(home)
+    with here.transaction() as session:
+        principal = acting(here, session, "requests:decide")
+        found = extend(
+            session,
+            get_request(session, request),
+            principal,
+            reason,  # type: ignore[arg-type] # checked by `extend`
+            policy=here.policies.rights.value,
+            clock=here.clock,
+        )
+    say(f"request {request} is due on {found.due_on}: tell the subject today, with the reason")
+
+
 @rights.command("approve")
 def approve_request(request: RequestArgument, home: HomeOption = DEFAULT_HOME) -> None:
     """Acknowledge a request and let the work begin. Deletion is never approved by the one who recorded it."""
     here = opened(home)
     with here.transaction() as session:
-        principal, found = acting(here, session), get_request(session, request)
+        principal, found = acting(here, session, "requests:decide"), get_request(session, request)
         acknowledge(session, found, actor=actor_of(principal), clock=here.clock)
         approve(session, found, principal, policy=here.policies.rights.value, clock=here.clock)
     say(f"request {request} is approved")
@@ -98,7 +135,8 @@ def refuse_request(
     """Refuse a request on one of the grounds that the law knows."""
     here = opened(home)
     with here.transaction() as session:
-        refuse(session, get_request(session, request), acting(here, session), ground, clock=here.clock)  # type: ignore[arg-type] # checked by `refuse`
+        principal = acting(here, session, "requests:decide")
+        refuse(session, get_request(session, request), principal, ground, clock=here.clock)  # type: ignore[arg-type] # checked by `refuse`
     say(f"request {request} is refused")
 
 
@@ -107,7 +145,7 @@ def fulfil(request: RequestArgument, home: HomeOption = DEFAULT_HOME) -> None:
     """Do what an approved request asks for; goes on where an earlier run stopped. What is handed over is shown once."""
     here = opened(home)
     with here.transaction() as session:
-        actor = actor_of(acting(here, session))
+        actor = actor_of(acting(here, session, "requests:decide"))
     with progress("fulfilling") as step:
         handed = Desk(here).fulfil(request, actor=actor, progress=step)
     show_handover(handed)
@@ -136,17 +174,23 @@ def open_sealed(
 
 
 def unpack(package: Path, key: bytes, to: Path) -> list[Path]:
-    """Write the files of a sealed package into a folder that only its owner can read.
+    """Write the two files of a sealed package into a folder, each readable by its owner only.
+
+    Guarantees:
+      - nothing but ``access.json`` and ``access.html`` is written, under whatever name a package brings more
 
     Raises:
         DisclosureError: another key, or a changed package.
+        InvalidInput: one of the two is not in it; nothing was written.
     """
+    found = open_package(package.read_bytes(), key)
+    if missing := {JSON_NAME, PAGE_NAME} - set(found):
+        msg = f"package: expected {JSON_NAME} and {PAGE_NAME} in it, got none named {' or '.join(sorted(missing))}"
+        raise InvalidInput(msg)
     to.mkdir(mode=0o700, parents=True, exist_ok=True)
-    written = []
-    for name, content in open_package(package.read_bytes(), key).items():
-        (to / name).write_bytes(content)
-        written.append(to / name)
-    return written
+    for name in (JSON_NAME, PAGE_NAME):
+        write_atomically(to / name, found[name], mode=0o600)
+    return [to / JSON_NAME, to / PAGE_NAME]
 
 
 @rights.command("certificate")
@@ -166,10 +210,15 @@ def public_key(home: HomeOption = DEFAULT_HOME) -> None:
 def verify(
     file: Annotated[Path, typer.Argument(help="A certificate.")],
     key: Annotated[str, typer.Option(help="The controller's public key, as `probity rights public-key` prints it.")],
+    *,
+    as_json: JsonOption = False,
 ) -> None:
     """Verify a certificate from the file and the public key alone, and print what it says."""
     found = verify_certificate(file.read_bytes().removesuffix(b"\n"), decode_key(key))
-    listing("The certificate holds", ("", ""), certificate_rows(found), as_json=False)
+    if as_json:
+        write_json(asdict(found))
+    else:
+        table("The certificate holds", ("", ""), certificate_rows(found))
 
 
 def certificate_rows(found: Certificate) -> list[tuple[str, str]]:

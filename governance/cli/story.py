@@ -21,7 +21,7 @@ from governance.cli import audit as audit_command
 from governance.cli import gate as gate_command
 from governance.cli.data import sample_facts
 from governance.cli.display import progress, stdout, table
-from governance.cli.ingest import facts
+from governance.cli.ingest import facts, gateway_progress
 from governance.cli.ledger import verification_rows
 from governance.cli.rights import certificate_rows, encode_key, unpack
 from governance.cli.train import quote_rows, recommended_rows, utility_kept
@@ -46,7 +46,6 @@ from governance.review.deployment import deploy
 from governance.rights.certificate import verify_certificate
 from governance.rights.requests import acknowledge, approve, get_request, receive
 from governance.rights.work import Handover
-from pseudonymisation.gateway.files import Pace
 from pseudonymisation.sources.registry import open_source
 from pseudonymisation.sources.sample import SampleSettings, write_sample
 from pseudonymisation.sources.source import Source
@@ -135,13 +134,13 @@ class Story:
     def _ingest(self, source: Source) -> None:
         self._title("Raw events go through the gateway")
         stdout.print(f"{source.name}: {source.note}" if source.note else source.name, markup=False)
-        with progress("through the gateway") as step:
-            done = ingest(self.home, source, pace=Pace(progress=lambda lines: step(lines, 0)))
+        with gateway_progress(source) as pace:
+            done = ingest(self.home, source, pace=pace)
         table(None, ("", ""), facts(done))
 
     def _train(self) -> Trained:
         self._title("A snapshot is taken, privacy is reserved, one measurement is made")
-        table("What this training costs", ("", "epsilon"), quote_rows(quote(self.home)))
+        table("What this training costs", ("what", "epsilon"), quote_rows(quote(self.home)))
         snapshot = take_snapshot(self.home, snapshot_id=uuid4())
         with progress("measuring") as step:
             trained = train(self.home, snapshot, training_id=uuid4(), author=self.cast.engineer, progress=step)
@@ -210,7 +209,8 @@ class Story:
         for member in (self.cast.engineer, *self.cast.board):
             self._vote(review_id, member)
         with home.transaction() as session:
-            deployment = deploy(session, get_model(session, model_id), actor=OPERATOR, clock=home.clock)
+            actor = actor_of(self.cast.engineer)
+            deployment = deploy(session, get_model(session, model_id), actor=actor, clock=home.clock)
             generation = get_model(session, model_id).generation
         stdout.print(
             f"Model {model_id} serves as generation {generation} (deployment {deployment.number}).", markup=False

@@ -41,13 +41,13 @@ def train(
     here = opened(home)
     asked = quote(here)
     if dry_run:
-        listing("What a training would cost", ("", "epsilon"), quote_rows(asked), as_json=as_json)
+        listing("What a training would cost", ("what", "epsilon"), quote_rows(asked), as_json=as_json)
         if not asked.affordable:
             msg = f"the budget has room for a release of epsilon {asked.before.epsilon_left:.3f} at most"
             raise BudgetExceeded(msg)
         return
     with here.transaction() as session:
-        author = acting(here, session)
+        author = acting(here, session, "models:train")
     snapshot = take_snapshot(here, snapshot_id=uuid4())
     with progress("measuring") as step:
         trained = measure_and_fit(here, snapshot, training_id=uuid4(), author=author, progress=step)
@@ -105,7 +105,7 @@ def mitigate(model: ModelArgument, home: HomeOption = DEFAULT_HOME, *, as_json: 
     """Register a copy of a model with exposure prices that make the policy's rules hold."""
     here = opened(home)
     with here.transaction() as session:
-        author = acting(here, session)
+        author = acting(here, session, "models:train")
     with progress("fitting prices") as step:
         made = fit_prices(here, model, mitigated_id=uuid4(), author=author, progress=step)
     if as_json:
@@ -126,8 +126,10 @@ def recommend(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """The deployed model's list for one subject, with the exact reasons."""
+    """The deployed model's list for one subject, with the exact reasons: titles they watched. Needs a token."""
     here = opened(home)
+    with here.transaction() as session:
+        acting(here, session, "recommendations:read")
     listed = recommend_to(here, identity_of(by, read_identifier(by)), k)
     listing("Recommended", ("rank", "title", "because", "prices"), recommended_rows(listed), as_json=as_json)
 

@@ -7,6 +7,20 @@ from typing import Literal
 Level = Literal["off", "warn", "error"]
 Comparison = Literal["at_least", "at_most"]
 
+Permission = Literal[
+    "ledger:read",
+    "models:read",
+    "models:train",
+    "models:propose",
+    "models:deploy",
+    "reviews:vote",
+    "recommendations:read",
+    "requests:read",
+    "requests:create",
+    "requests:decide",
+]
+"""All that may be given to a role; access.yaml says in words what each allows. A policy with another one is refused."""
+
 
 def _require(*, holds: bool, found: str) -> None:
     if not holds:
@@ -164,7 +178,7 @@ class ReviewRule:
 class AccessPolicy:
     """Permissions by role; a permission is ``area:verb``."""
 
-    roles: Mapping[str, tuple[str, ...]]
+    roles: Mapping[str, tuple[Permission, ...]]
     review: ReviewRule
     session_minutes: int
 

@@ -1,21 +1,29 @@
+import ast
+import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+import governance
 from governance.access.events import PrincipalAdded
 from governance.access.permissions import permissions_of, require
 from governance.access.principals import add_principal, list_principals
+from governance.access.revocation import Revoked, revoke_access
 from governance.access.secret import BearerSecret
 from governance.access.sessions import close_session, open_session, principal_of_session
 from governance.access.tables import ConsoleSession, Token
 from governance.access.tokens import authenticate, issue_token, list_tokens, revoke_token
 from governance.database import transaction
-from governance.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
+from governance.errors import Conflict, Forbidden, InvalidInput, NotFound, PolicyError, Unauthenticated
 from governance.ledger.store import list_entries
+from governance.policy.loader import load
+from governance.policy.rules import AccessPolicy, Permission
+from governance.resources import policies_dir
 from tests.governance.builders import Build
 
 
@@ -107,7 +115,36 @@ def test_two_tokens_with_the_same_random_bytes_are_refused_by_the_database(engin
 def test_permissions_are_the_union_of_the_roles(session: Session, build: Build) -> None:
     both = build.principal(session, "Ada", "engineer", "board")
 
-    assert permissions_of(both, build.access) == {"ledger:read", "models:read", "models:propose", "reviews:vote"}
+    assert permissions_of(both, build.access) == {
+        "ledger:read",
+        "models:read",
+        "models:train",
+        "models:propose",
+        "models:deploy",
+        "reviews:vote",
+    }
+
+
+def test_a_policy_with_a_permission_that_nothing_asks_for_is_refused_with_file_and_line(tmp_path: Path) -> None:
+    text = (policies_dir() / "access.yaml").read_text()
+    (tmp_path / "access.yaml").write_text(text.replace("[requests:create, ", "[requests:create, evidence:export, "))
+    line = next(number for number, each in enumerate(text.splitlines(), 1) if "frontend: [" in each)
+
+    with pytest.raises(PolicyError, match=rf"access.yaml:{line}: roles.frontend\[1\]: expected one of ledger:read, .*"):
+        load(tmp_path / "access.yaml", AccessPolicy)
+
+
+def test_every_permission_is_asked_for_somewhere_and_explained_in_the_policy() -> None:
+    package = Path(governance.__file__).parent
+    asked = {
+        node.value
+        for module in (*package.glob("web/**/*.py"), *package.glob("cli/*.py"))
+        for node in ast.walk(ast.parse(module.read_text()))
+        if isinstance(node, ast.Constant) and re.fullmatch(r"[a-z]+:[a-z]+", str(node.value))
+    }
+    explained = set(re.findall(r"^#   ([a-z]+:[a-z]+) ", (policies_dir() / "access.yaml").read_text(), re.MULTILINE))
+
+    assert asked == set(get_args(Permission)) == explained
 
 
 def test_what_no_role_gives_is_forbidden_and_the_message_says_who_may(session: Session, build: Build) -> None:
@@ -189,6 +226,27 @@ def test_a_token_is_not_a_session_and_an_unknown_token_is_not_revoked(session: S
     with pytest.raises(NotFound):
         revoke_token(session, build.id("other"), actor=build.actor, clock=build.clock)
     assert session.get(Token, build.id("t")).revoked_at is None
+
+
+def test_taking_access_away_ends_every_token_and_session_and_nobody_elses(session: Session, build: Build) -> None:
+    ada, bob = build.principal(session, "Ada", "engineer"), build.principal(session, "Bob", "board")
+    issue = {"actor": build.actor, "clock": build.clock}
+    tokens = [issue_token(session, ada, token_id=build.id(name), **issue) for name in ("one", "two")]
+    kept = issue_token(session, bob, token_id=build.id("three"), **issue)
+    signed_in = open_session(session, ada, policy=build.access, clock=build.clock)
+    revoke_token(session, build.id("one"), **issue)
+
+    first = revoke_access(session, ada, **issue)
+    again = revoke_access(session, ada, **issue)
+
+    assert (first, again) == (Revoked(tokens=1, sessions=1), Revoked(tokens=0, sessions=0))
+    for token in tokens:
+        with pytest.raises(Unauthenticated):
+            authenticate(session, token.reveal(), clock=build.clock)
+    with pytest.raises(Unauthenticated):
+        principal_of_session(session, signed_in.reveal(), clock=build.clock)
+    assert authenticate(session, kept.reveal(), clock=build.clock).id == bob.id
+    assert [entry.kind for entry in list_entries(session)].count("access.token_revoked") == 2
 
 
 def test_the_event_carries_roles_and_an_id_only() -> None:

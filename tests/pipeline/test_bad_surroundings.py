@@ -141,8 +141,8 @@ def test_a_full_disk_is_one_line_and_what_was_stored_before_stays(
     assert ran.code == 4
     assert ran.err.splitlines()[-1].startswith("probity: No space left on device")
     assert "Traceback" not in ran.err
-    assert again["already there"] == 0
-    assert again["view events written"] > 1_000
+    assert again["already_there"] == 0
+    assert again["view_events_written"] > 1_000
 
 
 def test_a_demo_never_touches_a_folder_that_no_demo_made(tmp_path: Path, probity: Run) -> None:
