@@ -115,8 +115,8 @@ def transaction(engine: Engine) -> Iterator[Session]:
 def clear_residue(engine: Engine) -> None:
     """Overwrite what deleted rows left in the write-ahead log; called after an erasure.
 
-    On SQLite the log is emptied into the database, whose freed pages ``secure_delete`` has overwritten. On PostgreSQL old
-    row versions go with the next vacuum, and the server's own log and back-ups with their retention.
+    On SQLite the log is emptied into the database, whose freed pages ``secure_delete`` has overwritten. On PostgreSQL
+    old row versions go with the next vacuum, and the server's own log and back-ups with their retention.
 
     Raises:
         Conflict: another connection held the log open for half a minute: run the erasure's command again.

@@ -13,6 +13,7 @@ from governance.registry.events import (
     CatalogueChanged,
     ModelRegistered,
     ReleaseMade,
+    RetentionEnforced,
     SnapshotTaken,
 )
 from governance.review.events import ModelDeployed, ModelRolledBack, ReviewClosed, ReviewOpened, VoteCast
@@ -54,4 +55,5 @@ EVENTS: Final = (
     RequestRefused,
     ErasureStarted,
     ErasureCertified,
+    RetentionEnforced,
 )

@@ -5,7 +5,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -44,12 +44,23 @@ _Decision = tuple[str, str, datetime, str, str]
 class ConsentOutcome:
     """What became of a batch of consent records.
 
-    ``decisions`` has the schema ``DECIDED``, in the order of the lines.
+    ``decisions`` has the schema ``DECIDED``, sorted by pseudonym and never in the order of the lines: whoever sees the
+    order of arrival in two domains could match their pseudonyms.
     """
 
     received: int
     decisions: pa.Table
     rejects: tuple[Reject, ...]
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What was read so far; ``accepted`` and ``identities`` go together."""
+
+    accepted: list[_Decision] = field(default_factory=list)
+    identities: list[Identity] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    received: int = 0
 
 
 def process_consents(lines: Sequence[bytes], context: GatewayContext, *, first_line: int = 1) -> ConsentOutcome:
@@ -62,31 +73,42 @@ def process_consents(lines: Sequence[bytes], context: GatewayContext, *, first_l
     Raises:
         VaultError: the vault cannot answer; nothing was processed.
     """
-    limits, received = context.limits(), 0
-    accepted: list[_Decision] = []
-    identities: list[Identity] = []
-    rejects: list[Reject] = []
+    batch = _read(lines, context, first_line)
+    found = context.vault.enrol(batch.identities, domains=("consent",)) if batch.identities else []
+    rows = sorted((pseudonyms["consent"], *rest) for pseudonyms, rest in zip(found, batch.accepted, strict=True))
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in DECIDED]
+    decisions = pa.table(columns, schema=DECIDED)
+    return ConsentOutcome(received=batch.received, decisions=decisions, rejects=tuple(batch.rejects))
+
+
+def consent_rejects_of(
+    lines: Sequence[bytes], context: GatewayContext, *, first_line: int = 1
+) -> tuple[int, tuple[Reject, ...]]:
+    """How many lines are not blank, and what ``process_consents`` would reject of them. Enrols nobody."""
+    batch = _read(lines, context, first_line)
+    return batch.received, tuple(batch.rejects)
+
+
+def _read(lines: Sequence[bytes], context: GatewayContext, first_line: int) -> _Batch:
+    batch, limits = _Batch(), context.limits()
     for number, line in enumerate(lines, first_line):
         if not line.strip():
             continue
-        received += 1
-        parsed = _parsed(line, limits, context.purposes)
+        batch.received += 1
+        parsed = _parsed(line, limits, context)
         if isinstance(parsed, Fault):
-            rejects.append(Reject(number, parsed))
+            batch.rejects.append(Reject(number, parsed))
         else:
-            identities.append(parsed[0])
-            accepted.append(parsed[1])
-    found = context.vault.enrol(identities, domains=("consent",)) if identities else []
-    rows = [(pseudonyms["consent"], *rest) for pseudonyms, rest in zip(found, accepted, strict=True)]
-    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in DECIDED]
-    return ConsentOutcome(received=received, decisions=pa.table(columns, schema=DECIDED), rejects=tuple(rejects))
+            batch.identities.append(parsed[0])
+            batch.accepted.append(parsed[1])
+    return batch
 
 
-def _parsed(line: bytes, limits: Limits, purposes: frozenset[str]) -> tuple[Identity, _Decision] | Fault:
+def _parsed(line: bytes, limits: Limits, context: GatewayContext) -> tuple[Identity, _Decision] | Fault:
     record = decode_object(line, limits.line_bytes)
     if isinstance(record, Fault):
         return record
-    decision = _decision(record, limits, purposes)
+    decision = _decision(record, limits, context)
     if isinstance(decision, Fault):
         return decision
     try:
@@ -95,8 +117,8 @@ def _parsed(line: bytes, limits: Limits, purposes: frozenset[str]) -> tuple[Iden
         return identity_fault(error)
 
 
-def _decision(record: dict[str, Any], limits: Limits, purposes: frozenset[str]) -> _Decision | Fault:
-    registered = (("purpose", sorted(purposes)), ("decision", DECISIONS), ("method", METHODS))
+def _decision(record: dict[str, Any], limits: Limits, context: GatewayContext) -> _Decision | Fault:
+    registered = (("purpose", sorted(context.purposes)), ("decision", DECISIONS), ("method", METHODS))
     for name, known in registered:
         if type(record.get(name)) is not str:
             return missing_or_wrong(name, record.get(name), f"one of {', '.join(known)}")
@@ -105,6 +127,8 @@ def _decision(record: dict[str, Any], limits: Limits, purposes: frozenset[str]) 
     notice = record.get("notice")
     if type(notice) is not str or _NOTICE.fullmatch(notice) is None:
         return Fault("notice", "a version such as v1", "another form" if notice else "nothing", "malformed")
+    if notice not in context.notices:
+        return Fault("notice", "a published version", "another", "out of range")
     at = parse_moment(record.get("at"), limits.latest)
     if isinstance(at, Fault):
         return at

@@ -52,8 +52,8 @@ class Enroller(Protocol):
 class GatewayContext:
     """What a batch is measured against.
 
-    ``purposes`` are those that a consent record may name; ``gpc_refuses`` are those of them that a Global Privacy
-    Control signal opts out of.
+    ``purposes`` and ``notices`` (published versions) are those that a consent record may name; ``gpc_refuses`` are the
+    purposes that a Global Privacy Control signal opts out of.
     """
 
     vault: Enroller
@@ -63,6 +63,7 @@ class GatewayContext:
     items: frozenset[str]
     vocabulary: frozenset[str]
     purposes: frozenset[str]
+    notices: frozenset[str]
     gpc_refuses: frozenset[str]
     clock: Callable[[], datetime]
 
@@ -165,6 +166,14 @@ def process(lines: Sequence[bytes], context: GatewayContext, *, first_line: int 
         fields_dropped=dict(batch.dropped),
         gpc=subjects.gpc,
     )
+
+
+def rejects_of(
+    lines: Sequence[bytes], context: GatewayContext, *, first_line: int = 1
+) -> tuple[int, tuple[Reject, ...]]:
+    """How many lines are not blank, and what ``process`` would reject of them. Asks no vault and enrols nobody."""
+    batch = _accepted(lines, context, first_line)
+    return batch.received, tuple(batch.rejects)
 
 
 def event_id_of(raw: str, key: EventIdKey) -> str:

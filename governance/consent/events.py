@@ -22,10 +22,12 @@ class ConsentsRecorded:
     """A batch of decisions, counted.
 
     ``recorded`` counts by ``purpose:choice``; ``late`` ones joined the history only; ``repeated`` ones were known.
+    Dated by the day, since version 2: a batch may be one person's decision.
     """
 
     kind: ClassVar[str] = "consent.recorded"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    by_day: ClassVar[bool] = True
 
     batch: str
     recorded: Mapping[str, int]

@@ -1,6 +1,6 @@
 """How decisions combine. Pure: what is in force, what arrives, what changes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,23 +43,26 @@ def key_of(decision: Decision) -> Key:
     return decision.subject, decision.purpose
 
 
-def merge(known: Mapping[Key, Decision], arriving: Iterable[Decision]) -> Merged:
-    """Combine decisions with those in force.
+def merge(known: Mapping[Key, Decision], arriving: Iterable[Decision], past: Collection[Decision] = ()) -> Merged:
+    """Combine decisions with those in force (``known``) and those superseded (``past``).
 
     Guarantees:
       - the decision with the latest ``decided_at`` is in force, in whatever order decisions arrive
       - of two at the same moment the protective one (refuse, withdraw) is in force
-      - a decision that is already in force adds nothing
+      - a decision that is in ``known`` or ``past`` adds nothing, however the decisions are cut into batches
     """
     in_force: dict[Key, Decision] = {}
     history: list[Decision] = []
     late = repeated = 0
+    seen = {*known.values(), *past}
     for decision in arriving:
+        if decision in seen:
+            repeated += 1
+            continue
+        seen.add(decision)
         key = key_of(decision)
         present = in_force.get(key, known.get(key))
-        if present == decision:
-            repeated += 1
-        elif present is None or _rank(decision) > _rank(present):
+        if present is None or _rank(decision) > _rank(present):
             if key in in_force:
                 history.append(in_force[key])
             in_force[key] = decision

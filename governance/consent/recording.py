@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 
 from governance.clock import Clock
 from governance.consent.events import ConsentsRecorded
-from governance.consent.merging import Decision, Key, Merged, merge
+from governance.consent.merging import Decision, Key, Merged, key_of, merge
 from governance.consent.notices import published_versions
 from governance.consent.tables import Choice, ConsentDecision, Method
 from governance.errors import InvalidInput
-from governance.ledger.store import append
+from governance.ledger.store import append, find_entry
 from governance.policy.purposes import PurposesPolicy
 
 CHUNK = 10_000
@@ -33,7 +33,7 @@ _LOCK = 0x636F6E73656E74
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What became of a batch: now in force, late (history only), already known."""
+    """What became of a batch: now in force, late (history only), already known. Only the first two added rows."""
 
     in_force: int
     late: int
@@ -53,7 +53,8 @@ def record(
 
     Guarantees:
       - a late decision never overrides a newer one; it joins the history
-      - recording a batch again changes nothing that is in force
+      - a decision that is stored already, in force or in the history, adds no row
+      - recording a batch that is on record changes nothing, even where rows of it were erased since
       - all or nothing: one impossible decision refuses the batch before anything is written
 
     Raises:
@@ -75,16 +76,25 @@ def opt_out_by_gpc(
 ) -> Recorded:
     """Refuse every purpose of sale or sharing for subjects whose browser sent the signal (11 CCR §7025).
 
-    A subject who already refused or withdrew gets no new row, so the signal on every event leaves one. Where there is
-    no signal nothing happens: its absence is not an opt-in.
+    A subject who already refused or withdrew gets no new row, so the signal on every event leaves one; one who granted
+    again since the last signal is opted out again. Where there is no signal nothing happens: its absence is not an
+    opt-in.
     """
     _lock(session)
     shared = sorted(slug for slug, purpose in policy.purposes.items() if purpose.sale_or_sharing)
     wanted = {(subject, purpose) for subject in subjects for purpose in shared}
-    known = _in_force(session, subjects)
+    known, _ = _stored(session, subjects)
     now = clock()
     decisions = [
-        Decision(subject=s, purpose=p, choice="refuse", decided_at=now, notice=policy.notice.version, method="gpc")
+        Decision(
+            subject=s,
+            purpose=p,
+            choice="refuse",
+            # A grant may be dated ahead by ``SKEW``; a signal behind it would be late, and leave a row each time.
+            decided_at=max(now, known[s, p].decided_at) if (s, p) in known else now,
+            notice=policy.notice.version,
+            method="gpc",
+        )
         for s, p in sorted(wanted)
         if (s, p) not in known or known[s, p].choice == "grant"
     ]
@@ -95,7 +105,11 @@ def opt_out_by_gpc(
 
 def _store(session: Session, decisions: Sequence[Decision], *, batch_id: UUID, actor: str, clock: Clock) -> Recorded:
     _lock(session)
-    merged = merge(_in_force(session, [each.subject for each in decisions]), decisions)
+    entry_id = uuid5(batch_id, ConsentsRecorded.kind)
+    if find_entry(session, entry_id) is not None:
+        return Recorded(in_force=0, late=0, repeated=len(decisions))
+    known, past = _stored(session, [each.subject for each in decisions])
+    merged = merge(known, decisions, past)
     _write(session, merged, clock())
     written = [*merged.in_force.values(), *merged.history]
     if written:
@@ -106,7 +120,7 @@ def _store(session: Session, decisions: Sequence[Decision], *, batch_id: UUID, a
             repeated=merged.repeated,
             methods=_counts(each.method for each in written),
         )
-        append(session, event, actor=actor, entry_id=uuid5(batch_id, event.kind), clock=clock)
+        append(session, event, actor=actor, entry_id=entry_id, clock=clock)
     return Recorded(in_force=len(merged.in_force), late=merged.late, repeated=merged.repeated)
 
 
@@ -134,18 +148,21 @@ def _require_possible(
             raise InvalidInput(msg)
 
 
-def _in_force(session: Session, subjects: Sequence[str]) -> dict[Key, Decision]:
+def _stored(session: Session, subjects: Sequence[str]) -> tuple[dict[Key, Decision], list[Decision]]:
+    """The subjects' decisions in force, and those superseded."""
     unique = sorted(set(subjects))
     columns = [getattr(ConsentDecision, name) for name in _FIELDS]
-    found: dict[Key, Decision] = {}
+    known: dict[Key, Decision] = {}
+    past: list[Decision] = []
     for begin in range(0, len(unique), CHUNK):
-        statement = select(*columns).where(
-            ConsentDecision.in_force, ConsentDecision.subject.in_(unique[begin : begin + CHUNK])
-        )
-        for row in session.execute(statement):
-            decision = Decision(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public accessor
-            found[decision.subject, decision.purpose] = decision
-    return found
+        theirs = ConsentDecision.subject.in_(unique[begin : begin + CHUNK])
+        for in_force, *values in session.execute(select(ConsentDecision.in_force, *columns).where(theirs)):
+            decision = Decision(**dict(zip(_FIELDS, values, strict=True)))
+            if in_force:
+                known[key_of(decision)] = decision
+            else:
+                past.append(decision)
+    return known, past
 
 
 def _write(session: Session, merged: Merged, now: datetime) -> None:
@@ -154,6 +171,8 @@ def _write(session: Session, merged: Merged, now: datetime) -> None:
         _retire(session, replaced[begin : begin + CHUNK // 2])
     rows = [(decision, True) for decision in merged.in_force.values()]
     rows += [(decision, False) for decision in merged.history]
+    # Row numbers follow the pseudonyms: in the order of arrival they could be matched with another domain's rows.
+    rows.sort(key=lambda row: (*key_of(row[0]), row[0].decided_at))
     values = [{**_columns(decision), "recorded_at": now, "in_force": in_force} for decision, in_force in rows]
     if values:
         session.execute(insert(ConsentDecision), values)

@@ -14,7 +14,7 @@ _STATEMENTS = {
 
 _PLAIN_STATEMENTS = {
     "ndcg": "The lists find what held-out subjects went on to choose with a quality (nDCG, 0 to 1) of {value}",
-    "exposure_gini": "Attention is spread over the catalogue with a Gini coefficient (0 equal, 1 all on one) of {value}",
+    "exposure_gini": "Attention over the catalogue has a Gini coefficient (0 equal, 1 all on one) of {value}",
 }
 """What is said of metrics that read best as numbers; three decimals."""
 

@@ -1,19 +1,20 @@
 """Interactions in: catalogue, then consents, then events, each recorded before the next is begun."""
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
-import pyarrow as pa
-
 from governance.consent.merging import Decision
+from governance.consent.notices import published_versions
 from governance.consent.recording import opt_out_by_gpc, record
 from governance.consent.state import StoredConsents
+from governance.database import reading
 from governance.pipeline.catalogue import load_catalogue, take_catalogue
 from governance.pipeline.home import OPERATOR, Home
 from governance.registry.events import BatchIngested
-from governance.registry.lineage import register_batch
-from pseudonymisation.gateway.batch import BatchSummary, Gateway
+from governance.registry.lineage import find_batch, register_batch
+from pseudonymisation.gateway.batch import BatchSummary, ConsentBatch, Gateway
 from pseudonymisation.gateway.files import ConsentSummary, IngestSummary, Pace, ingest_consents, ingest_files
 from pseudonymisation.kernel import GatewayContext
 from pseudonymisation.sources.source import Catalogue, Source
@@ -30,15 +31,18 @@ class Ingested:
     events: IngestSummary
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Recorder:
-    """Records what the gateway took in: one ledger entry per batch, opt-outs by signal, decisions on consent."""
+    """Records what the gateway took in: each batch once, opt-outs by signal, decisions on consent."""
 
     home: Home
-    _seen: set[str] = field(default_factory=set)
 
     def accepted(self, summary: BatchSummary) -> None:
-        """One transaction: the batch, and the opt-outs of those who sent a Global Privacy Control signal."""
+        """One transaction: the batch, and the opt-outs of those who sent a Global Privacy Control signal.
+
+        Every batch with a signal opts out again: who granted in between has changed their mind a second time (11 CCR
+        §7025). A batch that is on record changes nothing.
+        """
         home = self.home
         event = BatchIngested(
             batch=summary.batch,
@@ -47,37 +51,49 @@ class Recorder:
             quarantined=len(summary.rejects),
             lake_versions=dict(summary.versions),
         )
-        new = sorted(set(summary.gpc) - self._seen)
         with home.transaction() as session:
+            if find_batch(session, summary.batch) is not None:
+                return
             register_batch(session, event, actor=OPERATOR, clock=home.clock)
-            if new:
+            if summary.gpc:
                 opt_out_by_gpc(
                     session,
-                    new,
+                    summary.gpc,
                     batch_id=uuid5(NAMESPACE_URL, f"probity:gpc:{summary.batch}"),
                     policy=home.policies.purposes.value,
                     actor=OPERATOR,
                     clock=home.clock,
                 )
-        self._seen.update(new)
 
-    def decided(self, decisions: pa.Table) -> None:
-        """One transaction for a batch of decisions; the same batch again changes nothing."""
-        home, rows = self.home, decisions.to_pylist()
-        name = ":".join(f"{row['subject']}{row['purpose']}{row['at'].isoformat()}{row['decision']}" for row in rows)
+    def decided(self, batch: ConsentBatch) -> None:
+        """One transaction for a batch of decisions; a batch that is on record changes nothing."""
+        home = self.home
         with home.transaction() as session:
-            record(
+            if find_batch(session, batch.batch) is not None:
+                return
+            recorded = record(
                 session,
-                [_decision(row) for row in rows],
-                batch_id=uuid5(NAMESPACE_URL, f"probity:consents:{name}"),
+                [_decision(row) for row in batch.decisions.to_pylist()],
+                batch_id=uuid5(NAMESPACE_URL, f"probity:consents:{batch.batch}"),
                 policy=home.policies.purposes.value,
                 actor=OPERATOR,
                 clock=home.clock,
             )
+            event = BatchIngested(
+                batch=batch.batch,
+                written={"consent": recorded.in_force + recorded.late},
+                dropped=dict(Counter(reject.fault.reason for reject in batch.rejects)),
+                quarantined=len(batch.rejects),
+                lake_versions={},
+            )
+            register_batch(session, event, actor=OPERATOR, clock=home.clock)
 
 
 def ingest(home: Home, source: Source, *, pace: Pace | None = None) -> Ingested:
     """Take a whole source in. After a crash, running it again adds what is missing.
+
+    A batch that is on record is passed over, so whoever was erased since then stays erased; `gateway.files` says what
+    counts as the same batch, and what does not.
 
     Raises:
         MalformedSource: a published file breaks its layout.
@@ -99,6 +115,8 @@ def open_gateway(home: Home) -> Gateway:
     """
     catalogue: Catalogue = load_catalogue(home.settings.folder("catalogue"))
     purposes = home.policies.purposes.value
+    with reading(home.engine) as session:
+        notices = published_versions(session)
     context = GatewayContext(
         vault=home.vault,
         event_id_key=home.keyring.event_id.current,
@@ -107,10 +125,18 @@ def open_gateway(home: Home) -> Gateway:
         items=frozenset(catalogue.items["item"].to_pylist()),
         vocabulary=vocabulary_of(catalogue.items, catalogue.categories),
         purposes=frozenset(purposes.purposes),
+        notices=notices,
         gpc_refuses=frozenset(slug for slug, purpose in purposes.purposes.items() if purpose.sale_or_sharing),
         clock=home.clock,
     )
-    return Gateway(context=context, lake=home.lake, quarantine=home.quarantine)
+    return Gateway(
+        context=context, lake=home.lake, quarantine=home.quarantine, known=lambda batch: _is_on_record(home, batch)
+    )
+
+
+def _is_on_record(home: Home, batch: str) -> bool:
+    with reading(home.engine) as session:
+        return find_batch(session, batch) is not None
 
 
 def _decision(row: dict[str, object]) -> Decision:

@@ -18,13 +18,15 @@ class CatalogueChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchIngested:
-    """A batch is in the lake.
+    """A batch was taken in.
 
-    Rows by kind, rows dropped by reason, lines in quarantine, the lake's versions after it.
+    Rows by kind of event (or ``consent``), rows dropped by reason, lines in quarantine, and for events the lake's
+    versions after it. Dated by the day, since version 2: a batch may be one person's click.
     """
 
     kind: ClassVar[str] = "registry.batch_ingested"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    by_day: ClassVar[bool] = True
 
     batch: str
     written: Mapping[str, int]
@@ -83,3 +85,20 @@ class AuditRecorded:
 
     model: str
     report: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionEnforced:
+    """What had been kept for as long as policy allows was deleted. Counts only.
+
+    ``events`` are rows by kind, ``quarantine`` batches, ``packages`` files, ``requests`` closed ones with their work.
+    """
+
+    kind: ClassVar[str] = "retention.run"
+    version: ClassVar[int] = 1
+    by_day: ClassVar[bool] = True
+
+    events: Mapping[str, int]
+    quarantine: int
+    packages: int
+    requests: int

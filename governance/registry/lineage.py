@@ -57,6 +57,11 @@ def register_batch(session: Session, batch: BatchIngested, *, actor: str, clock:
     return row
 
 
+def find_batch(session: Session, name: str) -> Batch | None:
+    """The batch that was registered under this name, if any."""
+    return session.get(Batch, name)
+
+
 def list_batches(session: Session, *, limit: int = 100) -> list[Batch]:
     """The latest batches, newest first."""
     return list(session.scalars(select(Batch).order_by(Batch.ingested_at.desc(), Batch.id).limit(limit)))

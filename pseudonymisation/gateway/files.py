@@ -1,6 +1,12 @@
 """Files in: lines of any length of file, in batches, each durable before the next is begun.
 
-Run again after a crash, the same file adds only what is missing.
+Run again after a crash, the same file adds only what is missing: a batch that is on record is passed over before
+anybody is enrolled, so whoever was erased since then stays erased.
+
+That holds for the same lines of the same source, cut in the same way under the same key. The same lines in another
+file, or cut differently (another ``Pace.batch_lines``, lines put in or left out before them), are a new collection, and
+so are lines that a crash kept from being taken in: they enrol an erased subject anew, as somebody else. Events and
+decisions that are still stored are not added again even then.
 """
 
 import time
@@ -43,11 +49,13 @@ class Pace:
 class IngestSummary:
     """What became of a whole file; counts as in ``BatchSummary``.
 
-    ``quarantined`` lines are those that were rejected, whether policy keeps their text or not.
+    ``batches_repeated`` of the ``batches`` were taken in before. ``quarantined`` lines are those that were rejected,
+    whether policy keeps their text or not.
     """
 
     source: str
     batches: int
+    batches_repeated: int
     received: int
     written: Mapping[str, int]
     duplicates: int
@@ -62,11 +70,15 @@ class IngestSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentSummary:
-    """What became of a file of consent records."""
+    """What became of a file of consent records.
+
+    ``decided`` went to the sink; ``repeated`` are in batches that were taken in before.
+    """
 
     source: str
     received: int
     decided: int
+    repeated: int
     dropped: Mapping[str, int]
     quarantined: int
 
@@ -84,7 +96,7 @@ def ingest_files(
     Args:
         lines: without line feeds; line n is item n, counted from 1.
         gateway: where they go.
-        sink: told of each batch once its rows are durable.
+        sink: told of each batch once its rows are durable; not of one that is on record.
         source: the file's name, as counts and quarantine shall cite it.
         pace: batches, progress and timing.
 
@@ -95,7 +107,8 @@ def ingest_files(
     summaries: list[BatchSummary] = []
     for batch in batches_of(lines, pace.batch_lines):
         summary = ingest_batch(batch, gateway, source=source, first_line=done + 1)
-        sink.accepted(summary)
+        if not summary.repeated:
+            sink.accepted(summary)
         # Without the rejects: quarantine has them, and a file of nothing but bad lines would fill the memory.
         summaries.append(replace(summary, rejects=()))
         done += len(batch)
@@ -112,16 +125,22 @@ def ingest_consents(
     pace: Pace = Pace(),
 ) -> ConsentSummary:
     """Take consent records in; arguments as for ``ingest_files``."""
-    received = decided = done = 0
+    received = decided = repeated = done = 0
     dropped: Counter[str] = Counter()
     for batch in batches_of(lines, pace.batch_lines):
         outcome = ingest_consent_batch(batch, gateway, sink, source=source, first_line=done + 1)
         received, decided = received + outcome.received, decided + outcome.decisions.num_rows
+        repeated += outcome.repeated
         dropped.update(reject.fault.reason for reject in outcome.rejects)
         done += len(batch)
         pace.progress(done)
     return ConsentSummary(
-        source=source, received=received, decided=decided, dropped=dict(dropped), quarantined=dropped.total()
+        source=source,
+        received=received,
+        decided=decided,
+        repeated=repeated,
+        dropped=dict(dropped),
+        quarantined=dropped.total(),
     )
 
 
@@ -143,6 +162,7 @@ def _total(summaries: list[BatchSummary], source: str, seconds: float, versions:
     return IngestSummary(
         source=source,
         batches=len(summaries),
+        batches_repeated=sum(summary.repeated for summary in summaries),
         received=sum(summary.received for summary in summaries),
         written=_summed(summary.written for summary in summaries),
         duplicates=sum(summary.duplicates for summary in summaries),

@@ -12,7 +12,7 @@ import pytest
 
 from governance.policy.loader import load
 from governance.resources import migrations_dir, policies_dir
-from pseudonymisation.gateway.batch import BatchSummary, Gateway
+from pseudonymisation.gateway.batch import BatchSummary, ConsentBatch, Gateway
 from pseudonymisation.identifiers import Identity
 from pseudonymisation.kernel import GatewayContext
 from pseudonymisation.keyring import EventIdKey, Keyring, generate_keyring
@@ -63,16 +63,23 @@ class Consents:
 
 @dataclass
 class Records:
-    """A sink in memory."""
+    """A sink in memory, which also knows what it was told."""
 
     batches: list[BatchSummary] = field(default_factory=list)
-    decisions: list[pa.Table] = field(default_factory=list)
+    consents: list[ConsentBatch] = field(default_factory=list)
+
+    @property
+    def decisions(self) -> list[pa.Table]:
+        return [batch.decisions for batch in self.consents if batch.decisions.num_rows]
 
     def accepted(self, summary: BatchSummary) -> None:
         self.batches.append(summary)
 
-    def decided(self, decisions: pa.Table) -> None:
-        self.decisions.append(decisions)
+    def decided(self, batch: ConsentBatch) -> None:
+        self.consents.append(batch)
+
+    def known(self, batch: str) -> bool:
+        return batch in {each.batch for each in (*self.batches, *self.consents)}
 
 
 class MemoryVault:
@@ -133,6 +140,7 @@ def _context(policy: MinimisationPolicy, consents: Consents) -> GatewayContext:
         items=frozenset({"m1", "m2"}),
         vocabulary=vocabulary_of(items, categories),
         purposes=PURPOSES,
+        notices=frozenset({"v1"}),
         gpc_refuses=frozenset({"partner_sharing"}),
         clock=lambda: NOON,
     )
@@ -147,10 +155,13 @@ def vault(tmp_path: Path, keyring: Keyring) -> Vault:
 
 
 @pytest.fixture
-def gateway(tmp_path: Path, memory_context: GatewayContext, vault: Vault, keyring: Keyring) -> Gateway:
+def gateway(
+    tmp_path: Path, memory_context: GatewayContext, vault: Vault, keyring: Keyring, records: Records
+) -> Gateway:
     """The whole gateway on a folder: real vault, real lake, sealed quarantine."""
     return Gateway(
         context=replace(memory_context, vault=vault, event_id_key=keyring.event_id.current),
         lake=Lake(str(tmp_path / "lake")),
         quarantine=Quarantine(folder=tmp_path / "identity" / "quarantine", rule="encrypt", keys=keyring.quarantine),
+        known=records.known,
     )

@@ -92,9 +92,55 @@ def test_the_same_file_again_adds_nothing_and_has_the_same_batch_names(
     again = ingest_files(lines, gateway, records, source="events.ndjson")
 
     assert (first.written, first.duplicates) == ({"rating": 4}, 0)
-    assert (again.written, again.duplicates) == ({"rating": 0}, 4)
+    assert (first.batches_repeated, again.batches_repeated) == (0, 1)
+    assert (again.written, again.duplicates) == ({}, 4)
     assert again.versions == first.versions
-    assert records.batches[0].batch == records.batches[1].batch
+    assert len(records.batches) == 1
+
+
+def test_a_batch_that_is_on_record_enrols_nobody_and_is_not_quarantined_again(
+    event: Line, gateway: Gateway, vault: Vault, records: Records
+) -> None:
+    lines = [event(), b"broken"]
+    ingest_files(lines, gateway, records, source="f")
+    ingest_consents([consent(), b"broken"], gateway, records, source="c")
+    anna = read_identity({"account_id": "anna"})
+    vault.erase(vault.find(anna, domain="events"), domain="events")
+    for path in gateway.quarantine.folder.iterdir():
+        path.unlink()
+
+    events = ingest_files(lines, gateway, records, source="f")
+    consents = ingest_consents([consent(), b"broken"], gateway, records, source="c")
+
+    assert vault.find(anna, domain="events") is None
+    assert list(gateway.quarantine.folder.iterdir()) == []
+    assert (events.received, events.duplicates, events.dropped) == (2, 1, {"malformed": 1})
+    assert (consents.received, consents.decided, consents.repeated, consents.dropped) == (2, 0, 1, {"malformed": 1})
+
+
+def test_the_same_bytes_as_events_and_as_decisions_are_two_batches(
+    event: Line, gateway: Gateway, records: Records
+) -> None:
+    both = [event(), consent()]
+    ingest_files(both, gateway, records, source="player")
+
+    assert ingest_consents(both, gateway, records, source="player").decided == 1
+
+
+def test_rows_and_decisions_are_handed_on_in_an_order_that_is_not_the_order_of_arrival(
+    event: Line, gateway: Gateway, records: Records
+) -> None:
+    accounts = [f"account-{number}" for number in range(40)]
+    lines = [event(event_id=name, subject={"account_id": name}) for name in accounts]
+    ingest_files(lines, gateway, records, source="events.ndjson")
+    ingest_consents([consent(subject={"account_id": name}) for name in accounts], gateway, records, source="c")
+
+    (decisions,) = records.decisions
+    assert decisions["subject"].to_pylist() == sorted(decisions["subject"].to_pylist())
+    for path in gateway.lake.dataset("rating").files:
+        stored = pq.read_table(Path(gateway.lake.root) / "rating" / path, partitioning=None)["event_id"].to_pylist()
+        assert stored == sorted(stored)
+    assert gateway.lake.count("rating") == len(accounts)
 
 
 def test_a_batch_is_durable_before_it_is_reported(event: Line, gateway: Gateway) -> None:
@@ -223,13 +269,16 @@ def consent(purpose: str = "model_training", decision: str = "grant", **changes:
     return json.dumps({name: value for name, value in record.items() if value is not None}).encode()
 
 
-def test_consent_records_arrive_pseudonymised_in_their_order(gateway: Gateway, vault: Vault, records: Records) -> None:
-    lines = [consent(), consent(decision="withdraw", at="2026-02-02T00:00:00Z", method="settings")]
+def test_consent_records_arrive_pseudonymised_and_one_subjects_in_the_order_of_time(
+    gateway: Gateway, vault: Vault, records: Records
+) -> None:
+    later = consent(decision="refuse", at="2026-02-02T00:00:00Z", method="settings")
+    lines = [later, consent()]
     summary = ingest_consents(lines, gateway, records, source="consents.ndjson")
     (decisions,) = records.decisions
 
     assert decisions.schema == DECIDED
-    assert decisions["decision"].to_pylist() == ["grant", "withdraw"]
+    assert decisions["decision"].to_pylist() == ["grant", "refuse"]
     assert set(decisions["subject"].to_pylist()) == {
         vault.find(read_identity({"account_id": "anna"}), domain="consent")
     }
@@ -246,6 +295,7 @@ def test_consent_records_arrive_pseudonymised_in_their_order(gateway: Gateway, v
         ({"method": "telepathy"}, "method", "out of range"),
         ({"notice": "anna@example.org"}, "notice", "malformed"),
         ({"notice": None}, "notice", "malformed"),
+        ({"notice": "v2"}, "notice", "out of range"),
         ({"at": "2026-03-02T00:00:00Z"}, "at", "future"),
         ({"subject": {}}, "subject", "identity"),
         ({"subject": None}, "subject", "identity"),

@@ -63,6 +63,23 @@ def test_the_same_batch_again_is_answered_as_the_first_time_and_nobody_learns_wh
     assert (answer.status_code, set(answer.json())) == (200, {"batch", "received", "accepted", "rejected"})
 
 
+def test_a_body_sent_again_after_an_erasure_brings_nobody_back(client: TestClient, event: Line, vault: Vault) -> None:
+    decision = {
+        "subject": {"account_id": "anna"}, "purpose": "model_training", "decision": "grant",
+        "at": "2026-02-01T00:00:00Z", "notice": "v1", "method": "settings",
+    }  # fmt: skip
+    bodies = {"/v1/events": event() + b"\n{", "/v1/consents": json.dumps(decision).encode()}
+    first = {path: client.post(path, content=body, headers=KNOWN) for path, body in bodies.items()}
+    anna = read_identity({"account_id": "anna"})
+    vault.erase(vault.find(anna, domain="events"), domain="events")
+
+    again = {path: client.post(path, content=body, headers=KNOWN) for path, body in bodies.items()}
+
+    assert vault.find(anna, domain="events") is None
+    assert again["/v1/events"].json() == first["/v1/events"].json()
+    assert (again["/v1/events"].status_code, again["/v1/consents"].status_code) == (207, 200)
+
+
 @pytest.mark.parametrize("path", ["/v1/events", "/v1/consents"])
 @pytest.mark.parametrize(
     "headers",

@@ -23,6 +23,7 @@ from governance.registry.events import (
     CatalogueChanged,
     ModelRegistered,
     ReleaseMade,
+    RetentionEnforced,
     SnapshotTaken,
 )
 from governance.review.events import ModelDeployed, ModelRolledBack, ReviewClosed, ReviewOpened, VoteCast
@@ -113,6 +114,7 @@ EXAMPLES: tuple[Any, ...] = (
     ),
     ErasureStarted(request=ONE, stores=("vault", "lake")),
     ErasureCertified(request=ONE, certificate=DIGEST, models=1, retrain_by="2027-02-21"),
+    RetentionEnforced(events={"search": 12, "view": 3}, quarantine=2, packages=1, requests=4),
 )
 
 

@@ -81,6 +81,37 @@ def test_recording_a_batch_again_adds_nothing(session: Session, build: Build) ->
     assert session.scalar(select(func.count()).select_from(ConsentDecision)) == 2
 
 
+def test_a_grant_and_its_withdrawal_are_repeated_however_they_are_cut_into_batches(
+    session: Session, build: Build
+) -> None:
+    early = [_decision(subject, "grant", NOON - timedelta(days=1)) for subject in ("a", "b")]
+    late = [_decision(subject, "withdraw") for subject in ("a", "b")]
+    _record(session, build, early + late)
+
+    assert _record(session, build, early + late) == Recorded(in_force=0, late=0, repeated=4)
+    assert _record(session, build, late + early, "other") == Recorded(in_force=0, late=0, repeated=4)
+    assert _record(session, build, early, "half") == Recorded(in_force=0, late=0, repeated=2)
+    assert session.scalar(select(func.count()).select_from(ConsentDecision)) == 4
+    assert len(list_entries(session, kind="consent.recorded")) == 1
+
+
+def test_a_batch_that_is_on_record_does_not_bring_back_what_was_erased(session: Session, build: Build) -> None:
+    batch = [_decision("a", "grant"), _decision("b", "refuse")]
+    _record(session, build, batch)
+    forget(session, "a")
+
+    assert _record(session, build, batch) == Recorded(in_force=0, late=0, repeated=2)
+    assert list_decisions(session, "a") == []
+
+
+def test_rows_follow_the_pseudonyms_and_not_the_order_of_arrival(session: Session, build: Build) -> None:
+    early = [_decision(subject, "grant", NOON - timedelta(days=1)) for subject in "dbca"]
+    _record(session, build, [*early, *(_decision(subject, "withdraw") for subject in "cadb")])
+
+    rows = session.execute(select(ConsentDecision.subject, ConsentDecision.choice).order_by(ConsentDecision.id))
+    assert [tuple(row) for row in rows] == [(s, choice) for s in "abcd" for choice in ("grant", "withdraw")]
+
+
 def test_a_legitimate_interest_ends_where_the_subject_objects(
     session: Session, build: Build, policy: PurposesPolicy
 ) -> None:
@@ -116,6 +147,19 @@ def test_one_signal_leaves_one_row_however_often_it_is_sent(
     assert [(row.choice, row.method) for row in current(session, "a")] == [("refuse", "gpc")]
     assert [(row.purpose, row.method) for row in current(session, "b")] == [("partner_sharing", "gpc")]
     assert [entry.kind for entry in list_entries(session)].count("consent.recorded") == 2
+
+
+def test_a_signal_after_a_second_grant_opts_out_again_even_where_the_grant_is_dated_ahead(
+    session: Session, build: Build, policy: PurposesPolicy
+) -> None:
+    arguments = {"policy": policy, "actor": build.actor, "clock": build.clock}
+    opt_out_by_gpc(session, ["a"], batch_id=build.id("one"), **arguments)
+    _record(session, build, [_decision("a", "grant", NOON + timedelta(minutes=4), "partner_sharing")])
+
+    found = [opt_out_by_gpc(session, ["a"], batch_id=build.id(name), **arguments) for name in ("two", "three")]
+
+    assert [(each.in_force, each.late) for each in found] == [(1, 0), (0, 0)]
+    assert [(row.choice, row.method) for row in current(session, "a")] == [("refuse", "gpc")]
 
 
 def test_a_signal_touches_no_purpose_but_sale_and_sharing(
@@ -243,6 +287,16 @@ def test_two_batches_leave_what_one_would_and_the_latest_wins(first: list[Decisi
         ties = {each.choice for each in first + second
                 if each.subject == subject and each.decided_at == decision.decided_at}  # fmt: skip
         assert decision.choice != "grant" or ties == {"grant"}
+
+
+@given(_DECISIONS, _DECISIONS)
+def test_what_was_merged_before_adds_nothing(first: list[Decision], second: list[Decision]) -> None:
+    merged = merge({}, first + second)
+    stored = {*first, *second} - set(merged.in_force.values())
+    again = merge(merged.in_force, second + first, stored)
+
+    assert (dict(again.in_force), again.history, again.late) == ({}, (), 0)
+    assert again.repeated == len(first) + len(second)
 
 
 @given(_DECISIONS)

@@ -67,7 +67,15 @@ def test_an_event_is_frozen_documented_and_has_no_field_that_could_identify_anyb
     assert event.__doc__
 
 
-@pytest.mark.parametrize("event", [event for event in EVENTS if event.kind.startswith("rights.")], ids=lambda e: e.kind)
+ONE_PERSONS = ("consent.recorded", "registry.batch_ingested")
+"""A batch may be one person's decision, or one person's click."""
+
+
+@pytest.mark.parametrize(
+    "event",
+    [event for event in EVENTS if event.kind.startswith("rights.") or event.kind in ONE_PERSONS],
+    ids=lambda e: e.kind,
+)
 def test_an_event_about_one_person_keeps_only_the_day(event: Any) -> None:  # noqa: ANN401 - any event
     (example,) = (each for each in EXAMPLES if type(each) is event)
 

@@ -69,7 +69,7 @@ def test_the_gateway_takes_batches_from_known_clients_only_and_records_them(
     later = (small_service / "later.ndjson").read_bytes()
     bearer = {"Authorization": f"Bearer {token}"}
     status = json.loads(probity("status", "--json", "--home", home).out)
-    before = {kind: status[f"{kind} events"] for kind in ("view", "rating", "browse", "search")}
+    before = {kind: status[f"{kind}_events"] for kind in ("view", "rating", "browse", "search")}
 
     with serving("gateway", home, "/healthz") as base:
         anonymous = httpx.post(f"{base}/v1/events", content=later)
@@ -82,7 +82,7 @@ def test_the_gateway_takes_batches_from_known_clients_only_and_records_them(
     assert first.json()["accepted"] > 50
     assert again.json() == first.json()
     after = json.loads(probity("status", "--json", "--home", home).out)
-    stored = {kind: after[f"{kind} events"] - count for kind, count in before.items()}
+    stored = {kind: after[f"{kind}_events"] - count for kind, count in before.items()}
     assert 50 < sum(stored.values()) <= first.json()["accepted"]
     batches = json.loads(probity("ledger", "list", "--kind", "registry.batch_ingested", "--json", "--home", home).out)
     assert batches[0]["body"]["batch"] == first.json()["batch"]

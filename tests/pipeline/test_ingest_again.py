@@ -1,0 +1,291 @@
+"""The same folder a second time: nothing is added, a crash is made good, and who was erased stays erased."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, time
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID, uuid5
+
+import pyarrow as pa
+import pytest
+from sqlalchemy import select
+
+from governance.access.principals import add_principal
+from governance.clock import system_clock
+from governance.consent.notices import publish_notice
+from governance.consent.tables import ConsentDecision
+from governance.ledger.store import list_entries
+from governance.pipeline.desk import Desk
+from governance.pipeline.home import OPERATOR, Home, open_home
+from governance.pipeline.ingest import Ingested, Recorder, ingest, open_gateway
+from governance.rights.requests import acknowledge, approve, receive
+from governance.settings import load_settings
+from pseudonymisation.consents import DECIDED
+from pseudonymisation.gateway.batch import BatchSummary, ConsentBatch
+from pseudonymisation.gateway.files import Pace, ingest_consents
+from pseudonymisation.identifiers import Identity, read_identity
+from pseudonymisation.pseudonym import Pseudonym
+from pseudonymisation.quarantine import list_quarantine, rejects_of
+from pseudonymisation.schema import EVENT_KINDS
+from pseudonymisation.sources.registry import open_source
+from pseudonymisation.sources.sample import SampleSettings, write_sample
+
+SPACE = UUID("00000000-0000-4000-8000-000000000000")
+BATCH_LINES = 200
+
+
+class Ran(Protocol):
+    """What a command left behind (see `conftest`)."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A generated service of 40 subjects, one of whom surely grants and withdraws, and 60 titles."""
+    folder = tmp_path_factory.mktemp("service") / "sample"
+    write_sample(folder, SampleSettings(subjects=40, titles=60))
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path, probity: Run) -> Home:
+    assert probity("init", "--home", tmp_path / "home").code == 0
+    return open_home(load_settings(tmp_path / "home"), clock=system_clock)
+
+
+def _ingest(home: Home, folder: Path, batch_lines: int = BATCH_LINES) -> Ingested:
+    return ingest(home, open_source(folder), pace=Pace(batch_lines=batch_lines))
+
+
+def _consents(home: Home) -> list[tuple[object, ...]]:
+    table = ConsentDecision
+    columns = (table.subject, table.purpose, table.decided_at, table.choice, table.method, table.in_force)
+    with home.transaction() as session:
+        return sorted(tuple(row) for row in session.execute(select(*columns)))
+
+
+def _events(home: Home) -> dict[str, int]:
+    return {kind.name: home.lake.count(kind.name) for kind in EVENT_KINDS}
+
+
+def _entries(home: Home) -> int:
+    with home.transaction() as session:
+        return len(list_entries(session, limit=10_000))
+
+
+def _subjects(folder: Path) -> list[Identity]:
+    lines = (folder / "consents.ndjson").read_bytes().splitlines()
+    return [read_identity(json.loads(line)["subject"]) for line in lines]
+
+
+def _erase(home: Home, rights: str) -> None:
+    """As the desk does it: one person records the request, another approves it."""
+    policies, request_id = home.policies, uuid5(SPACE, rights)
+    rules = {"policy": policies.access.value, "actor": OPERATOR, "clock": home.clock}
+    with home.transaction() as session:
+        front = add_principal(session, "front", ["frontend"], principal_id=uuid5(SPACE, "front"), **rules)
+        officer = add_principal(session, "officer", ["officer"], principal_id=uuid5(SPACE, "officer"), **rules)
+        request = receive(
+            session, "erasure", "gdpr", rights, request_id=request_id, principal=front, policy=policies.rights.value,
+            clock=home.clock,
+        )  # fmt: skip
+        acknowledge(session, request, actor=OPERATOR, clock=home.clock)
+        approve(session, request, officer, policy=policies.rights.value, clock=home.clock)
+    Desk(home).fulfil(request_id, actor=OPERATOR)
+
+
+def test_a_folder_taken_in_again_changes_nothing_and_in_other_batches_neither(
+    home: Home, probity: Run, service: Path
+) -> None:
+    first = probity("ingest", service, "--home", home.settings.home, "--json")
+    consents, events, entries = _consents(home), _events(home), _entries(home)
+    again = probity("ingest", service, "--home", home.settings.home, "--json")
+
+    assert (first.code, again.code, again.err.count("probity:")) == (0, 0, 0)
+    assert json.loads(again.out)["already_there"] > 500
+    assert (_consents(home), _events(home), _entries(home)) == (consents, events, entries)
+
+    cut = _ingest(home, service, batch_lines=300)
+
+    assert (_consents(home), _events(home)) == (consents, events)
+    assert (cut.events.batches_repeated, sum(cut.events.written.values())) == (0, 0)
+    twice = Counter((subject, purpose) for subject, purpose, *_ in consents)
+    assert max(twice.values()) == 2, "somebody granted and withdrew, or this shows nothing"
+
+
+def test_the_second_run_says_what_was_taken_in_before(home: Home, service: Path) -> None:
+    first, again = _ingest(home, service), _ingest(home, service)
+
+    assert (first.events.batches_repeated, first.consents.repeated) == (0, 0)
+    assert first.events.batches == again.events.batches == again.events.batches_repeated > 3
+    assert (again.consents.decided, again.consents.repeated) == (0, first.consents.decided)
+    assert again.events.received == first.events.received
+    assert again.events.duplicates == again.events.received - again.events.quarantined
+
+
+def test_an_erased_subject_does_not_come_back_with_the_same_folder(home: Home, service: Path) -> None:
+    _ingest(home, service)
+    gone = _subjects(service)[0]
+    pseudonyms = {domain: home.vault.find(gone, domain=domain) for domain in ("events", "consent", "rights")}
+    assert home.lake.count("view", subjects=[pseudonyms["events"]]) > 0
+    _erase(home, pseudonyms["rights"])
+    consents, events, living = _consents(home), _events(home), _living(home, service)
+
+    _ingest(home, service)
+
+    assert home.vault.find(gone, domain="consent") is None
+    assert _living(home, service) == living == len(set(_subjects(service))) - 1
+    assert (_consents(home), _events(home)) == (consents, events)
+    assert pseudonyms["consent"] not in {row[0] for row in consents}
+
+
+def test_the_same_lines_cut_differently_are_a_new_collection(home: Home, service: Path) -> None:
+    _ingest(home, service)
+    gone = _subjects(service)[0]
+    _erase(home, str(home.vault.find(gone, domain="rights")))
+
+    _ingest(home, service, batch_lines=BATCH_LINES + 1)
+
+    # What `gateway.files` says of itself, so that nobody believes more than is true.
+    assert home.vault.find(gone, domain="events") is not None
+
+
+def test_after_a_crash_among_the_events_the_folder_goes_on_as_if_nothing_had_happened(
+    home: Home, service: Path, probity: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _crash_after(3, home, service, monkeypatch)
+    gone = _subjects(service)[0]
+    rights = home.vault.find(gone, domain="rights")
+
+    resumed, again = _ingest(home, service), _ingest(home, service)
+    assert probity("init", "--home", tmp_path / "other").code == 0
+    other = open_home(load_settings(tmp_path / "other"), clock=system_clock)
+    straight = _ingest(other, service)
+
+    assert (resumed.events.batches_repeated, resumed.consents.decided) == (3, 0)
+    assert again.events.batches_repeated == again.events.batches == straight.events.batches
+    assert _events(home) == _events(other)
+    assert len(_consents(home)) == len(_consents(other))
+    assert home.vault.find(gone, domain="rights") == rights
+
+
+def test_a_subject_erased_after_a_crash_gets_none_of_their_decisions_back(
+    home: Home, service: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _crash_after(0, home, service, monkeypatch)
+    gone = _subjects(service)[0]
+    consent = home.vault.find(gone, domain="consent")
+    _erase(home, str(home.vault.find(gone, domain="rights")))
+    left = len({row[0] for row in _consents(home)})
+
+    _ingest(home, service)
+
+    # Their events were never taken in, so the second run collects them; without a consent none of them is stored.
+    anew = home.vault.find(gone, domain="consent")
+    assert anew != consent
+    assert len({row[0] for row in _consents(home)}) == left
+    assert anew not in {row[0] for row in _consents(home) if row[3] == "grant"}
+
+
+def test_a_signal_after_a_second_grant_opts_out_again(home: Home) -> None:
+    recorder, anna = Recorder(home), Pseudonym("a7" + "1" * 30)
+    with home.transaction() as session:
+        publish_notice(session, home.policies.purposes.value.notice, actor=OPERATOR, clock=home.clock)
+
+    recorder.accepted(_signalled("01", anna))
+    recorder.decided(_granted("02", anna, home.clock()))
+    granted = _sharing(home)
+    recorder.accepted(_signalled("03", anna))
+    recorder.accepted(_signalled("04", anna))
+
+    assert (granted, _sharing(home)) == (("grant", "settings"), ("refuse", "gpc"))
+    assert len(_consents(home)) == 3, "the last signal found nothing to do"
+
+
+def test_a_batch_that_is_on_record_is_no_new_signal(home: Home) -> None:
+    recorder, anna = Recorder(home), Pseudonym("a7" + "1" * 30)
+    recorder.accepted(_signalled("01", anna))
+    recorder.decided(_granted("02", anna, home.clock()))
+
+    recorder.accepted(_signalled("01", anna))
+
+    assert _sharing(home) == ("grant", "settings")
+
+
+def test_one_record_that_names_an_unpublished_notice_is_left_out_alone(home: Home, service: Path) -> None:
+    _ingest(home, service)
+    record = {
+        "subject": {"account_id": "zoe"}, "purpose": "model_training", "decision": "grant",
+        "at": "2026-09-01T00:00:00Z", "notice": "v1", "method": "settings",
+    }  # fmt: skip
+    lines = [json.dumps(record).encode(), json.dumps(record | {"notice": "v77"}).encode()]
+
+    summary = ingest_consents(lines, open_gateway(home), Recorder(home), source="player")
+
+    assert (summary.decided, summary.dropped) == (1, {"out of range": 1})
+    (reject,) = [
+        reject
+        for batch in list_quarantine(home.quarantine.folder)
+        if batch.source == "player"
+        for reject in rejects_of(home.quarantine.folder, batch.batch)
+    ]
+    assert (reject["line"], reject["field"], reject["expected"]) == (2, "notice", "a published version")
+
+
+def test_batches_are_on_record_by_the_day_alone(home: Home, service: Path) -> None:
+    _ingest(home, service)
+
+    with home.transaction() as session:
+        kinds = ("consent.recorded", "registry.batch_ingested")
+        entries = [entry for kind in kinds for entry in list_entries(session, kind=kind)]
+
+    assert {entry.kind for entry in entries} == set(kinds)
+    assert {entry.at.time() for entry in entries} == {time(0)}
+
+
+def _signalled(batch: str, subject: Pseudonym) -> BatchSummary:
+    return BatchSummary(
+        batch=batch * 16, source="player", first_line=1, received=1, written={"view": 1}, duplicates=0, dropped={},
+        rejects=(), fields_dropped={}, gpc=(subject,), expectations=13, versions={"view": 0},
+    )  # fmt: skip
+
+
+def _granted(batch: str, subject: Pseudonym, at: datetime) -> ConsentBatch:
+    row = [subject, "partner_sharing", "grant", at, "v1", "settings"]
+    decisions = pa.table([[value] for value in row], schema=DECIDED)
+    return ConsentBatch(batch=batch * 16, received=1, decisions=decisions, rejects=())
+
+
+def _sharing(home: Home) -> tuple[str, str]:
+    """The one decision in force, and how it came."""
+    ((*_, choice, method, _in_force),) = [row for row in _consents(home) if row[-1]]
+    return str(choice), str(method)
+
+
+def _crash_after(batches: int, home: Home, service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the folder in, and die when the rows of the next batch are durable and it is about to be recorded."""
+    taken: list[str] = []
+    accepted = Recorder.accepted
+
+    def crash(recorder: Recorder, summary: BatchSummary) -> None:
+        if len(taken) == batches:
+            raise KeyboardInterrupt
+        taken.append(summary.batch)
+        accepted(recorder, summary)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Recorder, "accepted", crash)
+        with pytest.raises(KeyboardInterrupt):
+            _ingest(home, service)
+
+
+def _living(home: Home, service: Path) -> int:
+    return sum(home.vault.find(each, domain="events") is not None for each in set(_subjects(service)))
