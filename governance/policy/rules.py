@@ -38,6 +38,9 @@ class RetentionPolicy:
 
     def __post_init__(self) -> None:
         _require(holds=self.request_records_days >= 730, found=f"{self.request_records_days} days, below 24 months")  # noqa: PLR2004 - 24 months
+        # A span of nothing would destroy everything at the next run.
+        for field in ("package_days", "quarantine_days"):
+            _require(holds=getattr(self, field) > 0, found=f"{field} {getattr(self, field)}")
         for kind, days in self.events_days.items():
             _require(holds=days > 0, found=f"{days} days for {kind}")
 

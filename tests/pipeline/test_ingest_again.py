@@ -1,6 +1,7 @@
 """The same folder a second time: nothing is added, a crash is made good, and who was erased stays erased."""
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, time
@@ -14,11 +15,10 @@ from sqlalchemy import select
 
 from governance.access.principals import add_principal
 from governance.clock import system_clock
-from governance.consent.notices import publish_notice
 from governance.consent.tables import ConsentDecision
 from governance.ledger.store import list_entries
 from governance.pipeline.desk import Desk
-from governance.pipeline.home import OPERATOR, Home, open_home
+from governance.pipeline.home import OPERATOR, Home, initialise, open_home
 from governance.pipeline.ingest import Ingested, Recorder, ingest, open_gateway
 from governance.rights.requests import acknowledge, approve, receive
 from governance.settings import load_settings
@@ -55,10 +55,33 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def templates(tmp_path_factory: pytest.TempPathFactory, service: Path) -> Path:
+    """Two homes to copy: an empty one, and one that has taken the service in."""
+    folder = tmp_path_factory.mktemp("homes")
+    for name in ("empty", "full"):
+        home = initialise(load_settings(folder / name), clock=system_clock)
+        if name == "full":
+            _ingest(home, service)
+        home.engine.dispose()
+    return folder
+
+
 @pytest.fixture
-def home(tmp_path: Path, probity: Run) -> Home:
-    assert probity("init", "--home", tmp_path / "home").code == 0
-    return open_home(load_settings(tmp_path / "home"), clock=system_clock)
+def home(tmp_path: Path, templates: Path) -> Home:
+    """An empty home."""
+    return _copy(templates / "empty", tmp_path / "home")
+
+
+@pytest.fixture
+def full(tmp_path: Path, templates: Path) -> Home:
+    """A home that has taken the service in."""
+    return _copy(templates / "full", tmp_path / "full")
+
+
+def _copy(template: Path, to: Path) -> Home:
+    shutil.copytree(template, to)
+    return open_home(load_settings(to), clock=system_clock)
 
 
 def _ingest(home: Home, folder: Path, batch_lines: int = BATCH_LINES) -> Ingested:
@@ -131,8 +154,8 @@ def test_the_second_run_says_what_was_taken_in_before(home: Home, service: Path)
     assert again.events.duplicates == again.events.received - again.events.quarantined
 
 
-def test_an_erased_subject_does_not_come_back_with_the_same_folder(home: Home, service: Path) -> None:
-    _ingest(home, service)
+def test_an_erased_subject_does_not_come_back_with_the_same_folder(full: Home, service: Path) -> None:
+    home = full
     gone = _subjects(service)[0]
     pseudonyms = {domain: home.vault.find(gone, domain=domain) for domain in ("events", "consent", "rights")}
     assert home.lake.count("view", subjects=[pseudonyms["events"]]) > 0
@@ -147,9 +170,8 @@ def test_an_erased_subject_does_not_come_back_with_the_same_folder(home: Home, s
     assert pseudonyms["consent"] not in {row[0] for row in consents}
 
 
-def test_the_same_lines_cut_differently_are_a_new_collection(home: Home, service: Path) -> None:
-    _ingest(home, service)
-    gone = _subjects(service)[0]
+def test_the_same_lines_cut_differently_are_a_new_collection(full: Home, service: Path) -> None:
+    home, gone = full, _subjects(service)[0]
     _erase(home, str(home.vault.find(gone, domain="rights")))
 
     _ingest(home, service, batch_lines=BATCH_LINES + 1)
@@ -159,21 +181,18 @@ def test_the_same_lines_cut_differently_are_a_new_collection(home: Home, service
 
 
 def test_after_a_crash_among_the_events_the_folder_goes_on_as_if_nothing_had_happened(
-    home: Home, service: Path, probity: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: Home, full: Home, service: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _crash_after(3, home, service, monkeypatch)
     gone = _subjects(service)[0]
     rights = home.vault.find(gone, domain="rights")
 
     resumed, again = _ingest(home, service), _ingest(home, service)
-    assert probity("init", "--home", tmp_path / "other").code == 0
-    other = open_home(load_settings(tmp_path / "other"), clock=system_clock)
-    straight = _ingest(other, service)
 
     assert (resumed.events.batches_repeated, resumed.consents.decided) == (3, 0)
-    assert again.events.batches_repeated == again.events.batches == straight.events.batches
-    assert _events(home) == _events(other)
-    assert len(_consents(home)) == len(_consents(other))
+    assert again.events.batches_repeated == again.events.batches > 3
+    assert _events(home) == _events(full)
+    assert len(_consents(home)) == len(_consents(full))
     assert home.vault.find(gone, domain="rights") == rights
 
 
@@ -197,9 +216,6 @@ def test_a_subject_erased_after_a_crash_gets_none_of_their_decisions_back(
 
 def test_a_signal_after_a_second_grant_opts_out_again(home: Home) -> None:
     recorder, anna = Recorder(home), Pseudonym("a7" + "1" * 30)
-    with home.transaction() as session:
-        publish_notice(session, home.policies.purposes.value.notice, actor=OPERATOR, clock=home.clock)
-
     recorder.accepted(_signalled("01", anna))
     recorder.decided(_granted("02", anna, home.clock()))
     granted = _sharing(home)
@@ -220,30 +236,27 @@ def test_a_batch_that_is_on_record_is_no_new_signal(home: Home) -> None:
     assert _sharing(home) == ("grant", "settings")
 
 
-def test_one_record_that_names_an_unpublished_notice_is_left_out_alone(home: Home, service: Path) -> None:
-    _ingest(home, service)
+def test_one_record_that_names_an_unpublished_notice_is_left_out_alone(full: Home) -> None:
     record = {
         "subject": {"account_id": "zoe"}, "purpose": "model_training", "decision": "grant",
         "at": "2026-09-01T00:00:00Z", "notice": "v1", "method": "settings",
     }  # fmt: skip
     lines = [json.dumps(record).encode(), json.dumps(record | {"notice": "v77"}).encode()]
 
-    summary = ingest_consents(lines, open_gateway(home), Recorder(home), source="player")
+    summary = ingest_consents(lines, open_gateway(full), Recorder(full), source="player")
 
     assert (summary.decided, summary.dropped) == (1, {"out of range": 1})
     (reject,) = [
         reject
-        for batch in list_quarantine(home.quarantine.folder)
+        for batch in list_quarantine(full.quarantine.folder)
         if batch.source == "player"
-        for reject in rejects_of(home.quarantine.folder, batch.batch)
+        for reject in rejects_of(full.quarantine.folder, batch.batch)
     ]
     assert (reject["line"], reject["field"], reject["expected"]) == (2, "notice", "a published version")
 
 
-def test_batches_are_on_record_by_the_day_alone(home: Home, service: Path) -> None:
-    _ingest(home, service)
-
-    with home.transaction() as session:
+def test_batches_are_on_record_by_the_day_alone(full: Home) -> None:
+    with full.transaction() as session:
         kinds = ("consent.recorded", "registry.batch_ingested")
         entries = [entry for kind in kinds for entry in list_entries(session, kind=kind)]
 
