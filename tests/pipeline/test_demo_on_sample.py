@@ -83,7 +83,7 @@ def test_the_access_package_is_readable_json_and_html_on_the_subjects_side(demo:
 
 def test_no_identifier_of_the_sample_is_in_any_byte_outside_the_vault(demo: tuple[Path, str], tmp_path: Path) -> None:
     home, story = demo
-    canaries = _identifiers(tmp_path)
+    canaries = sorted({*_identifiers(tmp_path), *_disclosed(home)})
 
     found = _search(home, canaries, skip=("vault.db", "vault.db-wal", "vault.db-shm"))
 
@@ -92,18 +92,25 @@ def test_no_identifier_of_the_sample_is_in_any_byte_outside_the_vault(demo: tupl
     assert [c for c in canaries if c.decode() in story] == []
 
 
-def test_the_search_for_identifiers_does_find_them_where_they_are(demo: tuple[Path, str], tmp_path: Path) -> None:
+def test_the_search_for_identifiers_does_find_them_where_they_are(demo: tuple[Path, str]) -> None:
     home, _ = demo
+    disclosed = _disclosed(home)
 
-    found = _search(home.with_name(f"{home.name}-subject"), _identifiers(tmp_path), skip=())
+    found = _search(home.with_name(f"{home.name}-subject"), disclosed, skip=())
 
-    assert found
+    assert {needle for _, needle in found} == set(disclosed)
 
 
 def test_the_vault_holds_no_identifier_in_clear_either(demo: tuple[Path, str], tmp_path: Path) -> None:
     home, _ = demo
 
     assert _search(home / "identity", _identifiers(tmp_path), skip=()) == []
+
+
+def _disclosed(home: Path) -> list[bytes]:
+    """The identifiers of the subject whose access package was opened outside the home."""
+    package = json.loads((home.with_name(f"{home.name}-subject") / "access.json").read_text(encoding="utf-8"))
+    return [each["value"].encode() for each in package["identifiers"]]
 
 
 def _identifiers(folder: Path) -> list[bytes]:
