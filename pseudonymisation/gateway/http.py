@@ -133,7 +133,7 @@ def _events(gateway: Gateway, sink: Sink, client: str, lines: list[bytes]) -> tu
 
 def _consents(gateway: Gateway, sink: Sink, client: str, lines: list[bytes]) -> tuple[dict[str, Any], Sequence[Reject]]:
     outcome = ingest_consent_batch(lines, gateway, sink, source=client)
-    return {"received": outcome.received, "decided": outcome.decisions.num_rows}, outcome.rejects
+    return {"received": outcome.received, "decided": outcome.received - len(outcome.rejects)}, outcome.rejects
 
 
 def _client(request: Request, clients: Sequence[Client]) -> Client:
