@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from pseudonymisation.durable import sync_folder
 from pseudonymisation.errors import KeyringError, MissingKeyring, UnknownKey, UnsafePermissions
 
 KEY_BYTES = 32
@@ -129,7 +130,7 @@ def create_keyring(path: Path, entropy: Entropy = secrets.token_bytes) -> Keyrin
             path.hardlink_to(draft)
         finally:
             draft.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except FileExistsError as cause:
         msg = f"{path} exists: a keyring is never replaced, because all it protects would be lost"
         raise KeyringError(msg) from cause
@@ -211,11 +212,3 @@ def _write_private(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -90,6 +90,7 @@ def facts(done: Ingested) -> list[tuple[str, object]]:
         ("consent records", done.consents.decided),
         ("events received", events.received),
         *((f"{kind} events written", count) for kind, count in sorted(events.written.items())),
+        ("batches taken in before", events.batches_repeated),
         ("already there", events.duplicates),
         *((f"dropped: {reason}", count) for reason, count in sorted(events.dropped.items())),
         *((f"consent record dropped: {reason}", count) for reason, count in sorted(done.consents.dropped.items())),

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
-from sqlalchemy.orm import Session
 
 from audits.attention import Attention
 from audits.configuration import AuditConfig
@@ -17,7 +16,7 @@ from audits.run import run
 from audits.tables import AuditInput, Membership, Recommendations
 from governance.consent.state import allowed
 from governance.consent.state import snapshot as consent_snapshot
-from governance.errors import EmptySnapshot, NotFound
+from governance.errors import EmptySnapshot
 from governance.gate.decision import Decision, decide
 from governance.gate.records import record_decision
 from governance.pipeline.artefacts import load_recommender
@@ -26,7 +25,7 @@ from governance.pipeline.home import OPERATOR, Home
 from governance.pipeline.interactions import read_interactions
 from governance.pipeline.snapshot import SPLIT_SALT
 from governance.policy.rules import FairnessPolicy
-from governance.registry.models import get_model, list_reports, register_report
+from governance.registry.models import get_model, latest_report, register_report
 from governance.registry.reports import page_path, read_report
 from governance.registry.tables import AuditRecord, Model
 from pseudonymisation.durable import write_atomically
@@ -135,18 +134,6 @@ def decide_on(home: Home, model_id: UUID, *, decision_id: UUID) -> Decision:
             clock=home.clock,
         )
     return decision
-
-
-def latest_report(session: Session, model: Model) -> AuditRecord:
-    """The model's newest report.
-
-    Raises:
-        NotFound: it was never audited.
-    """
-    for record in list_reports(session, model, limit=1):
-        return record
-    msg = f"model {model.id} has no report: run `probity audit run {model.id}` first"
-    raise NotFound(msg)
 
 
 def _configuration(policy: FairnessPolicy, model_digest: str, membership: Membership) -> AuditConfig:

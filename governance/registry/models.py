@@ -130,6 +130,18 @@ def list_reports(session: Session, model: Model, *, limit: int = 100) -> list[Au
     return list(session.scalars(statement.order_by(AuditRecord.recorded_at.desc(), AuditRecord.digest).limit(limit)))
 
 
+def latest_report(session: Session, model: Model) -> AuditRecord:
+    """The model's newest report.
+
+    Raises:
+        NotFound: it was never audited.
+    """
+    for record in list_reports(session, model, limit=1):
+        return record
+    msg = f"model {model.id} has no report: run `probity audit run {model.id}` first"
+    raise NotFound(msg)
+
+
 def serving(session: Session) -> Deployment | None:
     """The deployment that serves now, if any does."""
     return session.scalar(select(Deployment).where(Deployment.ended_at.is_(None)).order_by(Deployment.number.desc()))

@@ -19,6 +19,7 @@ from governance.registry.lineage import generations_that_saw
 from governance.rights.requests import day_of
 from governance.rights.work import Handover, Right, Stage, Task, Tools, package_path
 from pseudonymisation.disclosure import compose_package
+from pseudonymisation.durable import sync_folder
 from pseudonymisation.pseudonym import Pseudonym
 from pseudonymisation.schema import EVENT_KINDS
 
@@ -169,6 +170,7 @@ def _write(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
+    sync_folder(path.parent)
 
 
 ACCESS = Right(slug="access", stages=(Stage("compose", compose),))

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from governance.access.principals import get_principal
 from governance.access.tables import Principal
 from governance.clock import Clock
-from governance.errors import NotFound
 from governance.gate.records import find_latest
 from governance.gate.tables import GateRecord
 from governance.registry.lineage import get_release, get_snapshot
@@ -91,15 +90,3 @@ def propose_once(session: Session, model: Model, *, review_id: UUID, author: Pri
         return propose(session, model, review_id=review_id, author=author, clock=clock)
     require_same(same=known.model_id == model.id)
     return known
-
-
-def latest_report(session: Session, model: Model) -> AuditRecord:
-    """The model's newest report.
-
-    Raises:
-        NotFound: the model was not audited.
-    """
-    for report in list_reports(session, model, limit=1):
-        return report
-    msg = f"no report on model {model.id}"
-    raise NotFound(msg)

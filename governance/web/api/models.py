@@ -5,11 +5,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from governance.registry.models import get_model, list_models
+from governance.registry.models import get_model, latest_report, list_models
 from governance.registry.reports import read_report
 from governance.web.api.bodies import DecisionOut, ModelDetailOut, ModelOut, ModelsOut, ReleaseOut, SnapshotOut
 from governance.web.dependencies import Context, Transaction, requires
-from governance.web.model_reading import ModelReading, latest_report, read_model
+from governance.web.model_reading import ModelReading, read_model
 
 router = APIRouter(prefix="/models", tags=["models"], dependencies=[requires("models:read")])
 

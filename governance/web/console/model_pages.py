@@ -7,10 +7,10 @@ from fastapi import APIRouter, Query, Request, Response
 
 from governance.access.tables import Principal
 from governance.gate.records import find_latest
-from governance.registry.models import get_model, list_models
+from governance.registry.models import get_model, latest_report, list_models
 from governance.registry.reports import read_page
 from governance.web.dependencies import Context, Transaction, requires
-from governance.web.model_reading import latest_report, read_model
+from governance.web.model_reading import read_model
 from governance.web.pages import render
 
 router = APIRouter(prefix="/models")

@@ -45,6 +45,7 @@ def upgrade() -> None:
     _create_lineage()
     _create_models()
     _create_decisions()
+    _create_votes()
     _create_requests()
     _create_fulfilment()
     for statement in guard_statements(op.get_bind().dialect.name):
@@ -349,6 +350,9 @@ def _create_decisions() -> None:
         sqlite_where=sa.text("closed_at IS NULL"),
         postgresql_where=sa.text("closed_at IS NULL"),
     )
+
+
+def _create_votes() -> None:
     op.create_table(
         "review_vote",
         sa.Column("id", sa.Integer(), nullable=False),
