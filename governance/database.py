@@ -4,8 +4,9 @@ Trusted for: the current state of consents, budget, registry and requests. Not t
 these tables can change what they say, and only published checkpoints of the ledger make that visible.
 """
 
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,9 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from governance.errors import ConfigurationError, Conflict, StaleDatabase
+
+_log = logging.getLogger(__name__)
+_FOLLOW_UP = "probity_after_commit"
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -100,16 +104,40 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
-    """A session that only reads. On SQLite it waits for no writer and keeps none waiting."""
-    with Session(engine.execution_options(probity_reading=True)) as session:
+    """A session that only reads, and sees one moment. It waits for no writer and keeps none waiting."""
+    options: dict[str, object] = {"probity_reading": True}
+    if engine.dialect.name == "postgresql":
+        options["isolation_level"] = "REPEATABLE READ"
+    with Session(engine.execution_options(**options)) as session:
         yield session
 
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
-    """One transaction: committed when the block ends, rolled back when it raises. Only the edge opens one."""
-    with Session(engine, expire_on_commit=False) as session, session.begin():
-        yield session
+    """One transaction: committed when the block ends, rolled back when it raises. Only the edge opens one.
+
+    What was asked for by `after_commit` is done when the block has ended. The change is durable by then, so a failure
+    there is logged and not raised.
+    """
+    with Session(engine, expire_on_commit=False) as session:
+        with session.begin():
+            yield session
+        follow_up: list[Callable[[Engine], object]] = session.info.pop(_FOLLOW_UP, [])
+    for work in follow_up:
+        try:
+            work(engine)
+        except Exception:  # noqa: BLE001 - whatever it was, the change it follows is stored and is not undone
+            _log.exception("what follows a committed change failed; the change is stored, and the next one repeats it")
+
+
+def after_commit(session: Session, work: Callable[[Engine], object]) -> None:
+    """Have ``work`` done once when the session's transaction has committed; nothing is done when it rolls back.
+
+    ``work`` opens a transaction of its own, and whatever it leaves undone must be taken up by its next run.
+    """
+    follow_up = session.info.setdefault(_FOLLOW_UP, [])
+    if work not in follow_up:
+        follow_up.append(work)
 
 
 def clear_residue(engine: Engine) -> None:

@@ -109,4 +109,9 @@ def fsck(home: HomeOption = DEFAULT_HOME) -> None:
     here = opened(home)
     with progress("rebuilding") as step:
         found = check_database(here.engine, here.ledger_signer.verifier_key, progress=step)
-    say(f"{found} entries: what is stored and what was signed agree")
+    say(
+        f"{found.size} entries, {found.tiles} full tiles, {found.checkpoints} checkpoints: "
+        "what is stored and what was signed agree"
+    )
+    if found.waiting:
+        say(f"{found.waiting} entries wait for their place; `probity ledger publish` gives it to them")

@@ -16,7 +16,7 @@ from governance.consent.merging import Decision, Key, Merged, key_of, merge
 from governance.consent.notices import published_versions
 from governance.consent.tables import Choice, ConsentDecision, Method
 from governance.errors import InvalidInput
-from governance.ledger.store import append, find_entry
+from governance.ledger.store import append, is_recorded
 from governance.policy.purposes import PurposesPolicy
 
 CHUNK = 10_000
@@ -106,7 +106,7 @@ def opt_out_by_gpc(
 def _store(session: Session, decisions: Sequence[Decision], *, batch_id: UUID, actor: str, clock: Clock) -> Recorded:
     _lock(session)
     entry_id = uuid5(batch_id, ConsentsRecorded.kind)
-    if find_entry(session, entry_id) is not None:
+    if is_recorded(session, entry_id):
         return Recorded(in_force=0, late=0, repeated=len(decisions))
     known, past = _stored(session, [each.subject for each in decisions])
     merged = merge(known, decisions, past)

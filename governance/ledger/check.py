@@ -1,80 +1,68 @@
 """The database's own history, checked from its rows: what the operator runs before trusting a restored store."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
 
-from governance.database import transaction
-from governance.errors import BrokenProof, NotFound
+from governance.database import reading
+from governance.errors import BrokenProof
 from governance.ledger.checkpoint import Checkpoint, verify_checkpoint
-from governance.ledger.entry import decode_entry
-from governance.ledger.merkle import Frontier, inclusion_path, subtree_of
+from governance.ledger.entry import Entry, decode_entry
+from governance.ledger.merkle import root_of
 from governance.ledger.note import VerifierKey
-from governance.ledger.proof import InclusionProof
-from governance.ledger.store import (
-    LedgerEntry,
-    SignedCheckpoint,
-    last_checkpoint,
-    list_checkpoints,
-    list_rows,
-    size,
-    verified_leaf,
-)
+from governance.ledger.sequencer import mentions_of
+from governance.ledger.store import SignedCheckpoint, list_checkpoints, list_rows, size, verified_leaf
+from governance.ledger.tables import LedgerEntry, LedgerInbox, LedgerMention, LedgerTile
+from governance.ledger.tiles import TILE_WIDTH, GrowingTiles, Tile
 
-ROWS_PER_READ = 2048
-"""On SQLite a reader holds the write lock, so no read is long."""
+ROWS_PER_READ = 8 * TILE_WIDTH
 
 
-def check_database(engine: Engine, key: VerifierKey, *, progress: Callable[[int, int], None] | None = None) -> int:
-    """Rebuild the tree from every entry and compare all that was stored or signed; how many entries there are.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What was found to agree: ``size`` entries, ``tiles`` full tiles and ``checkpoints``; ``waiting`` wait."""
+
+    size: int
+    tiles: int
+    checkpoints: int
+    waiting: int
+
+
+def check_database(engine: Engine, key: VerifierKey, *, progress: Callable[[int, int], None] | None = None) -> Checked:
+    """Rebuild everything from the entries and compare: leaf hashes, columns, tiles, mentions, signed roots, the inbox.
 
     Raises:
-        BrokenProof: names the entry or checkpoint that does not hold.
+        BrokenProof: names the entry, tile or checkpoint that does not hold.
         UnreadableEntry: an entry is in no encoding we know.
     """
-    with transaction(engine) as session:
+    with reading(engine) as session:
         count, signed = size(session), list_checkpoints(session)
-    roots = {row.size: _verified(row, key).root for row in signed}
-    tree = Frontier()
-    _require_root(tree, roots)
-    for begin in range(0, count, ROWS_PER_READ):
-        for row in _rows(engine, begin, min(begin + ROWS_PER_READ, count)):
-            _require_place(row, tree.size)
-            tree.append(verified_leaf(row))
-            _require_columns(row)
-            _require_root(tree, roots)
-        if progress is not None:
-            progress(tree.size, count)
-    if signed and signed[-1].size > count:
-        msg = f"{signed[-1].size} entries were signed, but the database has {count}"
-        raise BrokenProof(msg)
-    return count
+        roots = {row.size: _verified(row, key).root for row in signed}
+        tree, tiles = GrowingTiles(), 0
+        _require_root(tree, roots)
+        for begin in range(0, count, ROWS_PER_READ):
+            rows = list_rows(session, begin, min(begin + ROWS_PER_READ, count))
+            for filled in _grow(tree, rows, roots):
+                _require_tile(session, filled)
+                tiles += 1
+            _require_mentions(session, begin, [decode_entry(row.seq, row.body) for row in rows])
+            if progress is not None:
+                progress(tree.size, count)
+        if signed and signed[-1].size > count:
+            msg = f"{signed[-1].size} entries were signed, but the database has {count}"
+            raise BrokenProof(msg)
+        _require_no_more_tiles(session, tiles)
+        return Checked(size=count, tiles=tiles, checkpoints=len(signed), waiting=_waiting(session))
 
 
-def prove_from_database(engine: Engine, index: int) -> tuple[bytes, InclusionProof]:
-    """The bytes of entry ``index`` and its proof against the last signed checkpoint, in O(size).
-
-    Raises:
-        NotFound: no signed checkpoint contains the entry yet.
-    """
-    with transaction(engine) as session:
-        signed = last_checkpoint(session)
-    if signed is None or not 0 <= index < signed.size:
-        msg = f"entry {index}: no signed checkpoint contains it yet"
-        raise NotFound(msg)
-    leaves: list[bytes] = []
-    entry = b""
-    for begin in range(0, signed.size, ROWS_PER_READ):
-        for row in _rows(engine, begin, min(begin + ROWS_PER_READ, signed.size)):
-            leaves.append(row.leaf_hash)
-            entry = row.body if row.seq == index else entry
-    path = inclusion_path(index, signed.size, subtree_of(leaves))
-    return entry, InclusionProof(index=index, path=tuple(path), note=signed.note)
-
-
-def _rows(engine: Engine, begin: int, end: int) -> Sequence[LedgerEntry]:
-    with transaction(engine) as session:
-        return list_rows(session, begin, end)
+def _grow(tree: GrowingTiles, rows: Sequence[LedgerEntry], roots: dict[int, bytes]) -> Iterator[Tile]:
+    for row in rows:
+        _require_place(row, tree.size)
+        yield from tree.append(verified_leaf(row))
+        _require_columns(row)
+        _require_root(tree, roots)
 
 
 def _verified(row: SignedCheckpoint, key: VerifierKey) -> Checkpoint:
@@ -98,7 +86,42 @@ def _require_columns(row: LedgerEntry) -> None:
         raise BrokenProof(msg)
 
 
-def _require_root(tree: Frontier, roots: dict[int, bytes]) -> None:
+def _require_root(tree: GrowingTiles, roots: dict[int, bytes]) -> None:
     if tree.size in roots and tree.root() != roots[tree.size]:
         msg = f"checkpoint {tree.size}: the entries do not give the root that was signed"
         raise BrokenProof(msg)
+
+
+def _require_tile(session: Session, tile: Tile) -> None:
+    stored = session.get(LedgerTile, (tile.name.level, tile.name.index))
+    if stored is None or (stored.root, stored.hashes) != (root_of(tile.hashes), b"".join(tile.hashes)):
+        msg = f"{tile.name.path}: the database holds no such tile, or one that does not follow from the entries"
+        raise BrokenProof(msg)
+    session.expunge(stored)
+
+
+def _require_no_more_tiles(session: Session, expected: int) -> None:
+    found = session.scalar(select(func.count()).select_from(LedgerTile))
+    if found != expected:
+        msg = f"the entries fill {expected} tiles, but the database has {found}"
+        raise BrokenProof(msg)
+
+
+def _require_mentions(session: Session, begin: int, entries: Sequence[Entry]) -> None:
+    expected = {(value, entry.seq) for entry in entries for value in mentions_of(entry.body)}
+    query = select(LedgerMention.value, LedgerMention.seq)
+    found = session.execute(query.where(LedgerMention.seq >= begin, LedgerMention.seq < begin + len(entries)))
+    different = {(row.value, row.seq) for row in found} ^ expected
+    if different:
+        msg = f"entry {min(seq for _, seq in different)}: the search index does not say what it names"
+        raise BrokenProof(msg)
+
+
+def _waiting(session: Session) -> int:
+    """How many entries wait in the inbox, each of them readable and of an id that the log does not have."""
+    for entry_id, body in session.execute(select(LedgerInbox.id, LedgerInbox.body)).all():
+        taken = session.scalar(select(LedgerEntry.seq).where(LedgerEntry.id == entry_id))
+        if decode_entry(-1, body).id != entry_id or taken is not None:
+            msg = f"inbox: the entry {entry_id} is another one, or has its place already"
+            raise BrokenProof(msg)
+    return session.scalar(select(func.count()).select_from(LedgerInbox)) or 0

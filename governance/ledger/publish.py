@@ -19,16 +19,16 @@ from governance.ledger.durable_files import create, locked, replace
 from governance.ledger.merkle import Frontier
 from governance.ledger.note import LedgerSigner, encode_vkey
 from governance.ledger.published import CHECKPOINT, VKEY, read_checkpoint, read_note, tile_reader
+from governance.ledger.sequencer import sequence, wait_for_turn
 from governance.ledger.store import (
-    LedgerCheckpoint,
     SignedCheckpoint,
     add_checkpoint,
     last_checkpoint,
     list_rows,
     size,
     verified_leaf,
-    wait_for_turn,
 )
+from governance.ledger.tables import LedgerCheckpoint
 from governance.ledger.tiles import (
     TILE_WIDTH,
     GrowingTiles,
@@ -62,6 +62,7 @@ def publish(
         Conflict: another publisher signed in between.
     """
     with locked(folder):
+        sequence(engine)
         create(folder, VKEY, f"{encode_vkey(signer.verifier_key)}\n".encode())
         published = read_checkpoint(folder, signer.verifier_key) if (folder / CHECKPOINT).exists() else None
         with transaction(engine) as session:

@@ -1,7 +1,6 @@
-"""The log's tables: entries in their order, signed checkpoints. Appending happens in the transaction of the change.
+"""The log as the rest of the house uses it: append an event to it, read entries and checkpoints.
 
-Trusted for: nothing beyond the last checkpoint that somebody else holds. Whoever can write ``ledger_entry`` can make
-verification fail; whoever can write ``ledger_checkpoint`` can make the publisher refuse to go on.
+Appending is part of the change that it records: one transaction holds both, or neither.
 """
 
 from collections.abc import Sequence
@@ -9,51 +8,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Integer, LargeBinary, Text, Uuid, bindparam, func, insert, select, text
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import bindparam, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
 
 from governance.clock import Clock
-from governance.database import Base, UtcDateTime
+from governance.database import after_commit
 from governance.errors import BrokenProof, Conflict, NotFound
 from governance.ledger.entry import Entry, Event, decode_entry, encode_entry
 from governance.ledger.merkle import leaf_hash
-
-APPEND_LOCK = 0x70726F62697479
-"""Key of PostgreSQL's advisory lock that gives appends their order: "probity" in ASCII."""
-
-_Position = BigInteger().with_variant(Integer, "sqlite")
-# On SQLite only INTEGER PRIMARY KEY is the rowid itself; any other key leaves a second way to replace a row.
-
-
-class LedgerEntry(Base):
-    """One entry as it will be published; ``kind``, ``at`` and ``actor`` repeat what ``body`` says, for queries."""
-
-    __tablename__ = "ledger_entry"
-
-    seq: Mapped[int] = mapped_column(_Position, primary_key=True, autoincrement=False)
-    id: Mapped[UUID] = mapped_column(Uuid, unique=True)
-    kind: Mapped[str] = mapped_column(Text, index=True)
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
-    actor: Mapped[str] = mapped_column(Text)
-    body: Mapped[bytes] = mapped_column(LargeBinary)
-    leaf_hash: Mapped[bytes] = mapped_column(LargeBinary)
-
-
-class LedgerCheckpoint(Base):
-    """A tree head that was signed, with the note as signed. A row is written before the note leaves the house."""
-
-    __tablename__ = "ledger_checkpoint"
-
-    size: Mapped[int] = mapped_column(_Position, primary_key=True, autoincrement=False)
-    root: Mapped[bytes] = mapped_column(LargeBinary)
-    note: Mapped[bytes] = mapped_column(LargeBinary)
-    signed_at: Mapped[datetime] = mapped_column(UtcDateTime)
-
+from governance.ledger.sequencer import next_place, sequence, settle
+from governance.ledger.tables import LedgerCheckpoint, LedgerEntry, LedgerInbox
 
 # Built once: these run for every change in the house, and building costs more than running them.
 _BY_ID = select(LedgerEntry.seq, LedgerEntry.body).where(LedgerEntry.id == bindparam("entry_id"))
-_LAST = select(func.max(LedgerEntry.seq))
-_INSERT = insert(LedgerEntry)
+_WAITING = select(LedgerInbox.body).where(LedgerInbox.id == bindparam("entry_id"))
+_LEAVE = delete(LedgerInbox).where(LedgerInbox.id == bindparam("entry_id"))
+_ARRIVE = {
+    "sqlite": sqlite.insert(LedgerInbox).on_conflict_do_nothing().returning(LedgerInbox.arrival),
+    "postgresql": postgresql.insert(LedgerInbox).on_conflict_do_nothing().returning(LedgerInbox.arrival),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,51 +40,67 @@ class SignedCheckpoint:
     signed_at: datetime
 
 
-def append(session: Session, event: Event, *, actor: str, entry_id: UUID, clock: Clock) -> Entry:
-    """Write ``event`` as the next entry, in the caller's transaction.
-
-    Call it last in the transaction: from here to the commit every other writer waits.
+def append(session: Session, event: Event, *, actor: str, entry_id: UUID, clock: Clock) -> None:
+    """Record ``event`` in the caller's transaction.
 
     Guarantees:
-      - ``seq`` is dense from 0 in commit order, whatever the number of writers; a rollback leaves no gap
-      - the same ``entry_id`` with the same event and actor is written once; the entry of the first time is returned
-      - flushes what the session holds, never commits
+      - durable with the transaction, or gone with it; once committed it is never lost and gets one place
+      - places are dense from 0, in the order of arrival; what one transaction appended stays in its order
+      - the same ``entry_id`` with the same event and actor is recorded once, with the moment of the first time
+      - flushes what the session holds, never commits, and on PostgreSQL waits only for a writer of the same id
 
     Raises:
         Conflict: ``entry_id`` was used for another event or actor.
         InvalidInput: the event cannot be written as an entry.
     """
+    append_all(session, [(entry_id, event)], actor=actor, clock=clock)
+
+
+def append_all(session: Session, events: Sequence[tuple[UUID, Event]], *, actor: str, clock: Clock) -> None:
+    """Record several events in their order, each under its id; otherwise as `append`."""
     session.flush()
-    wait_for_turn(session)
-    before = find_entry(session, entry_id)
-    if before is not None:
-        return _same_again(before, encode_entry(event, actor=actor, entry_id=entry_id, at=before.at))
-    entry = decode_entry(size(session), encode_entry(event, actor=actor, entry_id=entry_id, at=clock()))
-    row = {
-        "seq": entry.seq,
-        "id": entry.id,
-        "kind": entry.kind,
-        "at": entry.at,
-        "actor": entry.actor,
-        "body": entry.encoded,
-        "leaf_hash": leaf_hash(entry.encoded),
-    }
-    session.connection().execute(_INSERT, row)
-    return entry
+    for entry_id, event in events:
+        _arrive(session, event, actor, entry_id, clock)
+    if session.get_bind().dialect.name == "sqlite":
+        # The one writer that there is: nobody waits for the place to be given, and the commit costs nothing more.
+        settle(session)
+    else:
+        after_commit(session, sequence)
 
 
-def wait_for_turn(session: Session) -> None:
-    """Hold every other writer of the log back until this transaction ends."""
-    # SQLite's transactions hold the write lock from their beginning. On PostgreSQL each statement after this one sees
-    # what the previous holder committed (READ COMMITTED).
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": APPEND_LOCK})
+def _arrive(session: Session, event: Event, actor: str, entry_id: UUID, clock: Clock) -> None:
+    connection, by_id = session.connection(), {"entry_id": entry_id}
+    encoded = encode_entry(event, actor=actor, entry_id=entry_id, at=clock())
+    arrived = connection.execute(_ARRIVE[connection.dialect.name], {"id": entry_id, "body": encoded}).first()
+    # The inbox is written first and the log read after it: had the id left the inbox for the log before, it is seen
+    # there; does it arrive twice at once, the second waits for the first.
+    placed = connection.execute(_BY_ID, by_id).first()
+    if placed is not None:
+        connection.execute(_LEAVE, by_id)
+        before = decode_entry(placed.seq, placed.body)
+    elif arrived is None:
+        waiting = connection.execute(_WAITING, by_id).first()
+        if waiting is None:  # it got its place between the two statements
+            return _arrive(session, event, actor, entry_id, clock)
+        before = decode_entry(-1, waiting.body)
+    else:
+        return None
+    if before.encoded != encode_entry(event, actor=actor, entry_id=entry_id, at=before.at):
+        msg = f"entry {entry_id}: its id was used again for another event"
+        raise Conflict(msg)
+    return None
+
+
+def is_recorded(session: Session, entry_id: UUID) -> bool:
+    """Whether an event was appended under ``entry_id``, with a place or still waiting for it."""
+    by_id = {"entry_id": entry_id}
+    connection = session.connection()
+    return connection.execute(_WAITING, by_id).first() is not None or find_entry(session, entry_id) is not None
 
 
 def size(session: Session) -> int:
-    """How many entries the log has."""
-    last: int | None = session.connection().execute(_LAST).scalar()
-    return 0 if last is None else last + 1
+    """How many entries the log has; those that wait in the inbox are not counted."""
+    return next_place(session)
 
 
 def get_entry(session: Session, seq: int) -> Entry:
@@ -195,10 +185,3 @@ def last_checkpoint(session: Session) -> SignedCheckpoint | None:
     """The largest checkpoint that was signed."""
     row = session.scalar(select(LedgerCheckpoint).order_by(LedgerCheckpoint.size.desc()).limit(1))
     return None if row is None else SignedCheckpoint(row.size, row.root, row.note, row.signed_at)
-
-
-def _same_again(before: Entry, encoded: bytes) -> Entry:
-    if before.encoded != encoded:
-        msg = f"entry {before.seq}: its id was used again for another event"
-        raise Conflict(msg)
-    return before

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from governance.errors import ConfigurationError
+from governance.ledger.sequencer import settle
 from governance.ledger.store import append, list_latest
 from governance.pipeline.home import OPERATOR, Home
 from governance.registry.events import CatalogueChanged
@@ -45,6 +46,7 @@ def take_catalogue(home: Home, catalogue: Catalogue) -> str:
     digest = save_catalogue(home.settings.folder("catalogue"), catalogue)
     items = load_catalogue(home.settings.folder("catalogue")).items.num_rows
     with home.transaction() as session:
+        settle(session)
         latest = list_latest(session, kind=CatalogueChanged.kind, limit=1)
         if not latest or latest[0].body["catalogue"] != digest:
             last = latest[0].seq if latest else -1

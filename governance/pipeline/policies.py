@@ -5,6 +5,7 @@ from uuid import NAMESPACE_URL, uuid5
 from sqlalchemy.orm import Session
 
 from governance.clock import Clock
+from governance.ledger.sequencer import settle
 from governance.ledger.store import append, list_latest
 from governance.policy.events import PolicyInForce
 from governance.policy.policies import Policies
@@ -12,6 +13,7 @@ from governance.policy.policies import Policies
 
 def record_policies(session: Session, policies: Policies, *, actor: str, clock: Clock) -> list[str]:
     """Append an entry for each policy whose digest differs from the last one on record; returns their names."""
+    settle(session)
     newest_first = list_latest(session, kind=PolicyInForce.kind, limit=10_000)
     on_record = {entry.body["name"]: entry for entry in reversed(newest_first)}
     changed = []

@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 
 from governance.database import clear_residue, reading
 from governance.errors import Conflict, PolicyError
-from governance.ledger.store import append, list_latest, wait_for_turn
+from governance.ledger.sequencer import settle
+from governance.ledger.store import append, list_latest
 from governance.pipeline.home import OPERATOR, Home
 from governance.registry.events import RetentionEnforced
 from governance.rights.tables import CertificateRecord, Job, RightsRequest
@@ -169,7 +170,7 @@ def _count_requests(home: Home, before: datetime) -> int:
 def _record(home: Home, run: RetentionRun) -> RetentionRun:
     """One transaction: the requests go, counted anew now that no other run can take them, and the run is on record."""
     with home.transaction() as session:
-        wait_for_turn(session)
+        settle(session)
         run = replace(run, requests=replace(run.requests, count=_delete_requests(session, run.requests.before)))
         event = RetentionEnforced(
             events={kind: expiry.count for kind, expiry in run.events.items()},

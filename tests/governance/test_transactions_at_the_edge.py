@@ -7,8 +7,9 @@ import governance
 
 PACKAGE = Path(governance.__file__).parent
 EDGES = ("database.py", "cli/", "web/", "pipeline/")
-PUBLISHERS = ("ledger/publish.py", "ledger/export.py", "ledger/check.py")
-"""No services: they turn what is committed into files, and a checkpoint is durable before its file leaves the house."""
+PUBLISHERS = ("ledger/publish.py", "ledger/export.py", "ledger/sequencer.py")
+"""No services: they give places to what is committed and make files of it, and a checkpoint is durable before its file
+leaves the house."""
 
 
 def _commits(source: str) -> list[int]:

@@ -12,8 +12,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine
 
-from governance.database import Base, create_engine_for, transaction
-from governance.ledger import opening, store
+from governance.database import Base, create_engine_for, reading, transaction
+from governance.ledger import opening, store, tables
 from governance.ledger.entry import Entry
 from governance.ledger.export import export
 from governance.ledger.guards import guard_statements
@@ -24,7 +24,15 @@ SIGNER = LedgerSigner("probity.example/ledger", bytes(range(32)))
 NOON = datetime(2026, 3, 14, 12, 0, 0, 999, tzinfo=UTC)
 TABLES = [
     Base.metadata.tables[table.__tablename__]
-    for table in (store.LedgerEntry, store.LedgerCheckpoint, opening.LedgerOpening)
+    for table in (
+        tables.LedgerEntry,
+        tables.LedgerCheckpoint,
+        tables.LedgerInbox,
+        tables.LedgerTile,
+        tables.LedgerMention,
+        tables.LedgerCosignature,
+        opening.LedgerOpening,
+    )
 ]
 
 
@@ -50,12 +58,10 @@ def signer() -> LedgerSigner:
 def append_events(engine: Engine, number: int) -> list[Entry]:
     with transaction(engine) as session:
         begin = store.size(session)
-        return [
-            store.append(
-                session, ModelTrained(number=seq), actor="role:engineer", entry_id=UUID(int=seq), clock=lambda: NOON
-            )
-            for seq in range(begin, begin + number)
-        ]
+        events = [(UUID(int=seq), ModelTrained(number=seq)) for seq in range(begin, begin + number)]
+        store.append_all(session, events, actor="role:engineer", clock=lambda: NOON)
+    with reading(engine) as session:
+        return store.list_entries(session, after_seq=begin - 1, limit=number) if number else []
 
 
 @pytest.fixture
@@ -68,8 +74,9 @@ def make_log(url: str) -> Engine:
     engine = create_engine_for(url)
     with engine.begin() as connection:
         Base.metadata.create_all(connection, tables=TABLES)
-        for statement in guard_statements(engine.dialect.name):
-            connection.exec_driver_sql(statement)
+        for part in ("log", "storage"):
+            for statement in guard_statements(engine.dialect.name, part):
+                connection.exec_driver_sql(statement)
     return engine
 
 

@@ -98,7 +98,7 @@ def test_a_fault_at_any_step_leaves_a_log_that_verifies_and_can_go_on(
             break
 
     assert number > 25
-    assert check_database(log, SIGNER.verifier_key) == after
+    assert check_database(log, SIGNER.verifier_key).size == after
 
 
 def publish_with_fault(engine: Engine, folder: Path, number: int, *, persisted: bool) -> int:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from governance.database import transaction
+from governance.database import reading, transaction
 from governance.errors import BrokenProof, Conflict, LedgerError, NotFound
 from governance.ledger import store
-from governance.ledger.check import check_database, prove_from_database
+from governance.ledger.check import check_database
 from governance.ledger.checkpoint import Checkpoint, verify_checkpoint
 from governance.ledger.durable_files import create, locked
 from governance.ledger.entry import Entry
@@ -20,6 +20,7 @@ from governance.ledger.note import LedgerSigner, encode_vkey
 from governance.ledger.proof import verify_proof
 from governance.ledger.publish import publish
 from governance.ledger.published import prove, prove_consistency, read_note
+from governance.ledger.stored_tiles import prove_entry
 from governance.ledger.tiles import tile_names
 from governance.ledger.verify import verify_folder
 
@@ -109,10 +110,9 @@ def test_every_entry_can_be_proved_from_the_folder_and_from_the_database(
     publish(sqlite_log, tmp_path, signer, clock=noon)
 
     for entry in entries[::13]:
-        for encoded, proof in (
-            prove(tmp_path, entry.seq, signer.verifier_key),
-            prove_from_database(sqlite_log, entry.seq),
-        ):
+        with reading(sqlite_log) as session:
+            from_database = prove_entry(session, entry.seq)
+        for encoded, proof in (prove(tmp_path, entry.seq, signer.verifier_key), from_database):
             assert encoded == entry.encoded
             assert verify_proof(proof, encoded, signer.verifier_key).size == 520
 
@@ -121,13 +121,13 @@ def test_an_entry_not_yet_published_has_no_proof(
     sqlite_log: Engine, append_many: Append, signer: LedgerSigner, tmp_path: Path
 ) -> None:
     append_many(sqlite_log, 3)
-    with pytest.raises(NotFound, match="entry 0: no signed checkpoint"):
-        prove_from_database(sqlite_log, 0)
+    with reading(sqlite_log) as session, pytest.raises(NotFound, match="entry 0: no signed checkpoint"):
+        prove_entry(session, 0)
     publish(sqlite_log, tmp_path, signer, clock=noon)
     append_many(sqlite_log, 1)
 
-    with pytest.raises(NotFound, match="entry 3: no signed checkpoint"):
-        prove_from_database(sqlite_log, 3)
+    with reading(sqlite_log) as session, pytest.raises(NotFound, match="entry 3: no signed checkpoint"):
+        prove_entry(session, 3)
     with pytest.raises(BrokenProof, match="index 3 is outside a tree of 3"):
         prove(tmp_path, 3, signer.verifier_key)
 
@@ -213,7 +213,7 @@ def test_two_publishers_of_one_log_never_sign_two_histories(
 
     assert {checkpoint.size for checkpoint in done} == {20}
     assert len({checkpoint.root for checkpoint in done}) == 1
-    assert check_database(log, signer.verifier_key) == 20
+    assert check_database(log, signer.verifier_key).size == 20
 
 
 def test_an_export_holds_what_an_auditor_needs_and_nothing_else(exported: Path, signer: LedgerSigner) -> None:

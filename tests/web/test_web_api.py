@@ -11,7 +11,8 @@ import pytest
 
 from governance.database import transaction
 from governance.ledger.merkle import leaf_hash, root_from_inclusion
-from governance.ledger.store import LedgerEntry, list_entries, size
+from governance.ledger.store import list_entries, size
+from governance.ledger.tables import LedgerEntry
 from governance.rights.tables import RightsRequest
 from governance.web.app import create_app
 from governance.web.forms import SESSION_COOKIE, TOKEN_HEADER, token_for

@@ -1,0 +1,175 @@
+"""From the inbox to the log: every entry gets the next place, in the order of arrival.
+
+Writers put an entry into the inbox in the transaction of their change and go on (`store.append`); giving places out is
+the work of one at a time. So no writer waits for another, a rollback leaves no gap, and an entry that was acknowledged
+is in the inbox or in the log whatever crashes: it moves in one transaction.
+
+On SQLite the one writer that there is settles the inbox in its own transaction; on PostgreSQL whoever has committed a
+change settles what it finds, unless somebody is at it already.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Engine, delete, func, insert, select, text
+from sqlalchemy.orm import Session
+
+from governance.database import reading, transaction
+from governance.errors import BrokenProof
+from governance.ledger.canonical import Json
+from governance.ledger.entry import Entry, decode_entry
+from governance.ledger.merkle import root_of
+from governance.ledger.tables import LedgerEntry, LedgerInbox, LedgerMention, LedgerTile
+from governance.ledger.tiles import TILE_BITS, TILE_WIDTH
+
+BATCH = TILE_WIDTH
+"""Entries placed by one statement, as in Tessera; a transaction may settle several batches."""
+
+SETTLE_LOCK = 0x70726F62697479
+"""Key of PostgreSQL's advisory lock that whoever gives places out holds: "probity" in ASCII."""
+
+_ID = re.compile(r"[0-9a-f]{32,128}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+# Built once: these run for every change in the house, and building costs more than running them.
+_ARRIVED = select(LedgerInbox.arrival, LedgerInbox.body).order_by(LedgerInbox.arrival).limit(BATCH)
+_WAITING = select(LedgerInbox.arrival).limit(1)
+_LAST = select(func.max(LedgerEntry.seq))
+_PLACE = insert(LedgerEntry)
+_MENTION = insert(LedgerMention)
+_TILE = insert(LedgerTile)
+
+
+def sequence(engine: Engine) -> int:
+    """Give a place to every entry in the inbox, or leave it to whoever is doing so now; how many were placed here.
+
+    Guarantees:
+      - when it returns, each entry that was committed before the call is in the log or in another's hands, who looks
+        into the inbox again after letting go of the lock
+    """
+    placed = 0
+    while True:
+        with transaction(engine) as session:
+            if not _try_turn(session):
+                return placed
+            placed += _drain(session)
+        with reading(engine) as session:
+            if session.execute(_WAITING).first() is None:
+                return placed
+
+
+def settle(session: Session) -> int:
+    """Give a place to every entry that this transaction sees in the inbox; how many there were.
+
+    Whoever reads the log as state calls it first. On PostgreSQL other settlers wait until the transaction ends.
+
+    Raises:
+        UnreadableEntry: the inbox holds bytes that are no entry; nothing behind them gets a place.
+    """
+    session.flush()
+    wait_for_turn(session)
+    return _drain(session)
+
+
+def wait_for_turn(session: Session) -> None:
+    """Be the only one who gives out places or signs until this transaction ends."""
+    # SQLite's transactions hold the write lock from their beginning. On PostgreSQL each statement after this one sees
+    # what the previous holder committed (READ COMMITTED).
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": SETTLE_LOCK})
+
+
+def next_place(session: Session) -> int:
+    """The place of the next entry, which is how many have one."""
+    last: int | None = session.connection().execute(_LAST).scalar()
+    return 0 if last is None else last + 1
+
+
+def mentions_of(body: Mapping[str, Json]) -> set[str]:
+    """The ids (UUID) and digests (hex of 16 bytes or more) among the texts at the top of an entry's body."""
+    texts: list[Json] = []
+    for value in body.values():
+        texts += [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    return {each for each in texts if isinstance(each, str) and _ID.fullmatch(each)}
+
+
+def tile_rows(session: Session, before: int, after: int) -> Iterable[dict[str, Any]]:
+    """The full tiles that the log gained by growing from ``before`` to ``after`` entries, lower levels first.
+
+    Each level is read after the rows of the level below it were stored.
+    """
+    level = 0
+    while after >> (TILE_BITS * (level + 1)):
+        begin, end = before >> (TILE_BITS * (level + 1)), after >> (TILE_BITS * (level + 1))
+        for index in range(begin, end):
+            hashes = stored_hashes(session, level, index * TILE_WIDTH, (index + 1) * TILE_WIDTH)
+            yield {"level": level, "index": index, "root": root_of(hashes), "hashes": b"".join(hashes)}
+        level += 1
+
+
+def stored_hashes(session: Session, level: int, begin: int, end: int) -> Sequence[bytes]:
+    """Hashes ``begin <= i < end`` of a level of the tree: leaf hashes, or the roots of the full tiles below.
+
+    Raises:
+        BrokenProof: some are missing.
+    """
+    if level == 0:
+        query = select(LedgerEntry.leaf_hash).where(LedgerEntry.seq >= begin, LedgerEntry.seq < end)
+        found = session.scalars(query.order_by(LedgerEntry.seq)).all()
+    else:
+        below = select(LedgerTile.root).where(LedgerTile.level == level - 1)
+        query = below.where(LedgerTile.index >= begin, LedgerTile.index < end)
+        found = session.scalars(query.order_by(LedgerTile.index)).all()
+    if len(found) != end - begin:
+        msg = f"level {level} of the tree: expected hashes {begin} to {end - 1} in the database, found {len(found)}"
+        raise BrokenProof(msg)
+    return found
+
+
+def _try_turn(session: Session) -> bool:
+    if session.get_bind().dialect.name != "postgresql":
+        return True
+    return bool(session.scalar(text("select pg_try_advisory_xact_lock(:key)"), {"key": SETTLE_LOCK}))
+
+
+def _drain(session: Session) -> int:
+    placed = 0
+    while True:
+        arrived = session.connection().execute(_ARRIVED).all()
+        if arrived:
+            begin = next_place(session)
+            _place(session, [decode_entry(begin + place, row.body) for place, row in enumerate(arrived)])
+            arrivals = [row.arrival for row in arrived]
+            session.execute(delete(LedgerInbox).where(LedgerInbox.arrival.in_(arrivals)))
+            placed += len(arrived)
+        if len(arrived) < BATCH:
+            return placed
+
+
+def _place(session: Session, entries: Sequence[Entry]) -> None:
+    session.connection().execute(
+        _PLACE,
+        [
+            {
+                "seq": entry.seq,
+                "id": entry.id,
+                "kind": entry.kind,
+                "at": entry.at,
+                "actor": entry.actor,
+                "body": entry.encoded,
+                "leaf_hash": entry.leaf,
+            }
+            for entry in entries
+        ],
+    )
+    derive(session, entries)
+
+
+def derive(session: Session, entries: Sequence[Entry]) -> None:
+    """Store what follows from entries that got the places after all others: what they name, and the tiles they fill."""
+    connection = session.connection()
+    named = [{"value": value, "seq": entry.seq} for entry in entries for value in sorted(mentions_of(entry.body))]
+    if named:
+        connection.execute(_MENTION, named)
+    for row in tile_rows(session, entries[0].seq, entries[-1].seq + 1):
+        connection.execute(_TILE, row)
