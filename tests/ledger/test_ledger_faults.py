@@ -1,22 +1,27 @@
-"""No fault at any step of publishing leaves a log that does not verify or cannot go on."""
+"""No fault at any step of an append or a publication loses, doubles or forges anything, on either database."""
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
+from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select
 
+from governance.database import create_engine_for, reading, transaction
+from governance.ledger import store
 from governance.ledger.check import check_database
 from governance.ledger.entry import Entry
 from governance.ledger.note import LedgerSigner, encode_vkey
+from governance.ledger.opening import LedgerOpening, commit_to
 from governance.ledger.publish import publish
 from governance.ledger.published import read_checkpoint, read_note
+from governance.ledger.sequencer import sequence
 from governance.ledger.verify import verify_folder
+from tests.ledger.conftest import ModelTrained
+from tests.ledger.stepwise import ERRORS, KILLS, How, InjectedFaultError, Stop, run_and_kill, stopping
 
 SIGNER = LedgerSigner("probity.example/ledger", bytes(range(32)))
 VKEY = encode_vkey(SIGNER.verifier_key)
@@ -29,53 +34,103 @@ def noon() -> datetime:
     return NOON
 
 
-def files_of(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+class Changes:
+    """Two changes, each with its entry in a transaction of its own; repeatable from any point."""
+
+    def __init__(self, engine: Engine, first: int, unchanged: int = 0) -> None:
+        self.engine = engine
+        self.first = first
+        self.unchanged = unchanged
+
+    def make(self, number: int) -> None:
+        with transaction(self.engine) as session:
+            event = ModelTrained(number=number)
+            if not store.is_recorded(session, UUID(int=number)):
+                commit_to(session, {"n": number}, salt=number.to_bytes(32))
+            store.append(session, event, actor="role:engineer", entry_id=UUID(int=number), clock=noon)
+
+    def make_all(self, acknowledge: Callable[[bytes], None] = lambda _: None) -> None:
+        for number in (self.first, self.first + 1):
+            self.make(number)
+            acknowledge(b".")
+
+    def require_whole(self, acknowledged: int) -> None:
+        """Nothing that was acknowledged is missing, nothing is double, no change is without its entry."""
+        sequence(self.engine)
+        checked = check_database(self.engine, SIGNER.verifier_key)
+        with reading(self.engine) as session:
+            entries = store.list_entries(session, limit=1000)
+            changes = session.scalar(select(func.count()).select_from(LedgerOpening))
+        assert [entry.id.int for entry in entries] == list(range(checked.size))
+        assert self.first + acknowledged <= checked.size <= self.first + 2
+        assert changes == checked.size - self.unchanged
+        assert checked.waiting == 0
 
 
-CALLS = [(os, "open"), (os, "fsync"), (Path, "hardlink_to"), (Path, "rename"), (Path, "mkdir"), (Path, "unlink")]
+@pytest.mark.parametrize("how", [*ERRORS, *KILLS])
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def test_an_append_that_is_stopped_at_any_step_is_whole_or_absent_and_can_be_repeated(
+    database: str, how: How, request: pytest.FixtureRequest
+) -> None:
+    log: Engine = request.getfixturevalue(f"{database}_log")
+    first, stopped, number = 0, True, 0
+    while stopped:
+        number += 1
+        acknowledged, stopped = stop_appending(log, first, number, how)
+        changes = Changes(log, first)
+        changes.require_whole(acknowledged)
+        changes.make_all()
+        first += 2
+
+    changes.require_whole(2)
+    assert number > 15
 
 
-class InjectedFaultError(OSError):
-    """What a failing disk raises."""
+@pytest.mark.parametrize("how", [*ERRORS, *KILLS])
+def test_a_stop_while_a_tile_fills_leaves_it_whole_or_absent(
+    how: How, sqlite_log: Engine, append_many: Append, backup: Callable[[Engine, Path], Engine], tmp_path: Path
+) -> None:
+    append_many(sqlite_log, 255)
+    for number in range(8, 20):
+        engine = backup(sqlite_log, tmp_path / f"{number}.db")
+        acknowledged, stopped = stop_appending(engine, 255, number, how)
+        assert stopped
+        Changes(engine, 255, unchanged=255).require_whole(acknowledged)
+        engine.dispose()
 
 
-class Fault:
-    """Makes the n-th call that touches the disk fail, before it took effect or after."""
+def stop_appending(log: Engine, first: int, number: int, how: How) -> tuple[int, bool]:
+    """How many changes were acknowledged before step ``number`` stopped the work, and whether there is such a step."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, number: int, *, persisted: bool) -> None:
-        self.calls = 0
-        for owner, name in CALLS:
-            monkeypatch.setattr(owner, name, self._failing(getattr(owner, name), number, persisted=persisted))
+    def work(acknowledge: Callable[[bytes], None]) -> None:
+        # An engine of its own: a connection does not outlive a fork.
+        engine = create_engine_for(log.url.render_as_string(hide_password=False))
+        with engine.connect():
+            pass  # what connecting asks of the server is no step
+        with stopping(engine, stop), suppress(InjectedFaultError):
+            Changes(engine, first).make_all(acknowledge)
+        engine.dispose()
 
-    def _failing(self, real: Callable[..., Any], number: int, *, persisted: bool) -> Callable[..., Any]:
-        def call(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - stands for any of the calls
-            self.calls += 1
-            if self.calls != number:
-                return real(*arguments, **named)
-            if persisted:
-                result = real(*arguments, **named)
-                if isinstance(result, int) and real.__name__ == "open":
-                    os.close(result)
-            raise InjectedFaultError
-
-        return call
+    stop = Stop(number, how)
+    log.dispose()
+    if how in KILLS:
+        told, killed = run_and_kill(work)
+        return len(told), killed
+    acknowledged: list[bytes] = []
+    work(acknowledged.append)
+    return len(acknowledged), stop.steps >= number
 
 
-@pytest.mark.parametrize("persisted", ["failed", "failed but persisted"])
+@pytest.mark.parametrize("how", [*ERRORS, *KILLS])
 @pytest.mark.parametrize(
     ("before", "after", "stride"),
     [
         pytest.param(3, 5, 1, id="every step"),
-        pytest.param(250, 260, 9, id="a full tile, every ninth step"),
+        pytest.param(254, 257, 13, id="a full tile, every thirteenth step"),
     ],
 )
-def test_a_fault_at_any_step_leaves_a_log_that_verifies_and_can_go_on(
-    before: int,
-    after: int,
-    stride: int,
-    persisted: str,
-    request: pytest.FixtureRequest,
+def test_a_publication_that_is_stopped_at_any_step_leaves_a_log_that_verifies_and_can_go_on(
+    before: int, after: int, stride: int, how: How, request: pytest.FixtureRequest
 ) -> None:
     log, append_many, backup, tmp_path = (
         request.getfixturevalue(name) for name in ("sqlite_log", "append_many", "backup", "tmp_path")
@@ -87,31 +142,36 @@ def test_a_fault_at_any_step_leaves_a_log_that_verifies_and_can_go_on(
     for number in count(1, stride):
         folder, engine = tmp_path / f"ledger{number}", backup(log, tmp_path / f"{number}.db")
         copy_folder(tmp_path / "start", folder)
-        calls = publish_with_fault(engine, folder, number, persisted=persisted == "failed but persisted")
+        stopped = stop_publishing(str(engine.url), folder, number, how)
 
         assert verify_folder(folder, VKEY, old_checkpoint=kept).size in {before, after}
         assert publish(engine, folder, SIGNER, clock=noon).size == after
         verified = verify_folder(folder, VKEY, old_checkpoint=kept)
         assert (verified.size, verified.unsigned) == (after, ())
+        assert check_database(engine, SIGNER.verifier_key).size == after
         engine.dispose()
-        if calls < number:
+        if not stopped:
             break
 
-    assert number > 25
-    assert check_database(log, SIGNER.verifier_key).size == after
+    assert number > 13
 
 
-def publish_with_fault(engine: Engine, folder: Path, number: int, *, persisted: bool) -> int:
-    """How many calls touched the disk, up to the one that failed."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        fault = Fault(monkeypatch, number, persisted=persisted)
-        with suppress(InjectedFaultError):
+def stop_publishing(url: str, folder: Path, number: int, how: How) -> bool:
+    def work(_: Callable[[bytes], None]) -> None:
+        engine = create_engine_for(url)
+        with stopping(engine, stop), suppress(InjectedFaultError):
             publish(engine, folder, SIGNER, clock=noon)
-        return fault.calls
+        engine.dispose()
+
+    stop = Stop(number, how)
+    if how in KILLS:
+        return run_and_kill(work)[1]
+    work(lambda _: None)
+    return stop.steps >= number
 
 
 def copy_folder(source: Path, to: Path) -> None:
-    for name in files_of(source):
+    for name in (path.relative_to(source) for path in source.rglob("*") if path.is_file()):
         (to / name).parent.mkdir(parents=True, exist_ok=True)
         (to / name).write_bytes((source / name).read_bytes())
 

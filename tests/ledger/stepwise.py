@@ -1,0 +1,120 @@
+"""Stopping work at each of its steps: every statement, every commit and every call that touches the disk, in turn.
+
+A step is stopped before it took effect or after, by an error or by killing the process.
+"""
+
+import io
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from sqlalchemy import Engine, event
+
+How = Literal["failed", "failed but persisted", "killed before", "killed after"]
+ERRORS: tuple[How, ...] = ("failed", "failed but persisted")
+KILLS: tuple[How, ...] = ("killed before", "killed after")
+
+DISK = [
+    (os, "open"),
+    (os, "fsync"),
+    (os, "fdopen"),
+    (Path, "hardlink_to"),
+    (Path, "rename"),
+    (Path, "mkdir"),
+    (Path, "unlink"),
+]
+
+
+class InjectedFaultError(OSError):
+    """What a failing disk or a lost server raises."""
+
+
+class Stop:
+    """Counts steps and stops at the one with this number, from 1."""
+
+    def __init__(self, number: int, how: How) -> None:
+        self.number = number
+        self.how = how
+        self.steps = 0
+
+    def before(self) -> None:
+        self.steps += 1
+        if self.steps == self.number:
+            self._happen({"failed", "killed before"})
+
+    def after(self, step: int) -> None:
+        if step == self.number:
+            self._happen({"failed but persisted", "killed after"})
+
+    def _happen(self, at: set[str]) -> None:
+        if self.how not in at:
+            return
+        if self.how.startswith("killed"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise InjectedFaultError
+
+    def around(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - stands for any of the calls
+            self.before()
+            step = self.steps
+            result = real(*arguments, **named)
+            # Nobody else can close what the caller never gets to see.
+            try:
+                self.after(step)
+            except InjectedFaultError:
+                if isinstance(result, int) and real.__name__ == "open":
+                    os.close(result)
+                if isinstance(result, io.IOBase):
+                    result.close()
+                raise
+            return result
+
+        return call
+
+
+@contextmanager
+def stopping(engine: Engine, stop: Stop) -> Iterator[None]:
+    """Every statement and commit of ``engine``, and every call that touches the disk, is a step of ``stop``."""
+    open_steps: list[int] = []
+
+    def before(*_: object) -> None:
+        stop.before()
+        open_steps.append(stop.steps)
+
+    def after(*_: object) -> None:
+        stop.after(open_steps.pop())
+
+    event.listen(engine, "before_cursor_execute", before)
+    event.listen(engine, "after_cursor_execute", after)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(engine.dialect, "do_commit", stop.around(engine.dialect.do_commit))
+        for owner, name in DISK:
+            monkeypatch.setattr(owner, name, stop.around(getattr(owner, name)))
+        try:
+            yield
+        finally:
+            event.remove(engine, "before_cursor_execute", before)
+            event.remove(engine, "after_cursor_execute", after)
+
+
+def run_and_kill(work: Callable[[Callable[[bytes], None]], None]) -> tuple[bytes, bool]:
+    """Run ``work`` in a process of its own; what it acknowledged, one byte each, and whether it was killed."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            work(lambda told: os.write(writer, told) and None)
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        told = pipe.read()
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0
+    return told, os.WIFSIGNALED(status)
