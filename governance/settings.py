@@ -26,6 +26,15 @@ class Database(_Section):
     url: SecretStr | None = None
 
 
+class ControlDatabase(Database):
+    """``owner_url`` is for migrations, on PostgreSQL: a role that owns the tables and is not the application's.
+
+    With it the role of ``url`` cannot switch off the triggers that keep the ledger append-only.
+    """
+
+    owner_url: SecretStr | None = None
+
+
 class Lake(_Section):
     """Where event tables lie: a folder, or a URL that Delta Lake understands."""
 
@@ -59,7 +68,7 @@ class Settings(BaseSettings):
 
     home: Path
     policies: Path | None = None
-    control: Database = Database()
+    control: ControlDatabase = ControlDatabase()
     vault: Database = Database()
     lake: Lake = Lake()
     web: Web = Web()
@@ -83,6 +92,11 @@ class Settings(BaseSettings):
     def control_url(self) -> str:
         """URL of the control-plane database. Holds a password on PostgreSQL: not for printing."""
         return self.control.url.get_secret_value() if self.control.url else f"sqlite:///{self.home}/control/control.db"
+
+    @property
+    def control_owner_url(self) -> str:
+        """URL with which the control-plane database is migrated. Holds a password: not for printing."""
+        return self.control.owner_url.get_secret_value() if self.control.owner_url else self.control_url
 
     @property
     def vault_url(self) -> str:

@@ -8,8 +8,11 @@ import typer
 
 from governance.cli.context import HomeOption, JsonOption, opened
 from governance.cli.display import listing, progress, say, stdout, table, write_json
+from governance.database import reading
+from governance.errors import BrokenProof
 from governance.ledger.check import check_database
 from governance.ledger.export import export as write_export
+from governance.ledger.grants import missing_guards, powers_over_log
 from governance.ledger.note import encode_vkey
 from governance.ledger.proof import encode_proof
 from governance.ledger.publish import publish as write_tiles
@@ -109,6 +112,13 @@ def fsck(home: HomeOption = DEFAULT_HOME) -> None:
     here = opened(home)
     with progress("rebuilding") as step:
         found = check_database(here.engine, here.ledger_signer.verifier_key, progress=step)
+    with reading(here.engine) as session:
+        missing, powers = missing_guards(session), powers_over_log(session)
+    if missing:
+        msg = f"the entries agree, but triggers that keep them from being rewritten are missing: {', '.join(missing)}"
+        raise BrokenProof(msg)
+    if powers:
+        say(f"the application's role {powers[0]}, so it could switch the log's triggers off: see `control.owner_url`")
     say(
         f"{found.size} entries, {found.tiles} full tiles, {found.checkpoints} checkpoints: "
         "what is stored and what was signed agree"

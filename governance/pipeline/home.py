@@ -18,6 +18,7 @@ from governance.clock import Clock
 from governance.consent.notices import publish_notice
 from governance.database import create_engine_for, migrate, require_current, transaction
 from governance.errors import ConfigurationError
+from governance.ledger.grants import grant
 from governance.ledger.note import LedgerSigner, decode_signer, encode_signer
 from governance.ledger.published import VKEY
 from governance.pipeline.policies import record_policies
@@ -79,7 +80,8 @@ def initialise(settings: Settings, *, clock: Clock) -> Home:
     for name in ("identity", "control", "keys", "ledger"):
         settings.folder(name).mkdir(mode=0o700, exist_ok=True)
     _create_keys(settings)
-    migrate(settings.control_url, migrations_dir("control"))
+    migrate(settings.control_owner_url, migrations_dir("control"))
+    _grant_application(settings)
     vault_database.vault_migrate(settings.vault_url, migrations_dir("vault"))
     home = open_home(settings, clock=clock)
     with home.transaction() as session:
@@ -122,6 +124,17 @@ def open_home(settings: Settings, *, clock: Clock) -> Home:
         certificate_signer=load_signer(settings.folder("keys") / CERTIFICATE_KEY),
         clock=clock,
     )
+
+
+def _grant_application(settings: Settings) -> None:
+    """Where the tables belong to a role apart, let the application's role use them."""
+    if settings.control.owner_url is None:
+        return
+    owner = create_engine_for(settings.control_owner_url)
+    try:
+        grant(owner, make_url(settings.control_url).username or "")
+    finally:
+        owner.dispose()
 
 
 def _create_keys(settings: Settings) -> None:
