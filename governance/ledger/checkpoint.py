@@ -63,16 +63,17 @@ def decode_checkpoint(text: str) -> Checkpoint:
         raise BrokenProof(msg) from cause
 
 
-def sign_checkpoint(checkpoint: Checkpoint, signer: LedgerSigner) -> bytes:
-    """The signed note. The signer's name is the log's origin.
+def sign_checkpoint(checkpoint: Checkpoint, *signers: LedgerSigner) -> bytes:
+    """The signed note. Each signer's name is the log's origin; there are two while the log's key is being replaced.
 
     Raises:
-        InvalidInput: the signer has another name.
+        InvalidInput: a signer has another name, or there is none.
     """
-    if signer.name != checkpoint.origin:
-        msg = f"expected a signer named {checkpoint.origin}, got {signer.name}"
-        raise InvalidInput(msg)
-    return sign_note(encode_checkpoint(checkpoint), signer)
+    for signer in signers:
+        if signer.name != checkpoint.origin:
+            msg = f"expected a signer named {checkpoint.origin}, got {signer.name}"
+            raise InvalidInput(msg)
+    return sign_note(encode_checkpoint(checkpoint), *signers)
 
 
 def verify_checkpoint(unverified: bytes, key: VerifierKey) -> Checkpoint:

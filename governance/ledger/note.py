@@ -1,16 +1,17 @@
-"""C2SP signed-note: a text and the Ed25519 signatures under it, in exactly one encoding.
+"""C2SP signed-note: a text and the signatures under it, in exactly one encoding.
 
     <text, ending in a newline>
     <empty line>
     — <key name> <base64(4-byte key id || signature)>        one or more lines
 
-Unknown signers are ignored, so other signature types can stand beside ours; a known signer whose signature fails
-spoils the whole note.
+Unknown signers are ignored, so other signature types and other people's keys can stand beside ours; a known signer
+whose signature fails spoils the whole note.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Protocol, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -24,8 +25,23 @@ KEY_ID_BYTES = 4
 LARGEST_NOTE_BYTES = 1_000_000
 MOST_SIGNATURES = 100
 PRIVATE_PREFIX = "PRIVATE+KEY+"
-SIGNATURE_PREFIX = "— "
+DASH = "—"
 FIRST_PRINTABLE = " "
+
+
+class NoteKey(Protocol):
+    """A named public key that verifies the lines which carry its name and key id."""
+
+    @property
+    def name(self) -> str:
+        """The key's name: not empty, without space or plus."""
+
+    @property
+    def key_id(self) -> bytes:
+        """Four bytes that tell this key from others of the name. Not a commitment to the key."""
+
+    def verify(self, signature: bytes, text: bytes) -> None:
+        """Raise `BrokenProof` unless ``signature`` is this key's over ``text``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +52,7 @@ class VerifierKey:
     public_key: bytes
 
     def __post_init__(self) -> None:
-        _require_name(self.name)
+        require_name(self.name)
         if len(self.public_key) != KEY_BYTES:
             msg = f"expected a public key of {KEY_BYTES} bytes, got {len(self.public_key)}"
             raise InvalidInput(msg)
@@ -44,7 +60,7 @@ class VerifierKey:
     @property
     def key_id(self) -> bytes:
         """SHA-256(name || newline || algorithm || public key), its first four bytes."""
-        return sha256(self.name.encode() + b"\n" + ED25519 + self.public_key).digest()[:KEY_ID_BYTES]
+        return key_id(self.name, ED25519 + self.public_key)
 
     def verify(self, signature: bytes, text: bytes) -> None:
         """Raise `BrokenProof` unless ``signature`` is this key's over ``text``."""
@@ -63,7 +79,7 @@ class LedgerSigner:
     seed: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        _require_name(self.name)
+        require_name(self.name)
         if len(self.seed) != KEY_BYTES:
             msg = f"expected a seed of {KEY_BYTES} bytes, got {len(self.seed)}"
             raise InvalidInput(msg)
@@ -79,18 +95,34 @@ class LedgerSigner:
 
 
 @dataclass(frozen=True, slots=True)
-class VerifiedNote:
-    """A text whose signatures held, and the keys that signed it."""
+class SignatureLine:
+    """One line under a note: the key's name, its id (4 bytes), and what its algorithm made."""
 
-    text: str
-    signed_by: tuple[VerifierKey, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _SignatureLine:
     name: str
     key_id: bytes
     signature: bytes
+
+    def __post_init__(self) -> None:
+        require_name(self.name)
+        if len(self.key_id) != KEY_ID_BYTES or not self.signature:
+            msg = f"signature of {self.name}: expected a key id of {KEY_ID_BYTES} bytes and a signature"
+            raise InvalidInput(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedNote:
+    """A note taken apart. Nothing of it may be believed yet."""
+
+    text: str
+    lines: tuple[SignatureLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedNote:
+    """A text whose signatures held, and the keys that signed it, each once."""
+
+    text: str
+    signed_by: tuple[VerifierKey, ...]
 
 
 def encode_vkey(key: VerifierKey) -> str:
@@ -104,8 +136,8 @@ def decode_vkey(text: str) -> VerifierKey:
     Raises:
         InvalidInput: not a vkey, not Ed25519, or its key id does not follow from its name and key.
     """
-    name, blob = _split_key(text)
-    key = VerifierKey(name, blob[1:])
+    name, material = split_key(text, ED25519)
+    key = VerifierKey(name, material)
     if encode_vkey(key) != text:
         msg = f"vkey of {name}: expected key id {key.key_id.hex()}"
         raise InvalidInput(msg)
@@ -127,25 +159,46 @@ def decode_signer(text: str) -> LedgerSigner:
     if not text.startswith(PRIVATE_PREFIX):
         msg = f"expected a signing key that begins {PRIVATE_PREFIX}"
         raise InvalidInput(msg)
-    name, seed = _split_key(text.removeprefix(PRIVATE_PREFIX))
-    signer = LedgerSigner(name, seed[1:])
+    name, seed = split_key(text.removeprefix(PRIVATE_PREFIX), ED25519)
+    signer = LedgerSigner(name, seed)
     if encode_signer(signer) != text:
         msg = f"signing key of {name}: expected key id {signer.verifier_key.key_id.hex()}"
         raise InvalidInput(msg)
     return signer
 
 
-def sign_note(text: str, signer: LedgerSigner) -> bytes:
-    """The note of ``text`` with one signature line.
+def sign_note(text: str, *signers: LedgerSigner) -> bytes:
+    """The note of ``text`` with one line for each signer. Two while a key is being replaced: the old and the new.
 
     Raises:
-        InvalidInput: ``text`` does not end in a newline or holds a control character.
+        InvalidInput: ``text`` does not end in a newline or holds a control character, or nobody signs.
     """
-    if not _is_text(text):
-        msg = "a note's text ends in a newline and holds no other control character"
+    if not _is_text(text) or not signers:
+        msg = "a note's text ends in a newline and holds no other control character, and somebody signs it"
         raise InvalidInput(msg)
-    signature = encode_base64(signer.verifier_key.key_id + signer.sign(text.encode()))
-    return f"{text}\n{SIGNATURE_PREFIX}{signer.name} {signature}\n".encode()
+    signed = text.encode()
+    return encode_note(
+        UnverifiedNote(
+            text, tuple(SignatureLine(each.name, each.verifier_key.key_id, each.sign(signed)) for each in signers)
+        )
+    )
+
+
+def add_signatures(note: bytes, lines: Iterable[SignatureLine]) -> bytes:
+    """The note with further signature lines; a key's new line takes the place of its old one.
+
+    Raises:
+        BrokenProof: ``note`` is none.
+        InvalidInput: more than 100 lines would stand under it.
+    """
+    found = decode_note(note)
+    added = {(line.name, line.key_id): line for line in lines}
+    kept = tuple(line for line in found.lines if (line.name, line.key_id) not in added)
+    together = kept + tuple(added.values())
+    if len(together) > MOST_SIGNATURES:
+        msg = f"a note has at most {MOST_SIGNATURES} signatures, got {len(together)}"
+        raise InvalidInput(msg)
+    return encode_note(UnverifiedNote(found.text, together))
 
 
 def verify_note(unverified: bytes, keys: Sequence[VerifierKey]) -> VerifiedNote:
@@ -158,22 +211,46 @@ def verify_note(unverified: bytes, keys: Sequence[VerifierKey]) -> VerifiedNote:
     Raises:
         BrokenProof: malformed, signed by none of ``keys``, or wrongly signed by one.
     """
-    text, lines = _parse(unverified)
-    known = {(key.name, key.key_id): key for key in keys}
-    signed_by: list[VerifierKey] = []
-    for line in lines:
-        key = known.get((line.name, line.key_id))
-        if key is not None:
-            key.verify(line.signature, text.encode())
-            signed_by.append(key)
+    note = decode_note(unverified)
+    signed_by = dict.fromkeys(key for key, _ in verified_lines(note, keys))
     if not signed_by:
         wanted = ", ".join(f"{key.name}+{key.key_id.hex()}" for key in keys)
         msg = f"expected a signature of {wanted}, got none"
         raise BrokenProof(msg)
-    return VerifiedNote(text, tuple(signed_by))
+    return VerifiedNote(note.text, tuple(signed_by))
 
 
-def _parse(unverified: bytes) -> tuple[str, list[_SignatureLine]]:
+Key = TypeVar("Key", bound=NoteKey)
+
+
+def verified_lines(note: UnverifiedNote, keys: Iterable[Key]) -> list[tuple[Key, SignatureLine]]:
+    """The lines of known keys, all of which hold, in the order of the note. A key may have several lines.
+
+    Raises:
+        BrokenProof: a line of a known name and key id does not hold.
+        InvalidInput: two of ``keys`` cannot be told apart by name and key id.
+    """
+    known: dict[tuple[str, bytes], Key] = {}
+    for key in keys:
+        if known.setdefault((key.name, key.key_id), key) != key:
+            msg = f"two keys share the name and key id {key.name}+{key.key_id.hex()}"
+            raise InvalidInput(msg)
+    text = note.text.encode()
+    found = [(known[each], line) for line in note.lines if (each := (line.name, line.key_id)) in known]
+    for key, line in found:
+        key.verify(line.signature, text)
+    return found
+
+
+def decode_note(unverified: bytes) -> UnverifiedNote:
+    """The parts of a note, in its one encoding; nothing is verified.
+
+    Guarantees:
+      - ``encode_note(decode_note(b)) == b``
+
+    Raises:
+        BrokenProof: names what is wrong.
+    """
     if len(unverified) > LARGEST_NOTE_BYTES:
         msg = f"a note has at most {LARGEST_NOTE_BYTES} bytes, got {len(unverified)}"
         raise BrokenProof(msg)
@@ -182,31 +259,48 @@ def _parse(unverified: bytes) -> tuple[str, list[_SignatureLine]]:
     except UnicodeDecodeError as cause:
         msg = f"a note is UTF-8; byte {cause.start} is not"
         raise BrokenProof(msg) from cause
+    # The text may hold empty lines, so the last one is what parts it from the signatures.
     text, separator, signatures = note.rpartition("\n\n")
-    text += "\n"
-    lines = signatures.split("\n")
-    if not separator or not _is_text(text) or not _is_text(signatures):
+    if not separator or not _is_text(text + "\n") or not _is_text(signatures):
         msg = "expected a text, an empty line and signature lines, all ending in newlines, without control characters"
         raise BrokenProof(msg)
-    if len(lines) - 1 > MOST_SIGNATURES:
-        msg = f"a note has at most {MOST_SIGNATURES} signatures, got {len(lines) - 1}"
+    return UnverifiedNote(text + "\n", decode_signature_lines(signatures))
+
+
+def encode_note(note: UnverifiedNote) -> bytes:
+    """The note's bytes."""
+    return f"{note.text}\n{encode_signature_lines(note.lines)}".encode()
+
+
+def decode_signature_lines(text: str) -> tuple[SignatureLine, ...]:
+    """The signature lines in ``text``, each ending in a newline: the lower part of a note, or a witness's answer.
+
+    Raises:
+        BrokenProof: names the line that is none, or there are none or more than 100.
+    """
+    *lines, rest = text.split("\n")
+    if rest or not 0 < len(lines) <= MOST_SIGNATURES:
+        msg = f"a note has at least one and at most {MOST_SIGNATURES} signatures, each ending in a newline"
         raise BrokenProof(msg)
-    return text, [_signature_line(number, line) for number, line in enumerate(lines[:-1], start=1)]
+    return tuple(_signature_line(number, line) for number, line in enumerate(lines, start=1))
 
 
-def _signature_line(number: int, line: str) -> _SignatureLine:
-    msg = f"signature line {number}: expected a dash, a key name and base64"
-    try:
-        name, encoded = line.removeprefix(SIGNATURE_PREFIX).split(" ")
-        blob = decode_base64(encoded)
-    except ValueError as cause:
-        raise BrokenProof(msg) from cause
-    if not line.startswith(SIGNATURE_PREFIX) or not _is_name(name) or len(blob) <= KEY_ID_BYTES:
-        raise BrokenProof(msg)
-    return _SignatureLine(name, blob[:KEY_ID_BYTES], blob[KEY_ID_BYTES:])
+def encode_signature_lines(lines: Iterable[SignatureLine]) -> str:
+    """The lines as they stand under a note."""
+    return "".join(f"{DASH} {line.name} {encode_base64(line.key_id + line.signature)}\n" for line in lines)
 
 
-def _split_key(text: str) -> tuple[str, bytes]:
+def key_id(name: str, key: bytes) -> bytes:
+    """SHA-256(name || newline || algorithm byte || public key), its first four bytes; ``key`` begins with the byte."""
+    return sha256(name.encode() + b"\n" + key).digest()[:KEY_ID_BYTES]
+
+
+def split_key(text: str, algorithm: bytes) -> tuple[str, bytes]:
+    """The name and the 32 bytes of an Ed25519 key in text form. Whoever asks checks the key id.
+
+    Raises:
+        InvalidInput: malformed or of another algorithm; never quotes more than the name.
+    """
     try:
         name, _, encoded = text.split("+", 2)
         blob = decode_base64(encoded)
@@ -214,21 +308,37 @@ def _split_key(text: str) -> tuple[str, bytes]:
         # No cause: it could quote a private key.
         msg = "expected a note key: name, key id and base64, joined by +"
         raise InvalidInput(msg) from None
-    if blob[:1] != ED25519 or len(blob) != 1 + KEY_BYTES:
-        msg = f"note key of {name}: expected Ed25519 (type 1, {KEY_BYTES} bytes), got {len(blob)} bytes"
+    require_name(name)
+    if blob[:1] != algorithm or len(blob) != 1 + KEY_BYTES:
+        wanted = f"type {algorithm[0]} and {KEY_BYTES} bytes"
+        msg = f"note key of {name}: expected {wanted}, got type {int.from_bytes(blob[:1])} and {len(blob[1:])} bytes"
         raise InvalidInput(msg)
-    return name, blob
+    return name, blob[1:]
+
+
+def require_name(name: str) -> None:
+    """Raise `InvalidInput` unless ``name`` can stand in a signature line."""
+    if not name or "+" in name or any(c.isspace() or c < FIRST_PRINTABLE or _is_surrogate(c) for c in name):
+        msg = "a note key's name is not empty and has neither space nor + nor control characters"
+        raise InvalidInput(msg)
+
+
+def _signature_line(number: int, line: str) -> SignatureLine:
+    msg = f"signature line {number}: expected a dash, a key name and base64"
+    try:
+        dash, name, encoded = line.split(" ")
+        blob = decode_base64(encoded)
+        found = SignatureLine(name, blob[:KEY_ID_BYTES], blob[KEY_ID_BYTES:])
+    except (ValueError, InvalidInput) as cause:
+        raise BrokenProof(msg) from cause
+    if dash != DASH:
+        raise BrokenProof(msg)
+    return found
 
 
 def _is_text(text: str) -> bool:
-    return text.endswith("\n") and all(character >= FIRST_PRINTABLE or character == "\n" for character in text)
+    return text.endswith("\n") and not any((c < FIRST_PRINTABLE and c != "\n") or _is_surrogate(c) for c in text)
 
 
-def _is_name(name: str) -> bool:
-    return bool(name) and "+" not in name and not any(character.isspace() for character in name)
-
-
-def _require_name(name: str) -> None:
-    if not _is_name(name):
-        msg = "a note key's name is not empty and has neither space nor +"
-        raise InvalidInput(msg)
+def _is_surrogate(character: str) -> bool:
+    return "\ud800" <= character <= "\udfff"
