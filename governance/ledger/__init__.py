@@ -7,5 +7,6 @@ What each store is trusted for: whoever can write the checkpoint table *and* the
 signing key, can show two people two histories; whoever can write the entries only can make verification fail, not
 lie. Old checkpoints in other hands are what makes a rewritten history visible.
 
-Formats: RFC 6962 (tree), RFC 8785 (entries), C2SP signed-note, tlog-checkpoint, tlog-tiles and tlog-proof.
+Formats: RFC 6962 (tree), RFC 8785 (entries), C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-tiles,
+tlog-proof and tlog-policy.
 """
