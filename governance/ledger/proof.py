@@ -1,30 +1,40 @@
-"""C2SP tlog-proof: one entry, provable offline from the entry, this file and the log's public key."""
+"""C2SP tlog-proof: one entry, provable offline from the entry, this file and the reader's trust policy."""
 
 import re
 from dataclasses import dataclass
 
-from governance.errors import BrokenProof
+from governance.errors import BrokenProof, InvalidInput
 from governance.ledger.canonical import decode_base64, encode_base64
-from governance.ledger.checkpoint import Checkpoint, verify_checkpoint
+from governance.ledger.checkpoint import LARGEST_SIZE
 from governance.ledger.merkle import HASH_BYTES, leaf_hash, verify_inclusion
-from governance.ledger.note import VerifierKey
+from governance.ledger.note import LARGEST_NOTE_BYTES, decode_note
+from governance.ledger.trust_policy import CosignedCheckpoint, TrustPolicy, verify_cosigned
 
 HEADER = "c2sp.org/tlog-proof@v1"
 LONGEST_PATH = 63
+LARGEST_PROOF_BYTES = 2 * LARGEST_NOTE_BYTES
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InclusionProof:
-    """Where an entry is: ``index`` from 0, the ``path`` of 32-byte hashes (sibling first), the signed ``note``.
+    """Where an entry is: ``index`` from 0, the ``path`` of at most 63 hashes (sibling first), the signed ``note``.
 
-    ``extra`` belongs to the application and is not authenticated.
+    ``extra`` belongs to the application, is not empty and not authenticated.
     """
 
     index: int
     path: tuple[bytes, ...]
     note: bytes
     extra: bytes | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.path) > LONGEST_PATH or any(len(item) != HASH_BYTES for item in self.path):
+            msg = f"proof: expected at most {LONGEST_PATH} hashes of {HASH_BYTES} bytes"
+            raise InvalidInput(msg)
+        if not 0 <= self.index < LARGEST_SIZE or self.extra == b"":
+            msg = "proof: expected an index from 0 to 2^63 - 2, and either no extra data or some"
+            raise InvalidInput(msg)
 
 
 def encode_proof(proof: InclusionProof) -> bytes:
@@ -41,8 +51,11 @@ def decode_proof(unverified: bytes) -> InclusionProof:
       - ``encode_proof(decode_proof(b)) == b``
 
     Raises:
-        BrokenProof: malformed.
+        BrokenProof: malformed, or longer than 2 MB.
     """
+    if len(unverified) > LARGEST_PROOF_BYTES:
+        msg = f"proof: expected at most {LARGEST_PROOF_BYTES} bytes, got {len(unverified)}"
+        raise BrokenProof(msg)
     head, separator, note = unverified.partition(b"\n\n")
     try:
         header, *lines = head.decode("ascii").split("\n")
@@ -55,18 +68,21 @@ def decode_proof(unverified: bytes) -> InclusionProof:
     if header != HEADER or not separator or index is None:
         msg = f"proof: expected the lines {HEADER}, index, hashes and an empty one"
         raise BrokenProof(msg)
-    if len(path) > LONGEST_PATH or any(len(item) != HASH_BYTES for item in path):
-        msg = f"proof: expected at most {LONGEST_PATH} hashes of {HASH_BYTES} bytes"
-        raise BrokenProof(msg)
-    return InclusionProof(index=int(index[1]), path=path, note=note, extra=extra)
+    try:
+        proof = InclusionProof(index=int(index[1]), path=path, note=note, extra=extra)
+    except InvalidInput as cause:
+        raise BrokenProof(str(cause)) from cause
+    decode_note(note)
+    return proof
 
 
-def verify_proof(proof: InclusionProof, entry: bytes, key: VerifierKey) -> Checkpoint:
-    """The signed checkpoint that contains ``entry``.
+def verify_proof(proof: InclusionProof, entry: bytes, policy: TrustPolicy) -> CosignedCheckpoint:
+    """The checkpoint that contains ``entry``: signed by the policy's log, cosigned by its quorum, and then looked into.
 
     Raises:
-        BrokenProof: the checkpoint is not signed by ``key``, or does not contain these bytes at that index.
+        BrokenProof: the policy does not accept the checkpoint, or it does not contain these bytes at that index.
     """
-    checkpoint = verify_checkpoint(proof.note, key)
+    cosigned = verify_cosigned(proof.note, policy)
+    checkpoint = cosigned.checkpoint
     verify_inclusion(proof.index, checkpoint.size, leaf_hash(entry), proof.path, checkpoint.root)
-    return checkpoint
+    return cosigned

@@ -12,6 +12,7 @@ from governance.ledger.note import VerifierKey, decode_vkey
 from governance.ledger.proof import verify_proof
 from governance.ledger.published import CHECKPOINT, VKEY, prove, read_file, read_note
 from governance.ledger.store import get_entry
+from governance.ledger.trust_policy import trusting
 
 LONGEST_VKEY = 1024
 
@@ -78,7 +79,7 @@ def read_entry(session: Session, folder: Path, seq: int) -> EntryReading:
     if bytes_published != entry.encoded:
         msg = f"entry {seq}: the database holds other bytes than those that were published and signed"
         raise BrokenProof(msg)
-    verify_proof(proof, entry.encoded, _key(folder))
+    verify_proof(proof, entry.encoded, trusting(_key(folder)))
     return EntryReading(entry=entry, proof=Proof(path=proof.path, published=published))
 
 

@@ -27,6 +27,7 @@ from governance.ledger.note import (
     verify_note,
 )
 from governance.ledger.proof import InclusionProof, decode_proof, encode_proof, verify_proof
+from governance.ledger.trust_policy import trusting
 
 # Vectors published with the C2SP signed-note format.
 VECTORS = [
@@ -47,6 +48,7 @@ VECTORS = [
 SIGNER = LedgerSigner("probity.example/ledger", bytes(range(32)))
 OTHER = LedgerSigner("probity.example/ledger", bytes(range(1, 33)))
 KEY = SIGNER.verifier_key
+POLICY = trusting(KEY)
 NOTE = sign_note("Three\n\nlines\n", SIGNER)
 
 
@@ -59,6 +61,25 @@ def test_published_notes_verify(vkey: str, text: str, line: str) -> None:
     assert verified.text == text
     assert verified.signed_by == (key,)
     assert encode_vkey(key) == vkey
+
+
+def test_the_published_note_of_two_signers_is_verified_for_either_and_both() -> None:
+    # From the tests of golang.org/x/mod/sumdb/note.
+    enoch = decode_vkey("EnochRoot+af0cfe78+ATtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop")
+    sealed = "rwz+eBzmZa0SO3NbfRGzPCpDckykFXSdeX+MNtCOXm2/5n2tiOHp+vAF1aGrQ5ovTG01oOTGwnWLox33WWd1RvMc+QQ="
+    peter, text, line = decode_vkey(VECTORS[1][0]), VECTORS[1][1], VECTORS[1][2]
+    note = f"{text}\n{line}— EnochRoot {sealed}\n".encode()
+
+    assert verify_note(note, [peter]).signed_by == (peter,)
+    assert verify_note(note, [enoch]).signed_by == (enoch,)
+    assert verify_note(note, [enoch, peter]).signed_by == (peter, enoch)
+
+
+def test_the_published_private_key_signs_the_published_note() -> None:
+    # From the tests of golang.org/x/mod/sumdb/note.
+    signer = decode_signer("PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz")
+
+    assert sign_note(VECTORS[1][1], signer) == f"{VECTORS[1][1]}\n{VECTORS[1][2]}".encode()
 
 
 @pytest.mark.parametrize(("vkey", "text", "line"), VECTORS)
@@ -292,19 +313,19 @@ def test_a_proof_file_proves_its_entry_and_no_other(index: int) -> None:
     proof = decode_proof(file)
 
     assert encode_proof(proof) == file
-    assert verify_proof(proof, ENTRIES[index], KEY).size == 7
+    assert verify_proof(proof, ENTRIES[index], POLICY).checkpoint.size == 7
     for other in range(7):
         if other != index:
             with pytest.raises(BrokenProof):
-                verify_proof(proof, ENTRIES[other], KEY)
+                verify_proof(proof, ENTRIES[other], POLICY)
             with pytest.raises(BrokenProof):
-                verify_proof(replace(proof, index=other), ENTRIES[index], KEY)
+                verify_proof(replace(proof, index=other), ENTRIES[index], POLICY)
 
 
 def test_a_proof_file_begins_as_the_format_says() -> None:
-    proof = InclusionProof(index=3, path=(EMPTY_ROOT,), note=b"note\n", extra=b"hint")
+    proof = InclusionProof(index=3, path=(EMPTY_ROOT,), note=NOTE, extra=b"hint")
 
-    assert encode_proof(proof) == f"c2sp.org/tlog-proof@v1\nextra aGludA==\nindex 3\n{ROOT}\n\nnote\n".encode()
+    assert encode_proof(proof) == f"c2sp.org/tlog-proof@v1\nextra aGludA==\nindex 3\n{ROOT}\n\n".encode() + NOTE
     assert decode_proof(encode_proof(proof)) == proof
 
 
@@ -315,7 +336,7 @@ def test_a_proof_file_with_any_bit_flipped_is_refused(index: int, data: st.DataO
     file[data.draw(st.integers(0, len(file) - 1))] ^= 1 << data.draw(st.integers(0, 7))
 
     with pytest.raises(BrokenProof):
-        verify_proof(decode_proof(bytes(file)), ENTRIES[index], KEY)
+        verify_proof(decode_proof(bytes(file)), ENTRIES[index], POLICY)
 
 
 @pytest.mark.parametrize(

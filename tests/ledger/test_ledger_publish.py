@@ -22,6 +22,7 @@ from governance.ledger.publish import publish
 from governance.ledger.published import prove, prove_consistency, read_note
 from governance.ledger.stored_tiles import prove_entry
 from governance.ledger.tiles import tile_names
+from governance.ledger.trust_policy import trusting
 from governance.ledger.verify import verify_folder
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
@@ -114,7 +115,7 @@ def test_every_entry_can_be_proved_from_the_folder_and_from_the_database(
             from_database = prove_entry(session, entry.seq)
         for encoded, proof in (prove(tmp_path, entry.seq, signer.verifier_key), from_database):
             assert encoded == entry.encoded
-            assert verify_proof(proof, encoded, signer.verifier_key).size == 520
+            assert verify_proof(proof, encoded, trusting(signer.verifier_key)).checkpoint.size == 520
 
 
 def test_an_entry_not_yet_published_has_no_proof(
@@ -142,7 +143,7 @@ def test_a_pruned_partial_tile_is_read_from_the_full_one(
 
     encoded, proof = prove(tmp_path, 300, signer.verifier_key)
 
-    assert verify_proof(proof, encoded, signer.verifier_key).size == 512
+    assert verify_proof(proof, encoded, trusting(signer.verifier_key)).checkpoint.size == 512
 
 
 def test_a_folder_of_another_key_is_left_alone(
