@@ -11,6 +11,7 @@ GovernanceError
 │   └── StaleDatabase       migrations are missing
 ├── BudgetExceeded      a training would cost more privacy than is left
 ├── EmptySnapshot       nothing may be trained on
+├── Unreachable         somebody else's log cannot be read at the moment
 └── LedgerError         the log is not what it should be
     ├── BrokenProof         a hash, signature or proof does not hold
     ├── UnreadableEntry     bytes that are no entry we know
@@ -63,6 +64,10 @@ class BudgetExceeded(GovernanceError):  # noqa: N818 - reads as the state it nam
 
 class EmptySnapshot(GovernanceError):  # noqa: N818 - reads as the state it names
     """No interaction may be used for the purpose."""
+
+
+class Unreachable(GovernanceError):  # noqa: N818 - reads as the state it names
+    """Somebody else's log or witness cannot be reached at the moment; asking again may help."""
 
 
 class LedgerError(GovernanceError):

@@ -31,6 +31,7 @@ STATUS: dict[type[errors.GovernanceError], HTTPStatus] = {
     errors.StaleDatabase: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.BudgetExceeded: HTTPStatus.CONFLICT,
     errors.EmptySnapshot: HTTPStatus.CONFLICT,
+    errors.Unreachable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.LedgerError: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.BrokenProof: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.UnreadableEntry: HTTPStatus.INTERNAL_SERVER_ERROR,
