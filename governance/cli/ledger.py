@@ -8,6 +8,7 @@ import typer
 
 from governance.cli.context import HomeOption, JsonOption, opened
 from governance.cli.display import listing, progress, say, stdout, table, write_json
+from governance.cli.ledger_watch import watch
 from governance.database import reading
 from governance.errors import BrokenProof
 from governance.ledger.check import check_database
@@ -22,6 +23,7 @@ from governance.ledger.verify import Verification, verify_folder
 from governance.settings import DEFAULT_HOME
 
 ledger = typer.Typer(help="The append-only log of every change to the pipeline.", no_args_is_help=True)
+ledger.command("watch")(watch)
 
 
 def register(app: typer.Typer) -> None:
