@@ -100,7 +100,7 @@ def test_every_probity_command_in_the_pages_text_exists(shell: Shell) -> None:
     named = {
         match for page in pages for match in re.findall(r"`probity ([a-z][a-z-]*(?: [a-z][a-z-]*)?)", page.read_text())
     }
-    groups = {"data", "consent", "audit", "gate", "review", "rights", "ledger", "policy", "access", "serve"}
+    groups = {"data", "consent", "audit", "gate", "review", "rights", "ledger", "witness", "policy", "access", "serve"}
 
     for command in sorted(named):
         words = command.split()

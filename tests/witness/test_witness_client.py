@@ -27,7 +27,7 @@ MakeWitness = Callable[[str], WitnessFolder]
 Serve = Callable[[FastAPI], str]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
     with open_client() as opened:
         yield opened

@@ -1,6 +1,6 @@
 """The witness as a stranger's log meets it over HTTP: every answer of the protocol, over a real connection."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 
@@ -16,6 +16,8 @@ from governance.web.witness import create_witness_app
 from governance.witness.folder import WitnessFolder
 from tests.witness.growing_log import LOG, NOON, GrowingLog
 
+Post = Callable[[bytes], httpx.Response]
+
 
 @pytest.fixture
 def witness(make_witness: Callable[[str], WitnessFolder]) -> WitnessFolder:
@@ -27,18 +29,22 @@ def address(witness: WitnessFolder, serve: Callable[[FastAPI], str]) -> str:
     return serve(create_witness_app(witness, clock=lambda: NOON))
 
 
-CLIENT = httpx.Client()
+@pytest.fixture(scope="module")
+def client() -> Iterator[httpx.Client]:
+    with httpx.Client() as opened:
+        yield opened
 
 
-def post(address: str, body: bytes) -> httpx.Response:
-    return CLIENT.post(f"{address}/add-checkpoint", content=body)
+@pytest.fixture
+def post(client: httpx.Client, address: str) -> Post:
+    return lambda body: client.post(f"{address}/add-checkpoint", content=body)
 
 
 def test_a_cosignature_is_answered_and_the_checkpoint_served(
-    address: str, witness: WitnessFolder, log: GrowingLog
+    client: httpx.Client, post: Post, address: str, witness: WitnessFolder, log: GrowingLog
 ) -> None:
-    answer = post(address, log.request(0, 300))
-    shown = CLIENT.get(f"{address}/{sha256(LOG.name.encode()).hexdigest()}/checkpoint")
+    answer = post(log.request(0, 300))
+    shown = client.get(f"{address}/{sha256(LOG.name.encode()).hexdigest()}/checkpoint")
 
     (line,) = decode_signature_lines(answer.text)
     witness.signer.witness_key.verify(line.signature, encode_checkpoint(log.at(300)).encode())
@@ -48,17 +54,17 @@ def test_a_cosignature_is_answered_and_the_checkpoint_served(
 
 
 def test_each_refusal_has_the_status_of_the_protocol(
-    address: str, log: GrowingLog, forked: Callable[[int], GrowingLog]
+    post: Post, log: GrowingLog, forked: Callable[[int], GrowingLog]
 ) -> None:
-    assert post(address, log.request(0, 5)).status_code == 200
+    assert post(log.request(0, 5)).status_code == 200
     unknown = LedgerSigner("other.example/log", LOG.seed)
     stranger = LedgerSigner(LOG.name, bytes(32))
     no_entries = Checkpoint(LOG.name, 0, EMPTY_ROOT)
 
     def status(old: int, note: bytes, proof: tuple[bytes, ...] = ()) -> int:
-        return post(address, encode_request(AddCheckpoint(old, proof, note))).status_code
+        return post(encode_request(AddCheckpoint(old, proof, note))).status_code
 
-    assert post(address, b"").status_code == 400
+    assert post(b"").status_code == 400
     assert status(6, log.note(5)) == 400
     assert status(0, sign_checkpoint(no_entries, stranger)) == 403
     assert status(0, sign_checkpoint(Checkpoint(unknown.name, 0, EMPTY_ROOT), unknown)) == 404
@@ -68,44 +74,44 @@ def test_each_refusal_has_the_status_of_the_protocol(
     assert status(5, log.note(5), (EMPTY_ROOT,)) == 422
 
 
-def test_the_size_to_go_on_from_is_told_as_the_protocol_says(address: str, log: GrowingLog) -> None:
-    post(address, log.request(0, 5))
+def test_the_size_to_go_on_from_is_told_as_the_protocol_says(post: Post, log: GrowingLog) -> None:
+    post(log.request(0, 5))
 
-    answer = post(address, log.request(3, 9))
+    answer = post(log.request(3, 9))
 
     assert answer.status_code == 409
     assert answer.headers["content-type"] == "text/x.tlog.size"
     assert answer.content == b"5\n"
 
 
-def test_many_at_once_leave_one_history(address: str, log: GrowingLog) -> None:
+def test_many_at_once_leave_one_history(post: Post, log: GrowingLog) -> None:
     bodies = [log.request(0, size) for size in range(1, 17)]
 
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda body: post(address, body), bodies))
+        answers = list(pool.map(post, bodies))
 
     (cosigned,) = [size for size, answer in enumerate(answers, start=1) if answer.status_code == 200]
     assert {answer.text for answer in answers if answer.status_code == 409} == {f"{cosigned}\n"}
     assert len(answers) == 16
 
 
-def test_a_body_too_large_is_not_read(address: str) -> None:
-    assert post(address, bytes(2_000_000)).status_code == 413
+def test_a_body_too_large_is_not_read(post: Post) -> None:
+    assert post(bytes(2_000_000)).status_code == 413
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("GET", "/docs"), ("GET", "/openapi.json"), ("PUT", "/x")])
-def test_there_is_nothing_else(address: str, method: str, path: str) -> None:
-    assert CLIENT.request(method, f"{address}{path}").status_code == 404
+def test_there_is_nothing_else(client: httpx.Client, address: str, method: str, path: str) -> None:
+    assert client.request(method, f"{address}{path}").status_code == 404
 
 
-def test_only_posts_are_taken(address: str) -> None:
-    assert CLIENT.get(f"{address}/add-checkpoint").status_code == 405
+def test_only_posts_are_taken(client: httpx.Client, address: str) -> None:
+    assert client.get(f"{address}/add-checkpoint").status_code == 405
 
 
 def test_a_broken_folder_is_a_fault_of_the_witness_and_cosigns_nothing(
-    address: str, witness: WitnessFolder, log: GrowingLog
+    post: Post, witness: WitnessFolder, log: GrowingLog
 ) -> None:
-    post(address, log.request(0, 5))
+    post(log.request(0, 5))
     (witness.path / sha256(LOG.name.encode()).hexdigest() / "checkpoint").write_bytes(b"")
 
-    assert post(address, log.request(5, 6)).status_code == 500
+    assert post(log.request(5, 6)).status_code == 500
