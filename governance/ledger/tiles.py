@@ -7,6 +7,8 @@ that is not full is kept beside, under its width, for each published size.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
+from struct import Struct
 
 from governance.errors import BrokenProof, InvalidInput
 from governance.ledger.merkle import EMPTY_ROOT, HASH_BYTES, Subtree, node_hash, root_of
@@ -15,6 +17,7 @@ TILE_WIDTH = 256
 TILE_BITS = 8
 LARGEST_ENTRY_BYTES = 65_535
 LENGTH_BYTES = 2
+_LENGTH = Struct(">H")
 ENTRIES = "entries"
 _PATH = re.compile(r"tile/(entries|0|[1-9]|[1-5][0-9]|6[0-3])/((?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 
@@ -121,10 +124,10 @@ def decode_bundle(name: TileName, unverified: bytes) -> list[bytes]:
         BrokenProof: names the bundle when it does not hold exactly ``name.width`` entries and nothing after them.
     """
     entries: list[bytes] = []
-    place = 0
-    while place < len(unverified):
+    place, last = 0, len(unverified) - LENGTH_BYTES
+    while place <= last:
         begin = place + LENGTH_BYTES
-        place = begin + int.from_bytes(unverified[place:begin])
+        place = begin + _LENGTH.unpack_from(unverified, place)[0]
         entries.append(unverified[begin:place])
     if place != len(unverified) or len(entries) != name.width:
         msg = (
@@ -159,19 +162,31 @@ class GrowingTiles:
 
     def append(self, leaf: bytes) -> list[Tile]:
         """Add the next leaf hash; the tiles that it filled, if any."""
+        return self.extend((leaf,))
+
+    def extend(self, leaves: Sequence[bytes]) -> list[Tile]:
+        """Add the next leaf hashes, at best as many as fill a tile; the tiles that they filled, if any."""
         filled: list[Tile] = []
-        self.size += 1
-        node = leaf
-        for level in range(len(self._edge) + 1):
+        begin = 0
+        while begin < len(leaves):
+            fitting = leaves[begin : begin + TILE_WIDTH - self.size % TILE_WIDTH]
+            begin += len(fitting)
+            self.size += len(fitting)
+            filled += self._carry(fitting)
+        return filled
+
+    def _carry(self, hashes: Sequence[bytes]) -> list[Tile]:
+        filled: list[Tile] = []
+        for level in count():
             if level == len(self._edge):
                 self._edge.append([])
             edge = self._edge[level]
-            edge.append(node)
+            edge.extend(hashes)
             if len(edge) < TILE_WIDTH:
                 break
             index = (self.size >> (TILE_BITS * (level + 1))) - 1
             filled.append(Tile(TileName(level, index), tuple(edge)))
-            node = root_of(edge)
+            hashes = (root_of(edge),)
             edge.clear()
         return filled
 

@@ -4,14 +4,17 @@ Every entry is decoded and hashed anew, every tile compared, every checkpoint's 
 not covered: README and anything else that lies beside the log's own files.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 from governance.errors import BrokenProof, InvalidInput
 from governance.ledger.checkpoint import Checkpoint, verify_checkpoint
-from governance.ledger.entry import decode_entry
+from governance.ledger.entry import outline
 from governance.ledger.merkle import leaf_hash
 from governance.ledger.note import LARGEST_NOTE_BYTES, VerifierKey, decode_vkey
 from governance.ledger.published import (
@@ -19,11 +22,11 @@ from governance.ledger.published import (
     OLDER,
     VKEY,
     list_files,
-    read_bundle,
     read_checkpoint,
     read_file,
 )
 from governance.ledger.tiles import (
+    LENGTH_BYTES,
     TILE_WIDTH,
     GrowingTiles,
     Tile,
@@ -31,7 +34,6 @@ from governance.ledger.tiles import (
     bundle_names,
     decode_bundle,
     decode_tile,
-    encode_tile,
     parse_path,
     tile_names,
 )
@@ -53,8 +55,52 @@ class Verification:
     size: int
     root: bytes
     kinds: Mapping[str, int]
+    span: tuple[datetime, datetime] | None
     older: tuple[int, ...]
     unsigned: tuple[str, ...]
+
+
+class _Walked:
+    """What the entries say of themselves, summed up. Moments in their one spelling sort as text."""
+
+    def __init__(self) -> None:
+        self.kinds: Counter[bytes] = Counter()
+        self.earliest, self.latest = b"~", b""
+
+    def add(self, outlines: Iterable[tuple[bytes, bytes]]) -> None:
+        kinds, moments = zip(*outlines, strict=True)
+        self.kinds.update(kinds)
+        self.earliest = min(self.earliest, *moments)
+        self.latest = max(self.latest, *moments)
+
+    @property
+    def span(self) -> tuple[datetime, datetime] | None:
+        if not self.kinds:
+            return None
+        return datetime.fromisoformat(self.earliest.decode()), datetime.fromisoformat(self.latest.decode())
+
+
+class _Roots:
+    """The checkpoints that the log must pass through on its way, by size."""
+
+    def __init__(self, older: Mapping[str, Checkpoint]) -> None:
+        self._at: dict[int, list[tuple[str, Checkpoint]]] = {}
+        for name, old in older.items():
+            self._at.setdefault(old.size, []).append((name, old))
+        self._sizes = sorted(self._at)
+
+    def parts(self, size: int, leaves: list[bytes]) -> Iterator[list[bytes]]:
+        """``leaves``, which follow ``size`` others, cut after each size that has a checkpoint."""
+        end = size + len(leaves)
+        inside = self._sizes[bisect_right(self._sizes, size) : bisect_left(self._sizes, end)]
+        for begin, stop in pairwise([size, *inside, end]):
+            yield leaves[begin - size : stop - size]
+
+    def require(self, tree: GrowingTiles) -> None:
+        for name, old in self._at.get(tree.size, ()):
+            if old.root != tree.root():
+                msg = f"{name}: the first {old.size} entries are not those it was signed for: history was rewritten"
+                raise BrokenProof(msg)
 
 
 def verify_folder(
@@ -84,12 +130,13 @@ def verify_folder(
     if old_checkpoint is not None:
         older["the old checkpoint"] = verify_checkpoint(old_checkpoint, key)
     _refuse_younger(older, checkpoint)
-    kinds = _verify_entries(folder, checkpoint, older, progress)
+    walked = _verify_entries(folder, checkpoint, older, progress)
     return Verification(
         origin=checkpoint.origin,
         size=checkpoint.size,
         root=checkpoint.root,
-        kinds=kinds,
+        kinds={kind.decode(): count for kind, count in sorted(walked.kinds.items())},
+        span=walked.span,
         older=tuple(sorted({old.size for old in older.values()})),
         unsigned=_verify_rest(folder, checkpoint.size),
     )
@@ -121,50 +168,61 @@ def _refuse_younger(older: Mapping[str, Checkpoint], checkpoint: Checkpoint) -> 
 
 def _verify_entries(
     folder: Path, checkpoint: Checkpoint, older: Mapping[str, Checkpoint], progress: Progress | None
-) -> dict[str, int]:
-    tree = GrowingTiles()
-    kinds: Counter[str] = Counter()
-    awaited = {old.size for old in older.values()}
-    _require_roots(tree, older)
+) -> _Walked:
+    tree, walked = GrowingTiles(), _Walked()
+    roots = _Roots(older)
+    roots.require(tree)
     for name in bundle_names(checkpoint.size):
-        entries = read_bundle(folder, name)
-        leaves = [leaf_hash(entry) for entry in entries]
-        _require_leaves(folder, name, leaves)
-        for entry, leaf in zip(entries, leaves, strict=True):
-            kinds[decode_entry(tree.size, entry).kind] += 1
-            _require_tiles(folder, tree.append(leaf))
-            if tree.size in awaited:
-                _require_roots(tree, older)
+        entries, leaves = _read_entries(folder, name)
+        walked.add(map(outline, range(tree.size, tree.size + len(entries)), entries))
+        for part in roots.parts(tree.size, leaves):
+            _require_tiles(folder, tree.extend(part))
+            roots.require(tree)
         if progress is not None:
             progress(tree.size, checkpoint.size)
     _require_tiles(folder, tree.partials())
     if tree.root() != checkpoint.root:
         msg = f"the {checkpoint.size} entries do not give the signed root {checkpoint.root.hex()}"
         raise BrokenProof(msg)
-    return dict(sorted(kinds.items()))
+    return walked
 
 
-def _require_leaves(folder: Path, bundle: TileName, leaves: list[bytes]) -> None:
+def _read_entries(folder: Path, bundle: TileName) -> tuple[list[bytes], list[bytes]]:
+    """The entries of a bundle and their leaf hashes, which the tile at level 0 confirms."""
     tile = TileName(0, bundle.index, bundle.width)
-    hashes = decode_tile(tile, read_file(folder, tile.path, LARGEST_BUNDLE_BYTES))
-    for place, (leaf, expected) in enumerate(zip(leaves, hashes, strict=True)):
-        if leaf != expected:
-            msg = f"entry {bundle.index * TILE_WIDTH + place} in {bundle.path} is not the one that {tile.path} holds"
-            raise BrokenProof(msg)
+    expected = decode_tile(tile, read_file(folder, tile.path, LARGEST_BUNDLE_BYTES))
+    data = read_file(folder, bundle.path, LARGEST_BUNDLE_BYTES)
+    try:
+        entries = decode_bundle(bundle, data)
+    except BrokenProof as cause:
+        raise _difference(bundle, data, expected) from cause
+    leaves = list(map(leaf_hash, entries))
+    if leaves != expected:
+        raise _difference(bundle, data, expected)
+    return entries, leaves
+
+
+def _difference(bundle: TileName, data: bytes, expected: list[bytes]) -> BrokenProof:
+    """Names the first entry that is not the expected one, also where a wrong length hides all that follow."""
+    place = 0
+    for seq, leaf in enumerate(expected, bundle.index * TILE_WIDTH):
+        begin = place + LENGTH_BYTES
+        place = begin + int.from_bytes(data[place:begin])
+        if place > len(data) or leaf_hash(data[begin:place]) != leaf:
+            tile = TileName(0, bundle.index, bundle.width)
+            return BrokenProof(f"entry {seq} in {bundle.path} is not the one that {tile.path} holds")
+    return BrokenProof(f"{bundle.path}: expected {bundle.width} entries and no byte more, got {len(data) - place} more")
 
 
 def _require_tiles(folder: Path, tiles: list[Tile]) -> None:
     for tile in tiles:
-        if read_file(folder, tile.name.path, LARGEST_BUNDLE_BYTES) != encode_tile(tile.hashes):
-            msg = f"{tile.name.path}: its hashes do not follow from the entries"
-            raise BrokenProof(msg)
-
-
-def _require_roots(tree: GrowingTiles, older: Mapping[str, Checkpoint]) -> None:
-    for name, old in older.items():
-        if old.size == tree.size and old.root != tree.root():
-            msg = f"{name}: the first {old.size} entries are not those it was signed for: history was rewritten"
-            raise BrokenProof(msg)
+        if tile.name.level == 0:
+            continue  # compared with its entries when they were read
+        found = decode_tile(tile.name, read_file(folder, tile.name.path, LARGEST_BUNDLE_BYTES))
+        for place, (hash_found, follows) in enumerate(zip(found, tile.hashes, strict=True)):
+            if hash_found != follows:
+                msg = f"{tile.name.path}: hash {place} does not follow from the entries below it"
+                raise BrokenProof(msg)
 
 
 def _verify_rest(folder: Path, size: int) -> tuple[str, ...]:
