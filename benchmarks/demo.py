@@ -22,8 +22,8 @@ import numpy as np
 from governance.access.principals import add_principal
 from governance.clock import system_clock
 from governance.ledger.export import export
-from governance.ledger.note import encode_vkey
 from governance.ledger.publish import publish
+from governance.ledger.trust_policy import trusting
 from governance.ledger.verify import verify_folder
 from governance.pipeline.audit import audit_model, decide_on
 from governance.pipeline.home import OPERATOR, initialise
@@ -112,8 +112,8 @@ def main() -> None:
         rows.append(("publish the ledger", seconds, None))
         export(home.engine, home.folder("ledger"), base / "export")
         _, floor = timed(lambda: hash_all(base / "export"))
-        vkey = encode_vkey(home.ledger_signer.verifier_key)
-        _, seconds = timed(lambda: verify_folder(base / "export", vkey))
+        trusted = trusting(home.ledger_signer.verifier_key)
+        _, seconds = timed(lambda: verify_folder(base / "export", trusted))
         rows.append(("verify the export", seconds, floor))
     print(f"{'stage':<30}{'seconds':>10}{'floor':>10}{'ratio':>8}")
     for stage, seconds, base_line in rows:

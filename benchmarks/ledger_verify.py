@@ -33,6 +33,7 @@ from governance.ledger.tiles import (
     encode_bundle,
     encode_tile,
 )
+from governance.ledger.trust_policy import trusting
 from governance.ledger.verify import verify_folder
 
 VECTORS = Path(__file__).parents[1] / "tests" / "vectors" / "events"
@@ -56,8 +57,8 @@ def entries(number: int) -> Iterator[bytes]:
         yield entry
 
 
-def build(folder: Path, number: int) -> str:
-    """Write an export of ``number`` entries, with older checkpoints at odd sizes; the log's vkey."""
+def build(folder: Path, number: int) -> None:
+    """Write an export of ``number`` entries, with older checkpoints at odd sizes."""
     tree, pending = GrowingTiles(), list[bytes]()
     signed = {number * part // OLDER_CHECKPOINTS | 1 for part in range(1, OLDER_CHECKPOINTS)}
     for entry in entries(number):
@@ -72,10 +73,8 @@ def build(folder: Path, number: int) -> str:
             pending.clear()
     for tile in tree.partials():
         _write_tile(folder, tile)
-    vkey = encode_vkey(SIGNER.verifier_key)
-    _write(folder / VKEY, f"{vkey}\n".encode())
+    _write(folder / VKEY, f"{encode_vkey(SIGNER.verifier_key)}\n".encode())
     _write(folder / CHECKPOINT, _note(tree))
-    return vkey
 
 
 def _note(tree: GrowingTiles) -> bytes:
@@ -114,11 +113,13 @@ def run(number: int, *, rounds: int = 3, folder: Path) -> list[tuple[str, float,
 
     The best of so many rounds, taken in turn, so that both meet the same neighbours on the machine.
     """
-    vkey = encode_vkey(SIGNER.verifier_key) if (folder / CHECKPOINT).exists() else build(folder, number)
+    if not (folder / CHECKPOINT).exists():
+        build(folder, number)
+    policy = trusting(SIGNER.verifier_key)
     best: dict[str, tuple[float, float]] = {}
     works: tuple[tuple[str, Callable[[], object]], ...] = (
         ("floor", lambda: floor(folder, number)),
-        ("verify", lambda: verify_folder(folder, vkey)),
+        ("verify", lambda: verify_folder(folder, policy)),
     )
     for _ in range(rounds):
         for name, work in works:

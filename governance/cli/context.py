@@ -12,6 +12,7 @@ from governance.access.permissions import require
 from governance.access.principals import list_principals
 from governance.access.tables import Principal
 from governance.access.tokens import authenticate
+from governance.cli import display
 from governance.clock import system_clock
 from governance.errors import Unauthenticated
 from governance.pipeline.home import Home, open_home
@@ -23,7 +24,7 @@ TOKEN_VARIABLE = "PROBITY_TOKEN"  # noqa: S105 - the variable's name, not a toke
 HomeOption = Annotated[
     Path, typer.Option("--home", envvar="PROBITY_HOME", help="The home folder.", show_default=str(DEFAULT_HOME))
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to pipe instead of a table to read.")]
+JsonOption = display.JsonOption
 IdentifierOption = Annotated[
     str,
     typer.Option(

@@ -1,13 +1,13 @@
 """`probity ledger`: read, publish, export, prove and verify the log."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from governance.cli import ledger_verify
 from governance.cli.context import HomeOption, JsonOption, opened
-from governance.cli.display import listing, progress, say, stdout, table, write_json
+from governance.cli.display import listing, progress, say, stdout
 from governance.cli.ledger_watch import watch
 from governance.database import reading
 from governance.errors import BrokenProof
@@ -19,11 +19,12 @@ from governance.ledger.proof import encode_proof
 from governance.ledger.publish import publish as write_tiles
 from governance.ledger.published import prove
 from governance.ledger.store import list_latest
-from governance.ledger.verify import Verification, verify_folder
+from governance.ledger.trust_policy import parse_policy
 from governance.settings import DEFAULT_HOME
 
 ledger = typer.Typer(help="The append-only log of every change to the pipeline.", no_args_is_help=True)
 ledger.command("watch")(watch)
+ledger_verify.add_to(ledger)
 
 
 def register(app: typer.Typer) -> None:
@@ -59,53 +60,35 @@ def publish(home: HomeOption = DEFAULT_HOME) -> None:
 
 
 @ledger.command("export")
-def export(folder: Annotated[Path, typer.Argument(help="A new folder.")], home: HomeOption = DEFAULT_HOME) -> None:
+def export(
+    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+    home: HomeOption = DEFAULT_HOME,
+    policy: Annotated[
+        Path | None, typer.Option(help="A trust policy to hand over with it.", exists=True, dir_okay=False)
+    ] = None,
+) -> None:
     """Write everything an auditor needs to verify the log without us."""
     here = opened(home)
-    checkpoint = write_export(here.engine, here.folder("ledger"), folder)
+    proposed = parse_policy(policy.read_bytes()) if policy is not None else None
+    with progress("exporting") as step:
+        checkpoint = write_export(here.engine, here.folder("ledger"), folder, policy=proposed, progress=step)
     say(f"{folder}: {checkpoint.size} entries")
-
-
-@ledger.command("verify")
-def verify(
-    folder: Annotated[Path, typer.Argument(help="An exported or published log.")],
-    vkey: Annotated[str, typer.Option(help="The log's public key, from a source other than the folder.")],
-    old: Annotated[Path | None, typer.Option(help="A checkpoint kept from earlier.")] = None,
-    *,
-    as_json: JsonOption = False,
-) -> None:
-    """Verify a log from its files alone: every entry, tile, signature, and that it contains what it said before."""
-    with progress("verifying") as step:
-        found = verify_folder(folder, vkey, old_checkpoint=old.read_bytes() if old is not None else None, progress=step)
-    if as_json:
-        write_json({**asdict(found), "root": found.root.hex()})
-    else:
-        table("The log holds", ("", ""), verification_rows(found))
-
-
-def verification_rows(found: Verification) -> list[tuple[str, object]]:
-    """What was verified, row by row."""
-    return [
-        ("log", found.origin),
-        ("entries, each hashed and decoded", found.size),
-        ("root", found.root.hex()),
-        ("older checkpoints it contains", ", ".join(map(str, found.older)) or "none"),
-        ("files beyond the signed size, not covered", ", ".join(found.unsigned) or "none"),
-        ("kinds", ", ".join(f"{count} {kind}" for kind, count in sorted(found.kinds.items()))),
-    ]
 
 
 @ledger.command("prove")
 def prove_entry(
     entry: Annotated[int, typer.Argument(min=0)],
     to: Annotated[Path, typer.Option(help="The proof's file.")],
+    entry_to: Annotated[Path | None, typer.Option(help="A file for the entry's bytes, which the proof is of.")] = None,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Write the proof that an entry is in the published log (C2SP tlog-proof)."""
+    """Write the proof that an entry is in the published log (C2SP tlog-proof); `verify-proof` checks it."""
     here = opened(home)
-    _, proof = prove(here.folder("ledger"), entry, here.ledger_signer.verifier_key)
+    content, proof = prove(here.folder("ledger"), entry, here.ledger_signer.verifier_key)
     to.write_bytes(encode_proof(proof))
-    say(f"{to}")
+    if entry_to is not None:
+        entry_to.write_bytes(content)
+    say(f"{to}" if entry_to is None else f"{to}, {entry_to}")
 
 
 @ledger.command("fsck")

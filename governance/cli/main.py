@@ -1,11 +1,11 @@
 """The ``probity`` command: its groups, and how an error becomes one line and an exit code."""
 
 import sys
+from collections.abc import Sequence
 from enum import IntEnum
 from importlib import import_module
 
 import typer
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from audits.errors import AuditError
 from governance import errors
@@ -36,10 +36,9 @@ EXITS: tuple[tuple[type[Exception], Exit], ...] = (
     (PseudonymisationError, Exit.USAGE),
     (RecommenderError, Exit.UNDECIDABLE),
     (AuditError, Exit.UNDECIDABLE),
-    (SQLAlchemyError, Exit.INTERNAL),
     (OSError, Exit.INTERNAL),
 )
-"""The first type that fits decides."""
+"""The first type that fits decides; what `_database_errors` names is internal too."""
 
 COMMANDS: dict[str, str] = {
     "init": "home",
@@ -70,9 +69,12 @@ COMMANDS: dict[str, str] = {
 }
 """Each command, in the order of the help, and the module of this package that brings it."""
 
+ALONE: dict[tuple[str, ...], str] = {("ledger", "verify"): "ledger_verify", ("ledger", "verify-proof"): "ledger_verify"}
+"""Commands that come without the rest of their group: an auditor's machine has no home and should not wait for one."""
 
-def build(asked: str | None = None) -> typer.Typer:
-    """The command line: with the module of one command only, or with all where ``asked`` is none of them.
+
+def build(asked: Sequence[str] = ()) -> typer.Typer:
+    """The command line: with the module of the one command that ``asked`` begins with, or with all.
 
     Importing every module takes about two seconds, which somebody who types one command should not wait for.
     """
@@ -88,18 +90,25 @@ def build(asked: str | None = None) -> typer.Typer:
     def probity() -> None:
         """Privacy and fairness governance for recommender systems."""
 
-    modules = [COMMANDS[asked]] if asked in COMMANDS else list(dict.fromkeys(COMMANDS.values()))
-    for module in modules:
+    for module in _modules(tuple(asked)):
         import_module(f"governance.cli.{module}").register(app)
     return app
+
+
+def _modules(asked: tuple[str, ...]) -> list[str]:
+    if asked[:2] in ALONE:
+        return [ALONE[asked[:2]]]
+    if asked and asked[0] in COMMANDS:
+        return [COMMANDS[asked[0]]]
+    return list(dict.fromkeys(COMMANDS.values()))
 
 
 def main() -> None:
     """Run the command; an expected error is one line on stderr and an exit code, never a traceback."""
     try:
-        build(sys.argv[1] if len(sys.argv) > 1 else None)()
-    except tuple(kind for kind, _ in EXITS) as error:
-        code = next(code for kind, code in EXITS if isinstance(error, kind))
+        build(sys.argv[1:])()
+    except _expected() as error:
+        code = next((code for kind, code in EXITS if isinstance(error, kind)), Exit.INTERNAL)
         stderr.print(f"probity: {_words(error)}", markup=False, soft_wrap=True)
         sys.exit(code)
 
@@ -108,9 +117,23 @@ def _words(error: Exception) -> str:
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror or type(error).__name__}; nothing was acknowledged that is not stored"
-    if isinstance(error, SQLAlchemyError):
+    if isinstance(error, _database_errors()):
         # Its own text quotes the statement. The driver's says what happened: a full disk, a lost server, a locked file.
         cause = getattr(error, "orig", None)
-        said = str(cause).splitlines()[0] if isinstance(error, OperationalError) and cause else type(error).__name__
+        operational = type(error).__name__ == "OperationalError"
+        said = str(cause).splitlines()[0] if operational and cause else type(error).__name__
         return f"the database refused: {said}; nothing was acknowledged that is not stored"
     return str(error)
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    return (*(kind for kind, _ in EXITS), *_database_errors())
+
+
+def _database_errors() -> tuple[type[Exception], ...]:
+    # What nobody imported, nobody raised: a command without a database does not load it to fail.
+    if "sqlalchemy" not in sys.modules:
+        return ()
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return (SQLAlchemyError,)

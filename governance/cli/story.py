@@ -22,14 +22,14 @@ from governance.cli import gate as gate_command
 from governance.cli.data import sample_facts
 from governance.cli.display import progress, stdout, table
 from governance.cli.ingest import facts, gateway_progress
-from governance.cli.ledger import verification_rows
+from governance.cli.ledger_verify import verification_rows
 from governance.cli.rights import certificate_rows, encode_key, unpack
 from governance.cli.train import quote_rows, recommended_rows, utility_kept
 from governance.errors import Forbidden, LedgerError
 from governance.gate.decision import Decision
 from governance.ledger.export import export
-from governance.ledger.note import encode_vkey
 from governance.ledger.publish import publish
+from governance.ledger.trust_policy import trusting
 from governance.ledger.verify import verify_folder
 from governance.pipeline.audit import audit_model, decide_on
 from governance.pipeline.desk import Desk, identity_of
@@ -307,17 +307,17 @@ class Story:
 
     def _verify(self) -> None:
         self._title("The ledger is verified from its files alone")
-        home, vkey = self.home, encode_vkey(self.home.ledger_signer.verifier_key)
+        home, trusted = self.home, trusting(self.home.ledger_signer.verifier_key)
         with progress("publishing") as step:
             publish(home.engine, home.folder("ledger"), home.ledger_signer, clock=home.clock, progress=step)
         exported = home.settings.home / "ledger-export"
         export(home.engine, home.folder("ledger"), exported)
-        table(None, ("", ""), verification_rows(verify_folder(exported, vkey)))
+        table(None, ("", ""), verification_rows(verify_folder(exported, trusted)))
         copy = home.settings.home / "ledger-export-tampered"
         shutil.copytree(exported, copy)
         place = flip_one_byte(copy)
         try:
-            verify_folder(copy, vkey)
+            verify_folder(copy, trusted)
         except LedgerError as finding:
             stdout.print(
                 f"One byte of a copy was flipped ({place}); verification says: {finding}", markup=False, soft_wrap=True

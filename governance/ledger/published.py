@@ -31,6 +31,8 @@ from governance.ledger.tiles import (
 
 CHECKPOINT = "checkpoint"
 VKEY = "log.vkey"
+POLICY = "policy"
+TILES = "tile"
 OLDER = "checkpoints"
 LARGEST_BUNDLE_BYTES = TILE_WIDTH * (LENGTH_BYTES + LARGEST_ENTRY_BYTES)
 
@@ -57,17 +59,15 @@ def read_file(folder: Path, name: str, limit: int) -> bytes:
 
 def _read_regular(path: Path, most: int) -> bytes | None:
     """At most ``most`` bytes; None unless it is a regular file. A pipe in its place must not hang who verifies."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        found = os.fstat(descriptor)
-        if not S_ISREG(found.st_mode):
-            return None
-        data = os.read(descriptor, min(found.st_size, most))
-        while len(data) < min(found.st_size, most) and (more := os.read(descriptor, most - len(data))):
+    found = path.stat()
+    if not S_ISREG(found.st_mode):
+        return None
+    expected = min(found.st_size, most)
+    with path.open("rb", buffering=0) as file:
+        data = file.read(expected)
+        while len(data) < expected and (more := file.read(expected - len(data))):
             data += more
-        return data
-    finally:
-        os.close(descriptor)
+    return data
 
 
 def read_note(folder: Path) -> bytes:
@@ -106,8 +106,13 @@ def read_bundle(folder: Path, name: TileName) -> list[bytes]:
 
 
 def list_files(folder: Path) -> list[str]:
-    """The paths of all files below ``tile/``, relative to the log's folder, sorted."""
-    return sorted(path.relative_to(folder).as_posix() for path in (folder / "tile").rglob("*") if not path.is_dir())
+    """The paths of all files below ``tile/``, relative to the log's folder, sorted. A linked folder counts as a file."""
+    found: list[str] = []
+    for path, folders, names in os.walk(folder / TILES):
+        place = Path(path).relative_to(folder).as_posix()
+        links = [name for name in folders if (Path(path) / name).is_symlink()]
+        found += [f"{place}/{name}" for name in [*names, *links]]
+    return sorted(found)
 
 
 def prove(folder: Path, index: int, key: VerifierKey) -> tuple[bytes, InclusionProof]:

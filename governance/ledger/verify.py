@@ -1,7 +1,7 @@
-"""Verification from files alone: what an auditor runs on an export, on any machine, holding only the log's public key.
+"""Verification from files alone: what an auditor runs on an export, on any machine, holding only a trust policy.
 
-Every entry is decoded and hashed anew, every tile compared, every checkpoint's signature and root checked. What is
-not covered: README and anything else that lies beside the log's own files.
+Every entry is checked and hashed anew, every tile compared, every checkpoint's signature and root checked. What is not
+covered: README and anything else that lies beside the log's own files, which the result names.
 """
 
 from bisect import bisect_left, bisect_right
@@ -11,19 +11,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 from governance.errors import BrokenProof, InvalidInput
-from governance.ledger.checkpoint import Checkpoint, verify_checkpoint
+from governance.ledger.checkpoint import Checkpoint
 from governance.ledger.entry import outline
 from governance.ledger.merkle import leaf_hash
-from governance.ledger.note import LARGEST_NOTE_BYTES, VerifierKey, decode_vkey
+from governance.ledger.note import LARGEST_NOTE_BYTES, VerifierKey, encode_vkey
 from governance.ledger.published import (
+    CHECKPOINT,
     LARGEST_BUNDLE_BYTES,
     OLDER,
+    POLICY,
+    TILES,
     VKEY,
     list_files,
-    read_checkpoint,
     read_file,
+    read_note,
 )
 from governance.ledger.tiles import (
     LENGTH_BYTES,
@@ -37,6 +41,19 @@ from governance.ledger.tiles import (
     parse_path,
     tile_names,
 )
+from governance.ledger.trust_policy import (
+    LARGEST_POLICY_BYTES,
+    TrustPolicy,
+    Witnessed,
+    parse_policy,
+    trusting,
+    verify_cosigned,
+)
+
+COVERED = frozenset({CHECKPOINT, OLDER, POLICY, TILES, VKEY})
+
+OLD = "the old checkpoint"
+Result = TypeVar("Result")
 
 Progress = Callable[[int, int], None]
 """Called with how many entries are done and how many there are."""
@@ -44,20 +61,26 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What was found to hold: ``size`` entries lead to the signed ``root``.
+    """What was found to hold: ``size`` entries lead to the ``root`` that ``log`` signed and ``witnesses`` cosigned.
 
-    ``kinds`` counts entries by kind; ``older`` are the sizes of the older checkpoints that begin the log.
-    ``unsigned`` names tiles beyond ``size``, for which nothing vouches: a live folder has them while its publisher
-    works or after it crashed, an export has none.
+    ``quorum`` says in words which cosignatures the policy wants. ``kinds`` counts entries by kind; ``span`` is the
+    first and the last moment that an entry names, None without entries; ``older`` are the sizes of the older
+    checkpoints that begin the log. ``unsigned`` names tiles beyond ``size``, for which nothing vouches: a live folder
+    has them while its publisher works or after it crashed, an export has none. ``beside`` names what else lies in the
+    folder and was not looked at.
     """
 
     origin: str
     size: int
     root: bytes
+    log: VerifierKey
+    witnesses: tuple[Witnessed, ...]
+    quorum: str
     kinds: Mapping[str, int]
     span: tuple[datetime, datetime] | None
     older: tuple[int, ...]
     unsigned: tuple[str, ...]
+    beside: tuple[str, ...]
 
 
 class _Walked:
@@ -104,59 +127,107 @@ class _Roots:
 
 
 def verify_folder(
-    folder: Path, vkey: str, *, old_checkpoint: bytes | None = None, progress: Progress | None = None
+    folder: Path, policy: TrustPolicy, *, old_checkpoint: bytes | None = None, progress: Progress | None = None
 ) -> Verification:
     """Verify an exported or published log.
 
     Args:
-        folder: holds ``checkpoint``, ``tile/`` and perhaps ``log.vkey`` and ``checkpoints/``.
-        vkey: the log's public key, from a source that is not the folder.
+        folder: holds ``checkpoint``, ``tile/`` and perhaps ``log.vkey``, ``policy`` and ``checkpoints/``.
+        policy: whose signatures to believe, from a source that is not the folder.
         old_checkpoint: a checkpoint note kept from earlier; the log must begin with it.
         progress: called as entries are done.
 
     Guarantees:
       - any byte changed, missing or added in what the checkpoints vouch for is found; files beyond it are named
-      - the log begins with every older checkpoint in the folder and with ``old_checkpoint``
+      - the log begins with every older checkpoint in the folder and with ``old_checkpoint``, which a key of the policy
+        signed for the same origin; they need no quorum, because what contains them has it
+      - memory does not grow with the entries but with the number of tiles
 
     Raises:
         BrokenProof: names the entry, tile or checkpoint that does not hold.
         UnreadableEntry: an entry that the log contains is in no encoding we know.
-        InvalidInput: ``vkey`` is no key.
     """
-    key = decode_vkey(vkey)
-    checkpoint = read_checkpoint(folder, key)
-    _verify_vkey_file(folder, vkey)
-    older = _older(folder, key)
+    cosigned = _named(CHECKPOINT, lambda: verify_cosigned(read_note(folder), policy))
+    checkpoint = cosigned.checkpoint
+    keys = [log.key for log in policy.logs if log.key.name == checkpoint.origin]
+    _verify_vkey_file(folder, keys)
+    _verify_policy_file(folder, cosigned.log)
+    older = _older(folder, trusting(*keys))
     if old_checkpoint is not None:
-        older["the old checkpoint"] = verify_checkpoint(old_checkpoint, key)
+        older[OLD] = _named(OLD, lambda: verify_cosigned(old_checkpoint, trusting(*keys)).checkpoint)
     _refuse_younger(older, checkpoint)
     walked = _verify_entries(folder, checkpoint, older, progress)
     return Verification(
         origin=checkpoint.origin,
         size=checkpoint.size,
         root=checkpoint.root,
+        log=cosigned.log,
+        witnesses=cosigned.witnesses,
+        quorum=quorum_in_words(policy),
         kinds={kind.decode(): count for kind, count in sorted(walked.kinds.items())},
         span=walked.span,
         older=tuple(sorted({old.size for old in older.values()})),
         unsigned=_verify_rest(folder, checkpoint.size),
+        beside=tuple(sorted(path.name for path in folder.iterdir() if path.name not in COVERED)),
     )
 
 
-def _verify_vkey_file(folder: Path, vkey: str) -> None:
-    if (folder / VKEY).exists() and read_file(folder, VKEY, LARGEST_NOTE_BYTES) != f"{vkey}\n".encode():
+def quorum_in_words(policy: TrustPolicy) -> str:
+    """Whose cosignatures ``policy`` wants: ``2 of (alpha, beta, gamma)``, one witness's name, or ``none``."""
+    groups = {group.name: group for group in policy.groups}
+
+    def words(name: str) -> str:
+        group = groups.get(name)
+        return name if group is None else f"{group.threshold} of ({', '.join(map(words, group.members))})"
+
+    return words(policy.quorum)
+
+
+def _named(name: str, verified: Callable[[], Result]) -> Result:
+    """What ``verified`` gives; what it raises is told of the file ``name``."""
+    try:
+        return verified()
+    except BrokenProof as cause:
+        words = str(cause)
+        msg = words if words.startswith(name) else f"{name}: {words}"
+        raise BrokenProof(msg) from cause
+
+
+def _verify_vkey_file(folder: Path, keys: list[VerifierKey]) -> None:
+    if not (folder / VKEY).exists():
+        return
+    if read_file(folder, VKEY, LARGEST_NOTE_BYTES) not in [f"{encode_vkey(key)}\n".encode() for key in keys]:
         msg = f"{VKEY}: expected the key given for verification, found another"
         raise BrokenProof(msg)
 
 
-def _older(folder: Path, key: VerifierKey) -> dict[str, Checkpoint]:
+def _verify_policy_file(folder: Path, log: VerifierKey) -> None:
+    """The exported policy is the operator's proposal: it need not be the one given, but it must name the same log."""
+    if not (folder / POLICY).exists():
+        return
+    try:
+        proposed = parse_policy(read_file(folder, POLICY, LARGEST_POLICY_BYTES))
+    except InvalidInput as cause:
+        msg = f"{POLICY}: {cause}"
+        raise BrokenProof(msg) from cause
+    if log not in [each.key for each in proposed.logs]:
+        msg = f"{POLICY}: expected it to name the log key given for verification, found others"
+        raise BrokenProof(msg)
+
+
+def _older(folder: Path, policy: TrustPolicy) -> dict[str, Checkpoint]:
     older: dict[str, Checkpoint] = {}
     for path in sorted((folder / OLDER).glob("*")):
         name = f"{OLDER}/{path.name}"
-        older[name] = verify_checkpoint(read_file(folder, name, LARGEST_NOTE_BYTES), key)
+        older[name] = _read_older(folder, name, policy)
         if str(older[name].size) != path.name:
             msg = f"{name}: expected a checkpoint of that size, found one of {older[name].size}"
             raise BrokenProof(msg)
     return older
+
+
+def _read_older(folder: Path, name: str, policy: TrustPolicy) -> Checkpoint:
+    return _named(name, lambda: verify_cosigned(read_file(folder, name, LARGEST_NOTE_BYTES), policy).checkpoint)
 
 
 def _refuse_younger(older: Mapping[str, Checkpoint], checkpoint: Checkpoint) -> None:

@@ -14,17 +14,18 @@ from governance.database import create_engine_for, reading, transaction
 from governance.ledger import store
 from governance.ledger.check import check_database
 from governance.ledger.entry import Entry
-from governance.ledger.note import LedgerSigner, encode_vkey
+from governance.ledger.note import LedgerSigner
 from governance.ledger.opening import LedgerOpening, commit_to
 from governance.ledger.publish import publish
 from governance.ledger.published import read_checkpoint, read_note
 from governance.ledger.sequencer import sequence
+from governance.ledger.trust_policy import trusting
 from governance.ledger.verify import verify_folder
 from tests.ledger.conftest import ModelTrained
 from tests.ledger.stepwise import ERRORS, KILLS, How, InjectedFaultError, Stop, run_and_kill, stopping
 
 SIGNER = LedgerSigner("probity.example/ledger", bytes(range(32)))
-VKEY = encode_vkey(SIGNER.verifier_key)
+TRUSTED = trusting(SIGNER.verifier_key)
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
 
 Append = Callable[[Engine, int], list[Entry]]
@@ -144,9 +145,9 @@ def test_a_publication_that_is_stopped_at_any_step_leaves_a_log_that_verifies_an
         copy_folder(tmp_path / "start", folder)
         stopped = stop_publishing(str(engine.url), folder, number, how)
 
-        assert verify_folder(folder, VKEY, old_checkpoint=kept).size in {before, after}
+        assert verify_folder(folder, TRUSTED, old_checkpoint=kept).size in {before, after}
         assert publish(engine, folder, SIGNER, clock=noon).size == after
-        verified = verify_folder(folder, VKEY, old_checkpoint=kept)
+        verified = verify_folder(folder, TRUSTED, old_checkpoint=kept)
         assert (verified.size, verified.unsigned) == (after, ())
         assert check_database(engine, SIGNER.verifier_key).size == after
         engine.dispose()

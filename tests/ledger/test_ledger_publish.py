@@ -50,7 +50,7 @@ def test_the_published_folder_holds_the_tiles_of_its_size_and_verifies(
     assert names[:2] == ["tile/entries/000", "tile/entries/001.p/44"]
     assert files_of(folder) == sorted([*names, "checkpoint", "log.vkey", ".lock"])
     assert checkpoint == Checkpoint("probity.example/ledger", 300, root_of([entry.leaf for entry in entries]))
-    assert verify_folder(folder, encode_vkey(signer.verifier_key)).size == 300
+    assert verify_folder(folder, trusting(signer.verifier_key)).size == 300
     with transaction(log) as session:
         assert store.list_checkpoints(session) == [
             store.SignedCheckpoint(300, checkpoint.root, read_note(folder), NOON)
@@ -59,7 +59,7 @@ def test_the_published_folder_holds_the_tiles_of_its_size_and_verifies(
 
 def test_an_empty_log_is_published_with_the_empty_root(log: Engine, signer: LedgerSigner, tmp_path: Path) -> None:
     assert publish(log, tmp_path / "ledger", signer, clock=noon) == Checkpoint(signer.name, 0, EMPTY_ROOT)
-    assert verify_folder(tmp_path / "ledger", encode_vkey(signer.verifier_key)).kinds == {}
+    assert verify_folder(tmp_path / "ledger", trusting(signer.verifier_key)).kinds == {}
 
 
 def test_publishing_with_nothing_new_writes_nothing(
@@ -89,7 +89,7 @@ def test_each_publication_is_consistent_with_every_earlier_one(
         older.append(newest)
 
     assert [old.size for old in older] == [1, 2, 255, 256, 257, 512, 812]
-    verified = verify_folder(folder, encode_vkey(key))
+    verified = verify_folder(folder, trusting(key))
     assert (verified.size, verified.kinds) == (812, {"model.trained": 812})
 
 
@@ -221,7 +221,7 @@ def test_an_export_holds_what_an_auditor_needs_and_nothing_else(exported: Path, 
     names = [name.path for name in tile_names(600)]
 
     assert files_of(exported) == sorted(
-        [*names, "README.md", "checkpoint", "checkpoints/0", "checkpoints/3", "checkpoints/300", "log.vkey"]
+        [*names, "README.md", "checkpoint", "checkpoints/0", "checkpoints/3", "checkpoints/300", "log.vkey", "policy"]
     )
     assert (exported / "log.vkey").read_text() == encode_vkey(signer.verifier_key) + "\n"
     assert verify_checkpoint((exported / "checkpoints/300").read_bytes(), signer.verifier_key).size == 300

@@ -9,17 +9,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from governance.errors import BrokenProof, InvalidInput, LedgerError, UnreadableEntry
+from governance.errors import BrokenProof, LedgerError, UnreadableEntry
 from governance.ledger.canonical import encode_json
 from governance.ledger.checkpoint import Checkpoint, sign_checkpoint
 from governance.ledger.merkle import EMPTY_ROOT, leaf_hash, root_of
 from governance.ledger.note import LedgerSigner, encode_vkey
 from governance.ledger.tiles import TileName, decode_bundle, encode_bundle
+from governance.ledger.trust_policy import trusting
 from governance.ledger.verify import verify_folder
 
 SIGNER = LedgerSigner("probity.example/ledger", bytes(range(32)))
 STRANGER = LedgerSigner("probity.example/ledger", bytes(32))
-VKEY = encode_vkey(SIGNER.verifier_key)
+TRUSTED = trusting(SIGNER.verifier_key)
 
 
 @contextmanager
@@ -48,7 +49,7 @@ def copy(exported: Path, tmp_path: Path) -> Path:
 def test_an_export_verifies_and_says_what_it_holds(exported: Path) -> None:
     told: list[tuple[int, int]] = []
 
-    verified = verify_folder(exported, VKEY, progress=lambda *step: told.append(step))
+    verified = verify_folder(exported, TRUSTED, progress=lambda *step: told.append(step))
 
     assert (verified.origin, verified.size) == ("probity.example/ledger", 600)
     assert verified.kinds == {"model.trained": 600}
@@ -83,7 +84,7 @@ def test_any_flipped_bit_is_found(exported: Path, name: str, data: st.DataObject
     content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
 
     with changed(exported / name, bytes(content)), pytest.raises(LedgerError):
-        verify_folder(exported, VKEY)
+        verify_folder(exported, TRUSTED)
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if "checkpoints" not in name and name != "log.vkey"])
@@ -92,7 +93,7 @@ def test_a_file_that_is_missing_cut_or_longer_is_found_by_name(exported: Path, n
 
     for wrong in (None, b"", content[:-1], content[:-32], content + b"\x00", content + content):
         with changed(exported / name, wrong), pytest.raises(BrokenProof) as finding:
-            verify_folder(exported, VKEY)
+            verify_folder(exported, TRUSTED)
         assert name == "checkpoint" or name in str(finding.value)
 
 
@@ -105,7 +106,7 @@ def test_a_changed_entry_is_named(exported: Path) -> None:
         changed(path, content.replace(b'"number":300', b'"number":301')),
         pytest.raises(BrokenProof, match="entry 300 in tile/entries/001 is not the one that tile/0/001 holds"),
     ):
-        verify_folder(exported, VKEY)
+        verify_folder(exported, TRUSTED)
 
 
 def test_a_changed_entry_with_its_hash_is_found_in_the_tile_above(exported: Path) -> None:
@@ -116,13 +117,13 @@ def test_a_changed_entry_with_its_hash_is_found_in_the_tile_above(exported: Path
         with pytest.raises(
             BrokenProof, match=r"checkpoints/300: the first 300 entries|tile/1/000\.p/2: hash 1 does not"
         ):
-            verify_folder(exported, VKEY)
+            verify_folder(exported, TRUSTED)
         tile = (exported / "tile/1/000.p/2").read_bytes()[:32] + root_of(leaves)
         with (
             changed(exported / "tile/1/000.p/2", tile),
             pytest.raises(BrokenProof, match="do not give the signed root"),
         ):
-            verify_folder(exported, VKEY)
+            verify_folder(exported, TRUSTED)
 
 
 @pytest.mark.parametrize(
@@ -138,38 +139,36 @@ def test_a_changed_entry_with_its_hash_is_found_in_the_tile_above(exported: Path
 )
 def test_a_file_added_to_the_tiles_is_found(exported: Path, name: str, finding: str) -> None:
     with changed(exported / name, bytes(32)), pytest.raises(BrokenProof, match=f"{name}: {finding}"):
-        verify_folder(exported, VKEY)
+        verify_folder(exported, TRUSTED)
 
 
 def test_tiles_that_nobody_signed_are_named(exported: Path) -> None:
     ahead = (exported / "tile/0/002.p/88").read_bytes() + bytes(32)
 
     with changed(exported / "tile/0/002.p/89", ahead), changed(exported / "tile/0/003", b""):
-        assert verify_folder(exported, VKEY).unsigned == ("tile/0/002.p/89", "tile/0/003")
+        assert verify_folder(exported, TRUSTED).unsigned == ("tile/0/002.p/89", "tile/0/003")
     with (
         changed(exported / "tile/0/002.p/89", ahead[1:] + b"\x00"),
         pytest.raises(BrokenProof, match=r"tile/0/002\.p/89: does not agree with tile/0/002\.p/88"),
     ):
-        verify_folder(exported, VKEY)
+        verify_folder(exported, TRUSTED)
 
 
 def test_a_partial_tile_of_an_earlier_size_may_stay_if_it_agrees(exported: Path) -> None:
     hashes = (exported / "tile/0/001").read_bytes()[: 44 * 32]
 
     with changed(exported / "tile/0/001.p/44", hashes):
-        assert verify_folder(exported, VKEY).size == 600
+        assert verify_folder(exported, TRUSTED).size == 600
     with (
         changed(exported / "tile/0/001.p/44", hashes[:-1] + b"\x00"),
         pytest.raises(BrokenProof, match=r"tile/0/001\.p/44: does not agree with tile/0/001"),
     ):
-        verify_folder(exported, VKEY)
+        verify_folder(exported, TRUSTED)
 
 
 def test_the_key_from_another_source_decides(exported: Path) -> None:
     with pytest.raises(BrokenProof, match="expected a signature of"):
-        verify_folder(exported, encode_vkey(STRANGER.verifier_key))
-    with pytest.raises(InvalidInput):
-        verify_folder(exported, "probity")
+        verify_folder(exported, trusting(STRANGER.verifier_key))
 
 
 def test_a_key_file_of_another_log_is_found(exported: Path) -> None:
@@ -177,7 +176,7 @@ def test_a_key_file_of_another_log_is_found(exported: Path) -> None:
         changed(exported / "log.vkey", f"{encode_vkey(STRANGER.verifier_key)}\n".encode()),
         pytest.raises(BrokenProof, match=r"log\.vkey: expected the key given"),
     ):
-        verify_folder(exported, VKEY)
+        verify_folder(exported, TRUSTED)
 
 
 def test_a_checkpoint_kept_from_earlier_must_be_the_beginning(exported: Path) -> None:
@@ -185,13 +184,15 @@ def test_a_checkpoint_kept_from_earlier_must_be_the_beginning(exported: Path) ->
     foreign = sign_checkpoint(Checkpoint(SIGNER.name, 3, EMPTY_ROOT), SIGNER)
     longer = sign_checkpoint(Checkpoint(SIGNER.name, 601, EMPTY_ROOT), SIGNER)
 
-    assert verify_folder(exported, VKEY, old_checkpoint=kept).older == (0, 3, 300)
+    assert verify_folder(exported, TRUSTED, old_checkpoint=kept).older == (0, 3, 300)
     with pytest.raises(BrokenProof, match="the old checkpoint: the first 3 entries are not those"):
-        verify_folder(exported, VKEY, old_checkpoint=foreign)
+        verify_folder(exported, TRUSTED, old_checkpoint=foreign)
     with pytest.raises(BrokenProof, match="the old checkpoint has 601 entries, but the log shown has only 600"):
-        verify_folder(exported, VKEY, old_checkpoint=longer)
+        verify_folder(exported, TRUSTED, old_checkpoint=longer)
     with pytest.raises(BrokenProof, match="expected a signature of"):
-        verify_folder(exported, VKEY, old_checkpoint=sign_checkpoint(Checkpoint(SIGNER.name, 3, EMPTY_ROOT), STRANGER))
+        verify_folder(
+            exported, TRUSTED, old_checkpoint=sign_checkpoint(Checkpoint(SIGNER.name, 3, EMPTY_ROOT), STRANGER)
+        )
 
 
 def test_an_older_checkpoint_under_a_wrong_name_is_found(exported: Path) -> None:
@@ -199,7 +200,7 @@ def test_an_older_checkpoint_under_a_wrong_name_is_found(exported: Path) -> None
         changed(exported / "checkpoints/4", (exported / "checkpoints/3").read_bytes()),
         pytest.raises(BrokenProof, match="checkpoints/4: expected a checkpoint of that size, found one of 3"),
     ):
-        verify_folder(exported, VKEY)
+        verify_folder(exported, TRUSTED)
 
 
 def test_a_log_shown_at_an_earlier_size_verifies_but_not_for_who_kept_a_later_checkpoint(copy: Path) -> None:
@@ -215,9 +216,9 @@ def test_a_log_shown_at_an_earlier_size_verifies_but_not_for_who_kept_a_later_ch
         (copy / name).parent.mkdir(parents=True)
         (copy / name).write_bytes(data)
 
-    assert verify_folder(copy, VKEY).size == 3
+    assert verify_folder(copy, TRUSTED).size == 3
     with pytest.raises(BrokenProof, match="the log shown has only 3: it was cut"):
-        verify_folder(copy, VKEY, old_checkpoint=latest)
+        verify_folder(copy, TRUSTED, old_checkpoint=latest)
 
 
 def test_a_signed_entry_that_is_none_is_refused_by_its_place(tmp_path: Path) -> None:
@@ -231,13 +232,13 @@ def test_a_signed_entry_that_is_none_is_refused_by_its_place(tmp_path: Path) -> 
         (tmp_path / name).write_bytes(data)
 
     with pytest.raises(UnreadableEntry, match=r"entry 0 \(leaf [0-9a-f]{64}\)") as finding:
-        verify_folder(tmp_path, VKEY)
+        verify_folder(tmp_path, TRUSTED)
     assert "Ada" not in str(finding.value)
 
 
 def test_a_folder_without_a_log_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BrokenProof, match="checkpoint: expected a file of the log"):
-        verify_folder(tmp_path, VKEY)
+        verify_folder(tmp_path, TRUSTED)
 
 
 def test_the_verifier_needs_no_database() -> None:
