@@ -105,8 +105,13 @@ def read_bundle(folder: Path, name: TileName) -> list[bytes]:
     return decode_bundle(name, read_file(folder, name.path, LARGEST_BUNDLE_BYTES))
 
 
+def printable(name: str) -> str:
+    """A name that came with a folder, fit for a terminal: control characters and broken text are escaped."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in name)
+
+
 def list_files(folder: Path) -> list[str]:
-    """The paths of all files below ``tile/``, relative to the log's folder, sorted. A linked folder counts as a file."""
+    """The paths of all files below ``tile/``, relative to the log's folder, sorted. A link to a folder is a file."""
     found: list[str] = []
     for path, folders, names in os.walk(folder / TILES):
         place = Path(path).relative_to(folder).as_posix()

@@ -4,19 +4,14 @@ Every entry is checked and hashed anew, every tile compared, every checkpoint's 
 covered: README and anything else that lies beside the log's own files, which the result names.
 """
 
-from bisect import bisect_left, bisect_right
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
 from governance.errors import BrokenProof, InvalidInput
 from governance.ledger.checkpoint import Checkpoint
-from governance.ledger.entry import outline
-from governance.ledger.merkle import leaf_hash
 from governance.ledger.note import LARGEST_NOTE_BYTES, VerifierKey, encode_vkey
 from governance.ledger.published import (
     CHECKPOINT,
@@ -26,16 +21,12 @@ from governance.ledger.published import (
     TILES,
     VKEY,
     list_files,
+    printable,
     read_file,
     read_note,
 )
 from governance.ledger.tiles import (
-    LENGTH_BYTES,
-    TILE_WIDTH,
-    GrowingTiles,
-    Tile,
     TileName,
-    bundle_names,
     decode_bundle,
     decode_tile,
     parse_path,
@@ -49,14 +40,12 @@ from governance.ledger.trust_policy import (
     trusting,
     verify_cosigned,
 )
+from governance.ledger.walk import Progress, walk
 
 COVERED = frozenset({CHECKPOINT, OLDER, POLICY, TILES, VKEY})
 
 OLD = "the old checkpoint"
 Result = TypeVar("Result")
-
-Progress = Callable[[int, int], None]
-"""Called with how many entries are done and how many there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,49 +70,6 @@ class Verification:
     older: tuple[int, ...]
     unsigned: tuple[str, ...]
     beside: tuple[str, ...]
-
-
-class _Walked:
-    """What the entries say of themselves, summed up. Moments in their one spelling sort as text."""
-
-    def __init__(self) -> None:
-        self.kinds: Counter[bytes] = Counter()
-        self.earliest, self.latest = b"~", b""
-
-    def add(self, outlines: Iterable[tuple[bytes, bytes]]) -> None:
-        kinds, moments = zip(*outlines, strict=True)
-        self.kinds.update(kinds)
-        self.earliest = min(self.earliest, *moments)
-        self.latest = max(self.latest, *moments)
-
-    @property
-    def span(self) -> tuple[datetime, datetime] | None:
-        if not self.kinds:
-            return None
-        return datetime.fromisoformat(self.earliest.decode()), datetime.fromisoformat(self.latest.decode())
-
-
-class _Roots:
-    """The checkpoints that the log must pass through on its way, by size."""
-
-    def __init__(self, older: Mapping[str, Checkpoint]) -> None:
-        self._at: dict[int, list[tuple[str, Checkpoint]]] = {}
-        for name, old in older.items():
-            self._at.setdefault(old.size, []).append((name, old))
-        self._sizes = sorted(self._at)
-
-    def parts(self, size: int, leaves: list[bytes]) -> Iterator[list[bytes]]:
-        """``leaves``, which follow ``size`` others, cut after each size that has a checkpoint."""
-        end = size + len(leaves)
-        inside = self._sizes[bisect_right(self._sizes, size) : bisect_left(self._sizes, end)]
-        for begin, stop in pairwise([size, *inside, end]):
-            yield leaves[begin - size : stop - size]
-
-    def require(self, tree: GrowingTiles) -> None:
-        for name, old in self._at.get(tree.size, ()):
-            if old.root != tree.root():
-                msg = f"{name}: the first {old.size} entries are not those it was signed for: history was rewritten"
-                raise BrokenProof(msg)
 
 
 def verify_folder(
@@ -156,7 +102,7 @@ def verify_folder(
     if old_checkpoint is not None:
         older[OLD] = _named(OLD, lambda: verify_cosigned(old_checkpoint, trusting(*keys)).checkpoint)
     _refuse_younger(older, checkpoint)
-    walked = _verify_entries(folder, checkpoint, older, progress)
+    walked = walk(folder, checkpoint, older, progress)
     return Verification(
         origin=checkpoint.origin,
         size=checkpoint.size,
@@ -168,7 +114,7 @@ def verify_folder(
         span=walked.span,
         older=tuple(sorted({old.size for old in older.values()})),
         unsigned=_verify_rest(folder, checkpoint.size),
-        beside=tuple(sorted(path.name for path in folder.iterdir() if path.name not in COVERED)),
+        beside=tuple(sorted(printable(path.name) for path in folder.iterdir() if path.name not in COVERED)),
     )
 
 
@@ -208,7 +154,7 @@ def _verify_policy_file(folder: Path, log: VerifierKey) -> None:
     try:
         proposed = parse_policy(read_file(folder, POLICY, LARGEST_POLICY_BYTES))
     except InvalidInput as cause:
-        msg = f"{POLICY}: {cause}"
+        msg = f"{POLICY}: {printable(str(cause))}"
         raise BrokenProof(msg) from cause
     if log not in [each.key for each in proposed.logs]:
         msg = f"{POLICY}: expected it to name the log key given for verification, found others"
@@ -218,7 +164,10 @@ def _verify_policy_file(folder: Path, log: VerifierKey) -> None:
 def _older(folder: Path, policy: TrustPolicy) -> dict[str, Checkpoint]:
     older: dict[str, Checkpoint] = {}
     for path in sorted((folder / OLDER).glob("*")):
-        name = f"{OLDER}/{path.name}"
+        name = f"{OLDER}/{printable(path.name)}"
+        if not path.name.isdecimal():
+            msg = f"{name}: expected a checkpoint under its size"
+            raise BrokenProof(msg)
         older[name] = _read_older(folder, name, policy)
         if str(older[name].size) != path.name:
             msg = f"{name}: expected a checkpoint of that size, found one of {older[name].size}"
@@ -237,65 +186,6 @@ def _refuse_younger(older: Mapping[str, Checkpoint], checkpoint: Checkpoint) -> 
             raise BrokenProof(msg)
 
 
-def _verify_entries(
-    folder: Path, checkpoint: Checkpoint, older: Mapping[str, Checkpoint], progress: Progress | None
-) -> _Walked:
-    tree, walked = GrowingTiles(), _Walked()
-    roots = _Roots(older)
-    roots.require(tree)
-    for name in bundle_names(checkpoint.size):
-        entries, leaves = _read_entries(folder, name)
-        walked.add(map(outline, range(tree.size, tree.size + len(entries)), entries))
-        for part in roots.parts(tree.size, leaves):
-            _require_tiles(folder, tree.extend(part))
-            roots.require(tree)
-        if progress is not None:
-            progress(tree.size, checkpoint.size)
-    _require_tiles(folder, tree.partials())
-    if tree.root() != checkpoint.root:
-        msg = f"the {checkpoint.size} entries do not give the signed root {checkpoint.root.hex()}"
-        raise BrokenProof(msg)
-    return walked
-
-
-def _read_entries(folder: Path, bundle: TileName) -> tuple[list[bytes], list[bytes]]:
-    """The entries of a bundle and their leaf hashes, which the tile at level 0 confirms."""
-    tile = TileName(0, bundle.index, bundle.width)
-    expected = decode_tile(tile, read_file(folder, tile.path, LARGEST_BUNDLE_BYTES))
-    data = read_file(folder, bundle.path, LARGEST_BUNDLE_BYTES)
-    try:
-        entries = decode_bundle(bundle, data)
-    except BrokenProof as cause:
-        raise _difference(bundle, data, expected) from cause
-    leaves = list(map(leaf_hash, entries))
-    if leaves != expected:
-        raise _difference(bundle, data, expected)
-    return entries, leaves
-
-
-def _difference(bundle: TileName, data: bytes, expected: list[bytes]) -> BrokenProof:
-    """Names the first entry that is not the expected one, also where a wrong length hides all that follow."""
-    place = 0
-    for seq, leaf in enumerate(expected, bundle.index * TILE_WIDTH):
-        begin = place + LENGTH_BYTES
-        place = begin + int.from_bytes(data[place:begin])
-        if place > len(data) or leaf_hash(data[begin:place]) != leaf:
-            tile = TileName(0, bundle.index, bundle.width)
-            return BrokenProof(f"entry {seq} in {bundle.path} is not the one that {tile.path} holds")
-    return BrokenProof(f"{bundle.path}: expected {bundle.width} entries and no byte more, got {len(data) - place} more")
-
-
-def _require_tiles(folder: Path, tiles: list[Tile]) -> None:
-    for tile in tiles:
-        if tile.name.level == 0:
-            continue  # compared with its entries when they were read
-        found = decode_tile(tile.name, read_file(folder, tile.name.path, LARGEST_BUNDLE_BYTES))
-        for place, (hash_found, follows) in enumerate(zip(found, tile.hashes, strict=True)):
-            if hash_found != follows:
-                msg = f"{tile.name.path}: hash {place} does not follow from the entries below it"
-                raise BrokenProof(msg)
-
-
 def _verify_rest(folder: Path, size: int) -> tuple[str, ...]:
     """The tiles beyond ``size``. What overlaps the verified tiles, of older or coming sizes, must agree with them."""
     expected = {name.path: name for name in tile_names(size)}
@@ -307,7 +197,7 @@ def _verify_rest(folder: Path, size: int) -> tuple[str, ...]:
         try:
             name = parse_path(path)
         except InvalidInput as cause:
-            msg = f"{path}: not a file of the log"
+            msg = f"{printable(path)}: not a file of the log"
             raise BrokenProof(msg) from cause
         verified = places.get((name.level, name.index))
         if verified is not None:
