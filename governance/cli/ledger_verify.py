@@ -80,8 +80,8 @@ def verify_one(
 
     Exit code 0: it is. 1: the proof does not show it. 2: the command was used wrongly.
     """
-    shown, content = decode_proof(proof.read_bytes()), entry.read_bytes()
     trusted = _trusted(policy, vkey)
+    shown, content = decode_proof(proof.read_bytes()), entry.read_bytes()
     cosigned = verify_proof(shown, content, trusted)
     proved = decode_entry(shown.index, content)
     facts: list[tuple[str, object]] = [
