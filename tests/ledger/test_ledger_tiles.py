@@ -178,3 +178,21 @@ def test_consistency_is_proved_from_tiles(old: int, large_tiles: dict[TileName, 
     path = consistency_path(old, LARGEST, subtree_from_tiles(LARGEST, large_tiles.__getitem__))
 
     verify_consistency(old, LARGEST, root_of(LEAVES[:old]), root_of(LEAVES), path)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(0, 700), min_size=1, max_size=5))
+def test_many_leaves_at_once_grow_the_tree_that_one_by_one_grow(runs: list[int]) -> None:
+    leaves = LEAVES[: sum(runs)]
+    at_once, one_by_one = GrowingTiles(), GrowingTiles()
+
+    for run in runs:
+        begin = at_once.size
+        filled = at_once.extend(leaves[begin : begin + run])
+
+        assert filled == [tile for leaf in leaves[begin : begin + run] for tile in one_by_one.append(leaf)]
+        assert (at_once.size, at_once.root(), at_once.partials()) == (
+            one_by_one.size,
+            one_by_one.root(),
+            one_by_one.partials(),
+        )

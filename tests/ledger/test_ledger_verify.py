@@ -1,7 +1,7 @@
 """Verification from files: whatever is changed, cut, added or swapped is found, and named."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from governance.ledger.canonical import encode_json
 from governance.ledger.checkpoint import Checkpoint, sign_checkpoint
 from governance.ledger.merkle import EMPTY_ROOT, leaf_hash, root_of
 from governance.ledger.note import LedgerSigner, encode_vkey
-from governance.ledger.tiles import TileName, decode_bundle, encode_bundle
+from governance.ledger.tiles import TileName, bundle_names, decode_bundle, encode_bundle
 from governance.ledger.trust_policy import trusting
 from governance.ledger.verify import verify_folder
 
@@ -224,3 +224,54 @@ def test_the_verifier_needs_no_database() -> None:
     program = "import sys, governance.ledger.verify; print('sqlalchemy' in sys.modules)"
 
     assert subprocess.check_output([sys.executable, "-c", program], text=True) == "False\n"
+
+
+SIZES = (1, 2, 255, 256, 257, 300, 511, 512, 513, 599)
+
+
+def plainly_written(folder: Path, entries: list[bytes], older: Mapping[int, bytes]) -> Path:
+    """An export by the plain definitions: hashes from `root_of` alone. ``older`` are the roots signed before."""
+    leaves = [leaf_hash(entry) for entry in entries]
+    full = [leaves[begin : begin + 256] for begin in range(0, len(leaves), 256)]
+    level_1 = [root_of(row) for row in full if len(row) == 256]
+    files = {TileName(1, 0, len(level_1)).path: b"".join(level_1)}
+    for index, row in enumerate(full):
+        files[TileName(0, index, len(row)).path] = b"".join(row)
+        files[TileName(None, index, len(row)).path] = encode_bundle(entries[index * 256 :][:256])
+    roots = {"checkpoint": Checkpoint(SIGNER.name, len(leaves), root_of(leaves))}
+    roots |= {f"checkpoints/{size}": Checkpoint(SIGNER.name, size, root) for size, root in older.items()}
+    files |= {name: sign_checkpoint(checkpoint, SIGNER) for name, checkpoint in roots.items()}
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def test_every_older_size_is_met_wherever_it_falls_in_a_tile(exported: Path, tmp_path: Path) -> None:
+    entries = [
+        entry for name in bundle_names(600) for entry in decode_bundle(name, (exported / name.path).read_bytes())
+    ]
+    leaves = [leaf_hash(entry) for entry in entries]
+    roots = {size: root_of(leaves[:size]) for size in SIZES}
+
+    assert verify_folder(plainly_written(tmp_path, entries, roots), TRUSTED).older == SIZES
+    for size in SIZES:
+        plainly_written(tmp_path, entries, {**roots, size: EMPTY_ROOT})
+        with pytest.raises(BrokenProof, match=f"checkpoints/{size}: the first {size} entries are not those"):
+            verify_folder(tmp_path, TRUSTED)
+
+
+def test_a_log_whose_key_was_changed_verifies_for_who_trusts_both_keys(copy: Path) -> None:
+    now = verify_folder(copy, TRUSTED)
+    (copy / "checkpoint").write_bytes(sign_checkpoint(Checkpoint(SIGNER.name, now.size, now.root), STRANGER))
+    (copy / "policy").unlink()
+    (copy / "log.vkey").write_text(f"{encode_vkey(STRANGER.verifier_key)}\n")
+    kept = (copy / "checkpoints/3").read_bytes()
+
+    both = verify_folder(copy, trusting(STRANGER.verifier_key, SIGNER.verifier_key), old_checkpoint=kept)
+
+    assert (both.log, both.older) == (STRANGER.verifier_key, (0, 3, 300))
+    with pytest.raises(BrokenProof, match="checkpoints/0: expected a signature of"):
+        verify_folder(copy, trusting(STRANGER.verifier_key))
+    with pytest.raises(BrokenProof, match="checkpoint: expected a signature of"):
+        verify_folder(copy, TRUSTED)
