@@ -105,7 +105,7 @@ def verification_rows(found: Verification) -> list[tuple[str, object]]:
     return [
         *_checkpoint_rows(found.origin, found.size, found.root),
         *_trust_rows(found.log, found.witnesses, found.quorum),
-        ("older checkpoints it contains", ", ".join(map(str, found.older)) or "none"),
+        ("older checkpoints it contains", _some([str(size) for size in found.older])),
         ("entries from", first and first.isoformat()),
         ("entries to", last and last.isoformat()),
         ("kinds", "\n".join(f"{count:,} {kind}" for kind, count in found.kinds.items()) or "none"),

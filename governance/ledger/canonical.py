@@ -21,6 +21,7 @@ Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
 LARGEST_EXACT_INTEGER = 2**53 - 1
 FIRST_FOUR_BYTE_LEAD = 0xF0
+POINT, PLUS = b".+"
 SMALLEST_PLAIN_FLOAT, LARGEST_PLAIN_FLOAT = 1e-4, 1e15
 """Between these, a float with a fraction has one spelling everywhere: its shortest digits, without an exponent."""
 
@@ -74,7 +75,7 @@ def is_surely_canonical(unverified: bytes) -> bool:
     decides. Left to the slow way: integers beyond 2^53 - 1, and four-byte characters, which UTF-16 sorts before others.
     """
     try:
-        if b"." in unverified or b"e-" in unverified or b"e+" in unverified:
+        if POINT in unverified or PLUS in unverified or unverified.find(b"e-") >= 0:
             value, _ = _CHECKING.raw_decode(unverified.decode())
         else:
             value = orjson.loads(unverified)
