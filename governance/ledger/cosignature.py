@@ -18,8 +18,8 @@ from governance.ledger.note import KEY_BYTES, PRIVATE_PREFIX, SignatureLine, key
 COSIGNATURE = b"\x04"
 TIME_BYTES = 8
 SIGNATURE_BYTES = 64
-LATEST_S = int(datetime.max.replace(tzinfo=UTC).timestamp()) - 1
-"""The last second a `datetime` can name, in the year 9999; the format would allow 2^63 - 1."""
+LATEST_S = 253_402_300_799
+"""The last second of the year 9999, which a `datetime` can name; the format would allow 2^63 - 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,6 @@ def _message(time_s: int, text: bytes) -> bytes:
 def _time_s(signature: bytes) -> int:
     time_s = int.from_bytes(signature[:TIME_BYTES])
     if len(signature) != TIME_BYTES + SIGNATURE_BYTES or time_s > LATEST_S:
-        msg = f"a cosignature has {TIME_BYTES} bytes of time before the year 9999 and {SIGNATURE_BYTES} more"
+        msg = f"a cosignature has {TIME_BYTES} bytes of time up to the year 9999 and {SIGNATURE_BYTES} more"
         raise BrokenProof(msg)
     return time_s

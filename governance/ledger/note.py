@@ -8,6 +8,7 @@ Unknown signers are ignored, so other signature types and other people's keys ca
 whose signature fails spoils the whole note.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -26,7 +27,8 @@ LARGEST_NOTE_BYTES = 1_000_000
 MOST_SIGNATURES = 100
 PRIVATE_PREFIX = "PRIVATE+KEY+"
 DASH = "—"
-FIRST_PRINTABLE = " "
+_NOT_IN_A_TEXT = re.compile("[\x00-\x09\x0b-\x1f\ud800-\udfff]")
+"""Control characters but the newline, and surrogates, which no UTF-8 holds. DEL and the rest of Unicode are text."""
 
 
 class NoteKey(Protocol):
@@ -318,7 +320,7 @@ def split_key(text: str, algorithm: bytes) -> tuple[str, bytes]:
 
 def require_name(name: str) -> None:
     """Raise `InvalidInput` unless ``name`` can stand in a signature line."""
-    if not name or "+" in name or any(c.isspace() or c < FIRST_PRINTABLE or _is_surrogate(c) for c in name):
+    if not name or "+" in name or _NOT_IN_A_TEXT.search(name) or any(character.isspace() for character in name):
         msg = "a note key's name is not empty and has neither space nor + nor control characters"
         raise InvalidInput(msg)
 
@@ -337,8 +339,4 @@ def _signature_line(number: int, line: str) -> SignatureLine:
 
 
 def _is_text(text: str) -> bool:
-    return text.endswith("\n") and not any((c < FIRST_PRINTABLE and c != "\n") or _is_surrogate(c) for c in text)
-
-
-def _is_surrogate(character: str) -> bool:
-    return "\ud800" <= character <= "\udfff"
+    return text.endswith("\n") and _NOT_IN_A_TEXT.search(text) is None

@@ -19,7 +19,7 @@ from time import monotonic
 
 import httpx
 
-from governance.errors import BrokenProof, Forbidden, InvalidInput, NotFound, Rollback, Unreachable
+from governance.errors import BrokenProof, InvalidInput, NotFound, Rollback, Unreachable
 from governance.ledger.checkpoint import Checkpoint, decode_checkpoint
 from governance.ledger.durable_files import create, locked
 from governance.ledger.durable_files import replace as replace_file
@@ -68,12 +68,12 @@ def observe(fetch: Fetch, policy: TrustPolicy, keep: Path) -> Sighting:
         Rollback: the log shows fewer entries than it did, or other ones.
         BrokenProof: the checkpoint is not one that the policy accepts, or its tiles do not lead to it.
         InvalidInput: the folder follows another log.
-        Forbidden: the log is not shown to us.
-        Unreachable: the log cannot be read at the moment.
+        Unreachable: the log cannot be read at the moment, or is not shown to us.
     """
-    note = fetch_checkpoint(fetch)
-    cosigned = verify_cosigned(note, policy)
     with locked(keep):
+        # Fetched under the lock: beside another watcher, an older checkpoint would look like a log that was cut.
+        note = fetch_checkpoint(fetch)
+        cosigned = verify_cosigned(note, policy)
         kept = read_kept(keep)
         before = _kept_checkpoint(keep, kept)
         if kept is not None and before is not None:
@@ -154,8 +154,6 @@ def _require_found(path: str, status: int) -> None:
     msg = f"{path}: the log answers {status}"
     if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
         raise NotFound(msg)
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        raise Forbidden(msg)
     if status != HTTPStatus.OK:
         raise Unreachable(msg)
 

@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
+from fastapi.telemetry import TelemetryConfig
 from starlette.concurrency import run_in_threadpool
 
 from governance.clock import Clock
@@ -25,6 +26,9 @@ STATUS: tuple[tuple[type[GovernanceError], HTTPStatus], ...] = (
     (GovernanceError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
 """What each refusal is called by the protocol; the first that fits."""
+
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
+"""Spans and logs would carry addresses out of the house."""
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +52,7 @@ def create_witness_app(witness: WitnessFolder, *, clock: Clock) -> FastAPI:
     def last(digest: str) -> Response:
         return PlainTextResponse(latest(witness, digest), headers={"Cache-Control": "no-cache"})
 
-    app = FastAPI(title="Probity witness", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="Probity witness", docs_url=None, redoc_url=None, openapi_url=None, telemetry=NO_TELEMETRY)
     app.include_router(router, max_body_size=LARGEST_REQUEST_BYTES)
     app.add_exception_handler(GovernanceError, _refusal)
     return app

@@ -1,19 +1,18 @@
 """A witness's folder: its key, the logs it trusts, and for each log the last checkpoint that it cosigned.
 
-witness.key                      PRIVATE+KEY+<name>+<key id>+<base64(0x04 || seed)>, one line, mode 0600
-logs                             a tlog-policy with a ``log`` line for each log, read at the start
+witness.key                       PRIVATE+KEY+<name>+<key id>+<base64(0x04 || seed)>, one line, mode 0600
+logs                              a tlog-policy with a ``log`` line for each log, read at the start
 <hex SHA-256(origin)>/checkpoint  the last cosigned checkpoint
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from governance.errors import ConfigurationError, Conflict, InvalidInput
 from governance.ledger.cosignature import WitnessSigner, decode_witness_signer, encode_witness_signer
-from governance.ledger.durable_files import locked, make_folder
-from governance.ledger.durable_files import replace as replace_file
-from governance.ledger.trust_policy import NONE, TrustPolicy, encode_policy, parse_policy
+from governance.ledger.durable_files import locked, replace
+from governance.ledger.trust_policy import TrustPolicy, encode_policy, parse_policy
 from pseudonymisation.durable import write_atomically
 
 KEY_FILE = "witness.key"
@@ -43,12 +42,11 @@ def create_folder(path: Path, name: str, logs: TrustPolicy, *, draw: Callable[[i
         msg = "a witness needs a log to watch: expected the vkey of at least one"
         raise InvalidInput(msg)
     signer = WitnessSigner(name, draw(SEED_BYTES))
-    make_folder(path)
     with locked(path):
         if (path / KEY_FILE).exists():
             msg = f"{path / KEY_FILE} exists: a witness keeps its key for as long as it cosigns"
             raise Conflict(msg)
-        replace_file(path, LOGS_FILE, encode_policy(logs).encode(errors="surrogateescape"))
+        replace(path, LOGS_FILE, encode_policy(logs).encode(errors="surrogateescape"))
         write_atomically(path / KEY_FILE, f"{encode_witness_signer(signer)}\n".encode(), mode=0o600)
     return WitnessFolder(path, signer, logs)
 
@@ -74,4 +72,4 @@ def open_folder(path: Path) -> WitnessFolder:
     except InvalidInput as cause:
         msg = f"{path}: {cause}"
         raise ConfigurationError(msg) from cause
-    return WitnessFolder(path, signer, replace(policy, quorum=NONE))
+    return WitnessFolder(path, signer, policy)

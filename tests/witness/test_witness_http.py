@@ -95,8 +95,11 @@ def test_many_at_once_leave_one_history(post: Post, log: GrowingLog) -> None:
     assert len(answers) == 16
 
 
-def test_a_body_too_large_is_not_read(post: Post) -> None:
+def test_a_body_too_large_is_not_read(client: httpx.Client, address: str, post: Post) -> None:
+    in_pieces = client.post(f"{address}/add-checkpoint", content=(bytes(10_000) for _ in range(200)))
+
     assert post(bytes(2_000_000)).status_code == 413
+    assert in_pieces.status_code == 413
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("GET", "/docs"), ("GET", "/openapi.json"), ("PUT", "/x")])
