@@ -3,7 +3,7 @@
 Appending is part of the change that it records: one transaction holds both, or neither.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -17,16 +17,19 @@ from governance.database import after_commit
 from governance.errors import BrokenProof, Conflict, NotFound
 from governance.ledger.entry import Entry, Event, decode_entry, encode_entry
 from governance.ledger.merkle import leaf_hash
-from governance.ledger.sequencer import next_place, sequence, settle
+from governance.ledger.sequencer import BATCH, next_place, sequence, settle
 from governance.ledger.tables import LedgerCheckpoint, LedgerEntry, LedgerInbox
 
 # Built once: these run for every change in the house, and building costs more than running them.
 _BY_ID = select(LedgerEntry.seq, LedgerEntry.body).where(LedgerEntry.id == bindparam("entry_id"))
+_PLACED = select(LedgerEntry.id, LedgerEntry.seq, LedgerEntry.body).where(
+    LedgerEntry.id.in_(bindparam("ids", expanding=True))
+)
 _WAITING = select(LedgerInbox.body).where(LedgerInbox.id == bindparam("entry_id"))
 _LEAVE = delete(LedgerInbox).where(LedgerInbox.id == bindparam("entry_id"))
 _ARRIVE = {
-    "sqlite": sqlite.insert(LedgerInbox).on_conflict_do_nothing().returning(LedgerInbox.arrival),
-    "postgresql": postgresql.insert(LedgerInbox).on_conflict_do_nothing().returning(LedgerInbox.arrival),
+    "sqlite": sqlite.insert(LedgerInbox).on_conflict_do_nothing().returning(LedgerInbox.id),
+    "postgresql": postgresql.insert(LedgerInbox).on_conflict_do_nothing().returning(LedgerInbox.id),
 }
 
 
@@ -57,10 +60,13 @@ def append(session: Session, event: Event, *, actor: str, entry_id: UUID, clock:
 
 
 def append_all(session: Session, events: Sequence[tuple[UUID, Event]], *, actor: str, clock: Clock) -> None:
-    """Record several events in their order, each under its id; otherwise as `append`."""
+    """Record several events in their order, each under an id of its own; otherwise as `append`."""
+    if len({entry_id for entry_id, _ in events}) < len(events):
+        msg = "expected an id of its own for each event, got one twice"
+        raise Conflict(msg)
     session.flush()
-    for entry_id, event in events:
-        _arrive(session, event, actor, entry_id, clock)
+    for begin in range(0, len(events), BATCH):
+        _arrive(session, dict(events[begin : begin + BATCH]), actor, clock)
     if session.get_bind().dialect.name == "sqlite":
         # The one writer that there is: nobody waits for the place to be given, and the commit costs nothing more.
         settle(session)
@@ -68,27 +74,32 @@ def append_all(session: Session, events: Sequence[tuple[UUID, Event]], *, actor:
         after_commit(session, sequence)
 
 
-def _arrive(session: Session, event: Event, actor: str, entry_id: UUID, clock: Clock) -> None:
-    connection, by_id = session.connection(), {"entry_id": entry_id}
-    encoded = encode_entry(event, actor=actor, entry_id=entry_id, at=clock())
-    arrived = connection.execute(_ARRIVE[connection.dialect.name], {"id": entry_id, "body": encoded}).first()
-    # The inbox is written first and the log read after it: had the id left the inbox for the log before, it is seen
+def _arrive(session: Session, events: Mapping[UUID, Event], actor: str, clock: Clock) -> None:
+    connection, at = session.connection(), clock()
+    rows = [
+        {"id": entry_id, "body": encode_entry(event, actor=actor, entry_id=entry_id, at=at)}
+        for entry_id, event in events.items()
+    ]
+    arrived = set(connection.execute(_ARRIVE[connection.dialect.name], rows).scalars())
+    # The inbox is written first and the log read after it: had an id left the inbox for the log before, it is seen
     # there; does it arrive twice at once, the second waits for the first.
-    placed = connection.execute(_BY_ID, by_id).first()
-    if placed is not None:
-        connection.execute(_LEAVE, by_id)
-        before = decode_entry(placed.seq, placed.body)
-    elif arrived is None:
-        waiting = connection.execute(_WAITING, by_id).first()
-        if waiting is None:  # it got its place between the two statements
-            return _arrive(session, event, actor, entry_id, clock)
-        before = decode_entry(-1, waiting.body)
-    else:
-        return None
-    if before.encoded != encode_entry(event, actor=actor, entry_id=entry_id, at=before.at):
-        msg = f"entry {entry_id}: its id was used again for another event"
+    for entry_id, seq, body in connection.execute(_PLACED, {"ids": list(events)}).all():
+        if entry_id in arrived:
+            connection.execute(_LEAVE, {"entry_id": entry_id})
+        arrived.add(entry_id)
+        _require_same(decode_entry(seq, body), events[entry_id], actor)
+    for entry_id in [each for each in events if each not in arrived]:
+        body = connection.execute(_WAITING, {"entry_id": entry_id}).scalar()
+        if body is None:  # it got its place between the two statements
+            _arrive(session, {entry_id: events[entry_id]}, actor, clock)
+        else:
+            _require_same(decode_entry(-1, body), events[entry_id], actor)
+
+
+def _require_same(before: Entry, event: Event, actor: str) -> None:
+    if before.encoded != encode_entry(event, actor=actor, entry_id=before.id, at=before.at):
+        msg = f"entry {before.id}: its id was used again for another event"
         raise Conflict(msg)
-    return None
 
 
 def is_recorded(session: Session, entry_id: UUID) -> bool:

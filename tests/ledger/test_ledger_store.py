@@ -80,6 +80,24 @@ def test_an_id_used_for_something_else_is_a_conflict(log: Engine) -> None:
             append(session, ConsentGranted(), actor="role:dpo", entry_id=UUID(int=1), clock=noon)
 
 
+def test_what_was_partly_recorded_is_completed_in_order(log: Engine) -> None:
+    events = [(UUID(int=number), ConsentGranted(purpose=f"p{number}")) for number in range(600)]
+    with transaction(log) as session:
+        store.append_all(session, events[100:300], actor="role:subject", clock=noon)
+    with transaction(log) as session:
+        store.append_all(session, events, actor="role:subject", clock=noon)
+
+    with transaction(log) as session:
+        found = [entry.id.int for entry in store.list_entries(session, limit=1000)]
+    assert found == [*range(100, 300), *range(100), *range(300, 600)]
+
+
+def test_one_id_for_two_events_of_a_batch_is_a_conflict(log: Engine) -> None:
+    events = [(UUID(int=1), ConsentGranted()), (UUID(int=1), ConsentGranted(purpose="other"))]
+    with transaction(log) as session, pytest.raises(Conflict, match="an id of its own"):
+        store.append_all(session, events, actor="role:subject", clock=noon)
+
+
 def test_a_rollback_leaves_neither_entry_nor_gap(log: Engine, append_many: Append) -> None:
     append_many(log, 2)
     with pytest.raises(RuntimeError), transaction(log) as session:  # noqa: PT012 - the transaction must span both
