@@ -1,8 +1,7 @@
 """C2SP tlog-cosignature: what a witness signs, with the time at which it did.
 
 A cosignature says: at that time this was the largest tree of the log that I had seen, and it begins with every one I
-saw before. Only the Ed25519 kind (note signature type 0x04) is made and verified here; lines of the ML-DSA-44 kind
-(0x06) belong to keys we cannot know and are ignored like those of any stranger.
+saw before. This is the Ed25519 kind (note signature type 0x04), which we make; the other is in `cosignature_mldsa`.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from governance.errors import BrokenProof, InvalidInput
 from governance.ledger.canonical import encode_base64
-from governance.ledger.note import KEY_BYTES, PRIVATE_PREFIX, SignatureLine, key_id, require_name, split_key
+from governance.ledger.note import KEY_BYTES, PRIVATE_PREFIX, SignatureLine, key_id, key_of, require_name, split_key
 
 COSIGNATURE = b"\x04"
 TIME_BYTES = 8
@@ -45,7 +44,7 @@ class WitnessKey:
 
     def verify(self, signature: bytes, text: bytes) -> None:
         """Raise `BrokenProof` unless ``signature`` (8 bytes of time, 64 of Ed25519) is this key's over ``text``."""
-        time_s = _time_s(signature)
+        time_s = split_time(signature, SIGNATURE_BYTES)
         try:
             public_key = Ed25519PublicKey.from_public_bytes(self.public_key)
             public_key.verify(signature[TIME_BYTES:], _message(time_s, text))
@@ -93,7 +92,7 @@ def cosigned_at(line: SignatureLine) -> datetime:
     Raises:
         BrokenProof: the line is no cosignature.
     """
-    return datetime.fromtimestamp(_time_s(line.signature), tz=UTC)
+    return datetime.fromtimestamp(split_time(line.signature, len(line.signature) - TIME_BYTES), tz=UTC)
 
 
 def encode_witness_vkey(key: WitnessKey) -> str:
@@ -107,8 +106,8 @@ def decode_witness_vkey(text: str) -> WitnessKey:
     Raises:
         InvalidInput: not a vkey, not of type 0x04, or its key id does not follow from its name and key.
     """
-    name, material = split_key(text, COSIGNATURE)
-    key = WitnessKey(name, material)
+    name, blob = split_key(text)
+    key = WitnessKey(name, key_of(name, blob, COSIGNATURE))
     if encode_witness_vkey(key) != text:
         msg = f"vkey of {name}: expected key id {key.key_id.hex()}"
         raise InvalidInput(msg)
@@ -130,21 +129,26 @@ def decode_witness_signer(text: str) -> WitnessSigner:
     if not text.startswith(PRIVATE_PREFIX):
         msg = f"expected a signing key that begins {PRIVATE_PREFIX}"
         raise InvalidInput(msg)
-    name, seed = split_key(text.removeprefix(PRIVATE_PREFIX), COSIGNATURE)
-    signer = WitnessSigner(name, seed)
+    name, blob = split_key(text.removeprefix(PRIVATE_PREFIX))
+    signer = WitnessSigner(name, key_of(name, blob, COSIGNATURE))
     if encode_witness_signer(signer) != text:
         msg = f"signing key of {name}: expected key id {signer.witness_key.key_id.hex()}"
         raise InvalidInput(msg)
     return signer
 
 
-def _message(time_s: int, text: bytes) -> bytes:
-    return b"cosignature/v1\ntime %d\n" % time_s + text
+def split_time(signature: bytes, length: int) -> int:
+    """The POSIX seconds with which a cosignature begins, ``length`` bytes of signature being left.
 
-
-def _time_s(signature: bytes) -> int:
+    Raises:
+        BrokenProof: of another length, or a time that no calendar has.
+    """
     time_s = int.from_bytes(signature[:TIME_BYTES])
-    if len(signature) != TIME_BYTES + SIGNATURE_BYTES or time_s > LATEST_S:
-        msg = f"a cosignature has {TIME_BYTES} bytes of time up to the year 9999 and {SIGNATURE_BYTES} more"
+    if len(signature) != TIME_BYTES + length or length < SIGNATURE_BYTES or time_s > LATEST_S:
+        msg = f"a cosignature has {TIME_BYTES} bytes of time up to the year 9999 and at least {SIGNATURE_BYTES} more"
         raise BrokenProof(msg)
     return time_s
+
+
+def _message(time_s: int, text: bytes) -> bytes:
+    return b"cosignature/v1\ntime %d\n" % time_s + text

@@ -138,8 +138,8 @@ def decode_vkey(text: str) -> VerifierKey:
     Raises:
         InvalidInput: not a vkey, not Ed25519, or its key id does not follow from its name and key.
     """
-    name, material = split_key(text, ED25519)
-    key = VerifierKey(name, material)
+    name, blob = split_key(text)
+    key = VerifierKey(name, key_of(name, blob, ED25519))
     if encode_vkey(key) != text:
         msg = f"vkey of {name}: expected key id {key.key_id.hex()}"
         raise InvalidInput(msg)
@@ -161,8 +161,8 @@ def decode_signer(text: str) -> LedgerSigner:
     if not text.startswith(PRIVATE_PREFIX):
         msg = f"expected a signing key that begins {PRIVATE_PREFIX}"
         raise InvalidInput(msg)
-    name, seed = split_key(text.removeprefix(PRIVATE_PREFIX), ED25519)
-    signer = LedgerSigner(name, seed)
+    name, blob = split_key(text.removeprefix(PRIVATE_PREFIX))
+    signer = LedgerSigner(name, key_of(name, blob, ED25519))
     if encode_signer(signer) != text:
         msg = f"signing key of {name}: expected key id {signer.verifier_key.key_id.hex()}"
         raise InvalidInput(msg)
@@ -297,11 +297,11 @@ def key_id(name: str, key: bytes) -> bytes:
     return sha256(name.encode() + b"\n" + key).digest()[:KEY_ID_BYTES]
 
 
-def split_key(text: str, algorithm: bytes) -> tuple[str, bytes]:
-    """The name and the 32 bytes of an Ed25519 key in text form. Whoever asks checks the key id.
+def split_key(text: str) -> tuple[str, bytes]:
+    """The name of a key in text form, and what its base64 holds: the algorithm's byte and the key.
 
     Raises:
-        InvalidInput: malformed or of another algorithm; never quotes more than the name.
+        InvalidInput: malformed; never quotes more than the name.
     """
     try:
         name, _, encoded = text.split("+", 2)
@@ -311,11 +311,20 @@ def split_key(text: str, algorithm: bytes) -> tuple[str, bytes]:
         msg = "expected a note key: name, key id and base64, joined by +"
         raise InvalidInput(msg) from None
     require_name(name)
+    return name, blob
+
+
+def key_of(name: str, blob: bytes, algorithm: bytes) -> bytes:
+    """The 32 bytes of an Ed25519 key that `split_key` found. Whoever asks checks the key id.
+
+    Raises:
+        InvalidInput: of another algorithm or length.
+    """
     if blob[:1] != algorithm or len(blob) != 1 + KEY_BYTES:
         wanted = f"type {algorithm[0]} and {KEY_BYTES} bytes"
         msg = f"note key of {name}: expected {wanted}, got type {int.from_bytes(blob[:1])} and {len(blob[1:])} bytes"
         raise InvalidInput(msg)
-    return name, blob[1:]
+    return blob[1:]
 
 
 def require_name(name: str) -> None:

@@ -18,7 +18,8 @@ from typing import NamedTuple
 from governance.errors import BrokenProof, InvalidInput
 from governance.ledger.checkpoint import Checkpoint, decode_checkpoint
 from governance.ledger.cosignature import WitnessKey, cosigned_at, decode_witness_vkey, encode_witness_vkey
-from governance.ledger.note import VerifierKey, decode_note, decode_vkey, encode_vkey, verified_lines
+from governance.ledger.cosignature_mldsa import MLDSA, MldsaWitnessKey, decode_mldsa_vkey, encode_mldsa_vkey
+from governance.ledger.note import VerifierKey, decode_note, decode_vkey, encode_vkey, split_key, verified_lines
 
 NONE = "none"
 LARGEST_POLICY_BYTES = 1_000_000
@@ -47,7 +48,7 @@ class PolicyWitness:
     """A witness under the name that this policy gives it. The URL is its submission prefix."""
 
     name: str
-    key: WitnessKey
+    key: WitnessKey | MldsaWitnessKey
     url: str | None = None
 
 
@@ -119,7 +120,7 @@ def verify_cosigned(unverified_note: bytes, policy: TrustPolicy) -> CosignedChec
     witness_of = {each.key: each.name for each in policy.witnesses}
     logs: list[VerifierKey] = []
     latest: dict[str, datetime] = {}
-    keys: list[VerifierKey | WitnessKey] = [*(log.key for log in policy.logs), *witness_of]
+    keys: list[VerifierKey | WitnessKey | MldsaWitnessKey] = [*(log.key for log in policy.logs), *witness_of]
     for key, line in verified_lines(note, keys):
         if isinstance(key, VerifierKey):
             logs.append(key)
@@ -154,9 +155,17 @@ def encode_policy(policy: TrustPolicy) -> str:
     The text of a policy with names that are not UTF-8 is written to a file with ``errors="surrogateescape"``.
     """
     lines = [_line("log", encode_vkey(log.key), log.url) for log in policy.logs]
-    lines += [_line("witness", each.name, encode_witness_vkey(each.key), each.url) for each in policy.witnesses]
+    lines += [_line("witness", each.name, _encode_key(each.key), each.url) for each in policy.witnesses]
     lines += [_line("group", group.name, str(group.threshold), *group.members) for group in policy.groups]
     return "".join([*lines, _line("quorum", policy.quorum)])
+
+
+def _encode_key(key: WitnessKey | MldsaWitnessKey) -> str:
+    return encode_witness_vkey(key) if isinstance(key, WitnessKey) else encode_mldsa_vkey(key)
+
+
+def _decode_key(text: str) -> WitnessKey | MldsaWitnessKey:
+    return decode_mldsa_vkey(text) if split_key(text)[1][:1] == MLDSA else decode_witness_vkey(text)
 
 
 def _line(*items: str | None) -> str:
@@ -229,7 +238,7 @@ class _Reading:
         self.logs.append(PolicyLog(key, *items[1:]))
 
     def _witness(self, items: list[str]) -> None:
-        key = decode_witness_vkey(items[1])
+        key = _decode_key(items[1])
         if any(each.key.public_key == key.public_key for each in self.witnesses):
             msg = f"the public key of {items[0]} is that of an earlier witness"
             raise InvalidInput(msg)

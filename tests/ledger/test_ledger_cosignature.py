@@ -132,7 +132,7 @@ def test_a_time_before_1970_is_not_signed() -> None:
         cosign(TEXT, datetime(1969, 12, 31, tzinfo=UTC), WITNESS)
 
 
-def test_a_line_of_the_other_cosignature_type_is_a_strangers() -> None:
+def test_a_line_of_the_other_type_under_the_same_name_is_a_strangers() -> None:
     mldsa = SignatureLine(WITNESS.name, b"\x01\x02\x03\x04", bytes(8 + 2420))
     note = add_signatures(sign_checkpoint(CHECKPOINT, LOG), [mldsa, cosign(TEXT, NOON, WITNESS)])
 
