@@ -23,11 +23,17 @@ EVERY_S = 60.0
 
 def watch(
     source: Annotated[str, typer.Argument(help="The log: an http(s) URL, or the folder of a published log.")],
-    policy: Annotated[Path, typer.Option(help="A trust policy (tlog-policy): whose signatures must be there.")],
+    policy: Annotated[
+        Path,
+        typer.Option(exists=True, dir_okay=False, help="A trust policy (tlog-policy): whose signatures must be there."),
+    ],
     keep: Annotated[Path, typer.Option(help="Your folder of the checkpoints seen. Keep it: it is the memory.")],
     every: Annotated[float, typer.Option(min=0.1, help="Seconds between looks.")] = EVERY_S,
     token_file: Annotated[
-        Path | None, typer.Option(help="Holds a token to show to the log; only with an https URL or a local one.")
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="Holds a token to show to the log; only with an https URL or a local one."
+        ),
     ] = None,
     *,
     once: Annotated[bool, typer.Option("--once", help="Look once.")] = False,

@@ -113,7 +113,7 @@ def collect(
     """
     text = decode_note(note).text
     known = sizes or {}
-    first = {each: min(known.get(each.name, 0), checkpoint.size) for each in policy.witnesses if each.url is not None}
+    first = {each: min(known.get(each.name, 0), checkpoint.size) for each in policy.witnesses if each.url}
     asked = _ask(first, note, checkpoint, prove_from, client)
     again = {each.witness: size for each in asked if (size := _other_size(each, checkpoint)) is not None}
     asked = [each for each in asked if each.witness not in again] + _ask(again, note, checkpoint, prove_from, client)

@@ -298,6 +298,7 @@ def test_the_command_ends_with_3_when_it_could_not_look_and_2_when_asked_wrongly
 
     assert command("http://127.0.0.1:1")[0] == 3
     assert command(tmp_path / "none")[0] == 2
+    assert command(tmp_path, "--token-file", str(tmp_path / "no-token"))[0] == 2
     code, words = command("http://log.example", "--token-file", str(tmp_path / "token"))
     assert code == 2
     assert "only over https" in words
