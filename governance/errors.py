@@ -15,6 +15,7 @@ GovernanceError
 └── LedgerError         the log is not what it should be
     ├── BrokenProof         a hash, signature or proof does not hold
     ├── UnreadableEntry     bytes that are no entry we know
+    ├── QuorumMissed        too few witnesses cosigned
     └── Rollback            the database is behind what was published
 
 Messages carry facts (file, line, field, expected, got), never an identifier or a secret. HTTP and exit codes are
@@ -84,3 +85,7 @@ class UnreadableEntry(LedgerError):  # noqa: N818 - reads as the finding it is
 
 class Rollback(LedgerError):  # noqa: N818 - reads as the finding it is
     """The database is behind, or beside, what was already published."""
+
+
+class QuorumMissed(LedgerError):  # noqa: N818 - reads as the finding it is
+    """Too few witnesses cosigned a checkpoint for it to be published."""

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from governance.database import reading
 from governance.errors import BrokenProof
-from governance.ledger.checkpoint import Checkpoint, verify_checkpoint
+from governance.ledger.checkpoint import Checkpoint
 from governance.ledger.entry import Entry, decode_entry
 from governance.ledger.merkle import root_of
 from governance.ledger.note import VerifierKey
@@ -16,6 +16,7 @@ from governance.ledger.sequencer import mentions_of
 from governance.ledger.store import SignedCheckpoint, list_checkpoints, list_rows, size, verified_leaf
 from governance.ledger.tables import LedgerEntry, LedgerInbox, LedgerMention, LedgerTile
 from governance.ledger.tiles import TILE_WIDTH, GrowingTiles, Tile
+from governance.ledger.trust_policy import TrustPolicy, trusting, verify_cosigned
 
 ROWS_PER_READ = 8 * TILE_WIDTH
 
@@ -30,8 +31,10 @@ class Checked:
     waiting: int
 
 
-def check_database(engine: Engine, key: VerifierKey, *, progress: Callable[[int, int], None] | None = None) -> Checked:
+def check_database(engine: Engine, *keys: VerifierKey, progress: Callable[[int, int], None] | None = None) -> Checked:
     """Rebuild everything from the entries and compare: leaf hashes, columns, tiles, mentions, signed roots, the inbox.
+
+    ``keys`` are all under which the log was ever signed.
 
     Raises:
         BrokenProof: names the entry, tile or checkpoint that does not hold.
@@ -39,7 +42,7 @@ def check_database(engine: Engine, key: VerifierKey, *, progress: Callable[[int,
     """
     with reading(engine) as session:
         count, signed = size(session), list_checkpoints(session)
-        roots = {row.size: _verified(row, key).root for row in signed}
+        roots = {row.size: _verified(row, trusting(*keys)).root for row in signed}
         tree, tiles = GrowingTiles(), 0
         _require_root(tree, roots)
         for begin in range(0, count, ROWS_PER_READ):
@@ -65,8 +68,8 @@ def _grow(tree: GrowingTiles, rows: Sequence[LedgerEntry], roots: dict[int, byte
         _require_root(tree, roots)
 
 
-def _verified(row: SignedCheckpoint, key: VerifierKey) -> Checkpoint:
-    checkpoint = verify_checkpoint(row.note, key)
+def _verified(row: SignedCheckpoint, policy: TrustPolicy) -> Checkpoint:
+    checkpoint = verify_cosigned(row.note, policy).checkpoint
     if (checkpoint.size, checkpoint.root) != (row.size, row.root):
         msg = f"checkpoint {row.size}: its note says size {checkpoint.size} and root {checkpoint.root.hex()}"
         raise BrokenProof(msg)

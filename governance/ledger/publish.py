@@ -1,11 +1,13 @@
-"""From the database to a folder that anybody can verify: bundles, tiles, signature, checkpoint, in this order.
+"""From the database to a folder that anybody can verify: bundles, tiles, signature, cosignatures, checkpoint.
 
-The publisher signs nothing that does not contain what it signed before. It holds three things against each other: the
-entries in the database, the checkpoints the database remembers, and the checkpoint in the folder. A restored backup
-shows as a database that lacks what was published, and is refused: signing on from there would be a fork.
+In this order, each durable before the next. The publisher signs nothing that does not contain what it signed before. It
+holds four things against each other: the entries in the database, the checkpoints the database remembers, the
+checkpoint in the folder, and what witnesses remember. A restored backup shows as a database that lacks what was
+published, and is refused: signing on from there would be a fork.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -13,12 +15,13 @@ from sqlalchemy.orm import Session
 
 from governance.clock import Clock
 from governance.database import transaction
-from governance.errors import BrokenProof, Conflict, Rollback
+from governance.errors import BrokenProof, Conflict, QuorumMissed, Rollback
 from governance.ledger.checkpoint import Checkpoint, sign_checkpoint
+from governance.ledger.cosigned import keep_cosignatures, with_cosignatures
 from governance.ledger.durable_files import create, locked, replace
-from governance.ledger.merkle import Frontier
-from governance.ledger.note import LedgerSigner, encode_vkey
-from governance.ledger.published import CHECKPOINT, VKEY, read_checkpoint, read_note, tile_reader
+from governance.ledger.merkle import Frontier, consistency_path
+from governance.ledger.note import LedgerSigner, VerifierKey, encode_vkey
+from governance.ledger.published import CHECKPOINT, VKEY, read_note, tile_reader
 from governance.ledger.sequencer import sequence, wait_for_turn
 from governance.ledger.store import (
     SignedCheckpoint,
@@ -37,7 +40,10 @@ from governance.ledger.tiles import (
     encode_bundle,
     encode_tile,
     resume,
+    subtree_from_tiles,
 )
+from governance.ledger.trust_policy import TrustPolicy, trusting, verify_cosigned
+from governance.ledger.witness_client import CollectCosignatures, last_sizes
 
 ROWS_PER_READ = 8 * TILE_WIDTH
 """A multiple of a bundle. On SQLite a reader holds the write lock, so no read is long."""
@@ -46,41 +52,105 @@ Progress = Callable[[int, int], None]
 """Called with how many entries are done and how many there are."""
 
 
+@dataclass(frozen=True, slots=True)
+class Witnesses:
+    """Who is asked to cosign, and how many of them a checkpoint needs before it is published."""
+
+    policy: TrustPolicy
+    collect: CollectCosignatures
+
+
 def publish(
-    engine: Engine, folder: Path, signer: LedgerSigner, *, clock: Clock, progress: Progress | None = None
+    engine: Engine,
+    folder: Path,
+    signer: LedgerSigner,
+    *,
+    clock: Clock,
+    retired: Sequence[LedgerSigner] = (),
+    known: Sequence[VerifierKey] = (),
+    witnesses: Witnesses | None = None,
+    progress: Progress | None = None,
 ) -> Checkpoint:
     """Bring ``folder`` to the present size of the log and sign it. With nothing new, nothing is written.
+
+    Args:
+        engine: the control plane's database.
+        folder: where the log is published.
+        signer: signs the checkpoint; its name is the log's origin.
+        clock: the present moment.
+        retired: earlier keys that still sign beside ``signer``, so that whoever knows only those can follow.
+        known: every key under which this log was ever published.
+        witnesses: without them a checkpoint needs no cosignature.
+        progress: called as entries are done.
 
     Guarantees:
       - every file is durable before the checkpoint that needs it; the checkpoint comes last
       - the new tree begins with the last signed one and with the published one
+      - a checkpoint without its quorum of witnesses is not published; the cosignatures that it got are kept
       - after a crash at any point, running it again completes the work
 
     Raises:
-        Rollback: the database has fewer entries than were signed or published, or others.
+        Rollback: the database has fewer entries than were signed, published or witnessed, or others.
         BrokenProof: a published file or a stored leaf hash is not what the entries give, or the folder has another key.
+        QuorumMissed: too few witnesses cosigned; the checkpoint published before stays.
         Conflict: another publisher signed in between.
     """
     with locked(folder):
         sequence(engine)
-        create(folder, VKEY, f"{encode_vkey(signer.verifier_key)}\n".encode())
-        published = read_checkpoint(folder, signer.verifier_key) if (folder / CHECKPOINT).exists() else None
+        policy = trusting(signer.verifier_key, *(key for key in known if key != signer.verifier_key))
+        _require_vkey(folder, policy)
+        published = verify_cosigned(read_note(folder), policy).checkpoint if (folder / CHECKPOINT).exists() else None
         with transaction(engine) as session:
             count, signed = size(session), last_checkpoint(session)
-            known = published is None or _is_known(session, published)
+            is_known = published is None or _is_known(session, published)
         _refuse_behind(count, signed, published)
-        if published is not None and not known:
+        if published is not None and not is_known:
             signed = _adopt(engine, published, read_note(folder), signed, clock)
-        if published is not None and count == published.size:
+        if published is not None and count == published.size and _is_witnessed(folder, witnesses):
             return published
         tree = _resume(folder, published)
         for done in _write_tiles(engine, folder, tree, signed, count):
             if progress is not None:
                 progress(done, count)
         checkpoint = Checkpoint(signer.name, count, tree.root())
-        note = _sign(engine, checkpoint, signer, clock)
-        replace(folder, CHECKPOINT, note)
+        note = _sign(engine, checkpoint, (signer, *retired), clock)
+        replace(folder, CHECKPOINT, _cosigned(engine, folder, checkpoint, note, witnesses))
+        if (folder / VKEY).read_bytes() != _vkey(signer.verifier_key):
+            # After the checkpoint: an earlier key still signs beside the new one, so both files fit at any moment.
+            replace(folder, VKEY, _vkey(signer.verifier_key))
         return checkpoint
+
+
+def _require_vkey(folder: Path, policy: TrustPolicy) -> None:
+    """Beside the log lies the key that it was published under; a folder of another log is left alone."""
+    keys = [_vkey(log.key) for log in policy.logs]
+    if not (folder / VKEY).exists() or (folder / VKEY).read_bytes() not in keys:
+        create(folder, VKEY, keys[0])
+
+
+def _vkey(key: VerifierKey) -> bytes:
+    return f"{encode_vkey(key)}\n".encode()
+
+
+def _is_witnessed(folder: Path, witnesses: Witnesses | None) -> bool:
+    return witnesses is None or witnesses.policy.is_met_by(last_sizes(read_note(folder), witnesses.policy))
+
+
+def _cosigned(engine: Engine, folder: Path, checkpoint: Checkpoint, note: bytes, witnesses: Witnesses | None) -> bytes:
+    """The note with the cosignatures that were kept for it and those that witnesses give now, which are kept first."""
+    with transaction(engine) as session:
+        note = with_cosignatures(session, checkpoint.size, note)
+    if witnesses is None:
+        return note
+    subtree = subtree_from_tiles(checkpoint.size, tile_reader(folder))
+    answers = witnesses.collect(note, checkpoint, lambda old: consistency_path(old, checkpoint.size, subtree))
+    with transaction(engine) as session:
+        keep_cosignatures(session, checkpoint.size, answers.note, witnesses.policy)
+    if not answers.quorum_met:
+        missing = "; ".join(f"{each.name}: {each.error}" for each in answers.answers if each.error is not None)
+        msg = f"size {checkpoint.size} is not published: the quorum {witnesses.policy.quorum} was not met ({missing})"
+        raise QuorumMissed(msg)
+    return answers.note
 
 
 def _is_known(session: Session, published: Checkpoint) -> bool:
@@ -182,9 +252,9 @@ def _read(engine: Engine, begin: int, end: int) -> list[tuple[bytes, bytes]]:
     return [(verified_leaf(row), row.body) for row in rows]
 
 
-def _sign(engine: Engine, checkpoint: Checkpoint, signer: LedgerSigner, clock: Clock) -> bytes:
+def _sign(engine: Engine, checkpoint: Checkpoint, signers: Sequence[LedgerSigner], clock: Clock) -> bytes:
     """The signed note, remembered in the database before anybody can see it."""
-    note = sign_checkpoint(checkpoint, signer)
+    note = sign_checkpoint(checkpoint, *signers)
     with transaction(engine) as session:
         wait_for_turn(session)
         last = last_checkpoint(session)

@@ -89,11 +89,11 @@ def _arrive(session: Session, events: Mapping[UUID, Event], actor: str, clock: C
         arrived.add(entry_id)
         _require_same(decode_entry(seq, body), events[entry_id], actor)
     for entry_id in [each for each in events if each not in arrived]:
-        body = connection.execute(_WAITING, {"entry_id": entry_id}).scalar()
-        if body is None:  # it got its place between the two statements
+        waiting = connection.execute(_WAITING, {"entry_id": entry_id}).first()
+        if waiting is None:  # it got its place between the two statements
             _arrive(session, {entry_id: events[entry_id]}, actor, clock)
         else:
-            _require_same(decode_entry(-1, body), events[entry_id], actor)
+            _require_same(decode_entry(-1, waiting.body), events[entry_id], actor)
 
 
 def _require_same(before: Entry, event: Event, actor: str) -> None:
