@@ -54,8 +54,8 @@ Keep the file `checkpoint`. Held against a later export it shows whether history
 With other software
 -------------------
 
-Nothing here is particular to that command. Whatever reads these formats verifies this folder, for instance Go's
-packages `golang.org/x/mod/sumdb/note` and `golang.org/x/mod/sumdb/tlog`, or the tools of Tessera and Sigsum.
+Nothing here is particular to that command. Whatever reads these formats verifies this folder: Tessera's `fsck`, for
+instance, reads a log from any web server that serves it, and Go's `golang.org/x/mod/sumdb/note` opens `checkpoint`.
 
 | file | what it is | format |
 |---|---|---|

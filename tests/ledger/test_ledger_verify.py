@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import pymerkle
 import pytest
 
 from governance.errors import BrokenProof, UnreadableEntry
@@ -275,3 +276,12 @@ def test_a_log_whose_key_was_changed_verifies_for_who_trusts_both_keys(copy: Pat
         verify_folder(copy, trusting(STRANGER.verifier_key))
     with pytest.raises(BrokenProof, match="checkpoint: expected a signature of"):
         verify_folder(copy, TRUSTED)
+
+
+def test_the_root_of_an_export_is_the_one_that_another_implementation_computes(exported: Path) -> None:
+    peer = pymerkle.InmemoryTree(algorithm="sha256")
+    for name in bundle_names(600):
+        for entry in decode_bundle(name, (exported / name.path).read_bytes()):
+            peer.append_entry(entry)
+
+    assert verify_folder(exported, TRUSTED).root == peer.get_root()
