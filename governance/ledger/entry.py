@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
+from functools import lru_cache
 from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
@@ -19,9 +20,10 @@ from governance.ledger.merkle import leaf_hash
 from governance.ledger.tiles import LARGEST_ENTRY_BYTES
 
 KEYS = frozenset({"v", "kind", "at", "actor", "id", "body"})
+DAY_CHARACTERS = 10
 _KIND = re.compile(r"[a-z][a-z0-9_-]*(?:\.[a-z0-9_-]+)*")
 _ACTOR = re.compile(r"[a-z0-9][a-z0-9:._/-]{0,127}")
-_MOMENT = r"\d\d\d\d-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\dZ"
+_MOMENT = r"\d\d\d\d-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ"
 _ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _ENTRY = re.compile(
     rf'(?s)\{{"actor":"{_ACTOR.pattern}","at":"({_MOMENT})","body":(\{{.*\}}),"id":"{_ID}",'
@@ -126,7 +128,7 @@ def outline(seq: int, unverified: bytes) -> tuple[bytes, bytes]:
     match = _ENTRY.fullmatch(unverified)
     if match is not None and len(unverified) <= LARGEST_ENTRY_BYTES:
         at, body, kind = match.groups()
-        if is_surely_canonical(body) and _is_moment(at):
+        if is_surely_canonical(body) and _is_day(at[:DAY_CHARACTERS]):
             return kind, at
     entry = decode_entry(seq, unverified)
     return entry.kind.encode(), _format(entry.at).encode()
@@ -169,9 +171,10 @@ def _format(moment: datetime) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
-def _is_moment(text: bytes) -> bool:
+@lru_cache(maxsize=4096)
+def _is_day(text: bytes) -> bool:
     try:
-        datetime.fromisoformat(text.decode())
+        date.fromisoformat(text.decode())
     except ValueError:
         return False
     return True

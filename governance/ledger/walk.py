@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -33,10 +33,10 @@ class Walked:
         self.kinds: Counter[bytes] = Counter()
         self.earliest, self.latest = b"~", b""
 
-    def add(self, outlines: Iterable[tuple[bytes, bytes]]) -> None:
+    def add(self, outlines: list[tuple[bytes, bytes]]) -> None:
         """Take up kind and moment of one entry and more."""
-        kinds, moments = zip(*outlines, strict=True)
-        self.kinds.update(kinds)
+        self.kinds.update([kind for kind, _ in outlines])
+        moments = [moment for _, moment in outlines]
         self.earliest = min(self.earliest, *moments)
         self.latest = max(self.latest, *moments)
 
@@ -85,7 +85,7 @@ def walk(folder: Path, checkpoint: Checkpoint, older: Mapping[str, Checkpoint], 
     for begin in range(0, checkpoint.size, TILE_WIDTH):
         name = TileName(None, begin // TILE_WIDTH, min(TILE_WIDTH, checkpoint.size - begin))
         entries, leaves = _read_entries(folder, name)
-        walked.add(map(outline, range(tree.size, tree.size + len(entries)), entries))
+        walked.add([outline(seq, entry) for seq, entry in enumerate(entries, tree.size)])
         for part in roots.parts(tree.size, leaves):
             _require_tiles(folder, tree.extend(part))
             roots.require(tree)
