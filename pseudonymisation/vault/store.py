@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
+from pseudonymisation.boxes import BoxKey, box_key, open_box
 from pseudonymisation.errors import UnknownSubject
 from pseudonymisation.identifiers import IDENTIFIER_TYPES, Identity
 from pseudonymisation.keyring import Entropy, Keyring
@@ -143,8 +144,27 @@ class Vault:
         found = [(slug, sealing.open(slug, value)) for slug, value in sealed]
         return tuple(sorted(found, key=lambda pair: (_STRENGTH[pair[0]], pair[1])))
 
+    def box_key(self, pseudonym: Pseudonym, *, domain: str, purpose: bytes) -> BoxKey:
+        """The public key by which others put something aside that is to end with the subject (see ``boxes``).
+
+        Raises:
+            UnknownSubject: no living subject has that pseudonym.
+            UnknownDomain: the domain is not registered.
+        """
+        return box_key(self._secret_of(pseudonym, domain), purpose)
+
+    def open_box(self, pseudonym: Pseudonym, sealed: bytes, *, domain: str, purpose: bytes, place: bytes) -> bytes:
+        """What was put into a subject's box.
+
+        Raises:
+            UnknownSubject: no living subject has that pseudonym: what lies in its boxes is lost for good.
+            BrokenSeal: it is another's, was moved from another place, or was changed.
+            UnknownDomain: the domain is not registered.
+        """
+        return open_box(self._secret_of(pseudonym, domain), purpose, sealed, place=place)
+
     def erase(self, pseudonym: Pseudonym, *, domain: str) -> Destruction:
-        """Destroy a subject: its wrapped secret, its identifiers, the way back from its pseudonyms.
+        """Destroy a subject: its wrapped secret, its identifiers, the way back from pseudonyms, the key of its boxes.
 
         Guarantees:
           - one transaction; durable once it returns
@@ -233,6 +253,11 @@ class Vault:
             return subject
         msg = f"no living subject has that pseudonym in the domain {domain}"
         raise UnknownSubject(msg)
+
+    def _secret_of(self, pseudonym: Pseudonym, domain: str) -> SubjectSecret:
+        with reading(self._engine) as connection:
+            subject = self._get(connection, pseudonym, domain)
+        return self._unwrap([subject])[subject.subject_id]
 
     def _unwrap(self, subjects: Iterable[StoredSubject]) -> dict[SubjectId, SubjectSecret]:
         unique = {subject.subject_id: subject for subject in subjects}
