@@ -1,59 +1,115 @@
-"""Every kind of ledger event, in one tuple one can read. Each is defined in the module whose change it records."""
+"""Every kind of ledger event, in one tuple one can read. Each is defined in the module whose change it records.
 
-from typing import Final
+A kind's fields are append-only: a new one gets a default and the next version, and the frozen vector of every version
+stays (``tests/vectors/events``). Anything else is a new kind.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
 
 from governance.access.events import PrincipalAdded, TokenIssued, TokenRevoked
 from governance.budget.events import BudgetCancelled, BudgetReadingBegun, BudgetReserved, BudgetSpent
 from governance.consent.events import ConsentsRecorded, NoticePublished
-from governance.gate.events import GateDecided
+from governance.gate.events import GateDecided, WaiverExpired, WaiverGranted
+from governance.keys.events import KeyRotated
+from governance.ledger.events import CheckpointWitnessed, EvidenceOpened
 from governance.policy.events import PolicyInForce
 from governance.registry.events import (
     AuditRecorded,
     BatchIngested,
+    BatchQuarantined,
     CatalogueChanged,
     ModelRegistered,
     ReleaseMade,
     RetentionEnforced,
     SnapshotTaken,
 )
-from governance.review.events import ModelDeployed, ModelRolledBack, ReviewClosed, ReviewOpened, VoteCast
+from governance.review.events import (
+    ModelDeployed,
+    ModelRolledBack,
+    ReidentificationApproved,
+    ReidentificationAsked,
+    ReidentificationUsed,
+    ReviewClosed,
+    ReviewOpened,
+    VoteCast,
+)
 from governance.rights.events import (
     ErasureCertified,
     ErasureStarted,
+    RequestExtended,
     RequestFulfilled,
     RequestMoved,
     RequestReceived,
     RequestRefused,
 )
 
-EVENTS: Final = (
-    PolicyInForce,
-    PrincipalAdded,
-    TokenIssued,
-    TokenRevoked,
-    NoticePublished,
-    ConsentsRecorded,
-    BatchIngested,
-    CatalogueChanged,
-    BudgetReserved,
-    BudgetReadingBegun,
-    BudgetSpent,
-    BudgetCancelled,
-    SnapshotTaken,
-    ReleaseMade,
-    ModelRegistered,
-    AuditRecorded,
-    GateDecided,
-    ReviewOpened,
-    VoteCast,
-    ReviewClosed,
-    ModelDeployed,
-    ModelRolledBack,
-    RequestReceived,
-    RequestMoved,
-    RequestFulfilled,
-    RequestRefused,
-    ErasureStarted,
-    ErasureCertified,
-    RetentionEnforced,
+OPERATOR: Final = "the operator of the home (role:operator)"
+ENGINEER: Final = "the engineer who asked for it (principal:<id>)"
+OFFICER: Final = "the officer who did it (principal:<id>)"
+BOARD: Final = "the member of the board (principal:<id>)"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of event: its class, what it tells a reviewer in a few words, and who answers for it as the actor."""
+
+    event: Any
+    records: str
+    accountable: str
+
+    @property
+    def name(self) -> str:
+        """As entries carry it."""
+        return str(self.event.kind)
+
+    @property
+    def version(self) -> int:
+        """The newest shape."""
+        return int(self.event.version)
+
+
+KINDS: Final = (
+    Kind(PolicyInForce, "a policy changed", OPERATOR),
+    Kind(KeyRotated, "a signing key was replaced", OPERATOR),
+    Kind(PrincipalAdded, "somebody got access", OPERATOR),
+    Kind(TokenIssued, "an API token was made", OPERATOR),
+    Kind(TokenRevoked, "an API token was taken away", OPERATOR),
+    Kind(NoticePublished, "a consent notice was published", OPERATOR),
+    Kind(ConsentsRecorded, "decisions on consent, counted", OPERATOR),
+    Kind(BatchIngested, "a batch of events or decisions was taken in", OPERATOR),
+    Kind(BatchQuarantined, "lines of a batch were rejected, by reason", OPERATOR),
+    Kind(CatalogueChanged, "titles or categories changed", OPERATOR),
+    Kind(BudgetReserved, "privacy was put aside for a training", ENGINEER),
+    Kind(BudgetReadingBegun, "a training began to read", ENGINEER),
+    Kind(BudgetSpent, "privacy was spent on a release", ENGINEER),
+    Kind(BudgetCancelled, "privacy was given back, nothing had been read", ENGINEER),
+    Kind(SnapshotTaken, "what a training may read was fixed", OPERATOR),
+    Kind(ReleaseMade, "a private measurement was made, with its guarantee", ENGINEER),
+    Kind(ModelRegistered, "a model was trained", ENGINEER),
+    Kind(AuditRecorded, "an audit ran", OPERATOR),
+    Kind(GateDecided, "the gate decided on a model", OPERATOR),
+    Kind(WaiverGranted, "an exception to the gate was granted", BOARD),
+    Kind(WaiverExpired, "an exception to the gate ended", OPERATOR),
+    Kind(ReviewOpened, "the board was asked", ENGINEER),
+    Kind(VoteCast, "a member of the board voted", BOARD),
+    Kind(ReviewClosed, "the board approved or refused", BOARD),
+    Kind(ModelDeployed, "a model began to serve", ENGINEER),
+    Kind(ModelRolledBack, "the model before was put back", ENGINEER),
+    Kind(RequestReceived, "a subject asked for a right", "the front end that recorded it (principal:<id>)"),
+    Kind(RequestMoved, "a request was acknowledged, approved or begun", OFFICER),
+    Kind(RequestExtended, "a request's deadline was extended", OFFICER),
+    Kind(RequestFulfilled, "a request was fulfilled", OFFICER),
+    Kind(RequestRefused, "a request was refused, on a ground", OFFICER),
+    Kind(ErasureStarted, "an erasure began; nothing is destroyed yet", OFFICER),
+    Kind(ErasureCertified, "an erasure was verified and certified", OFFICER),
+    Kind(RetentionEnforced, "what was kept long enough was deleted", OPERATOR),
+    Kind(ReidentificationAsked, "somebody asked who is behind a pseudonym", OFFICER),
+    Kind(ReidentificationApproved, "a second person allowed it", OFFICER),
+    Kind(ReidentificationUsed, "the answer was fetched, or refused", OFFICER),
+    Kind(EvidenceOpened, "a reviewer was shown whom an entry is about", "the reviewer (principal:<id>)"),
+    Kind(CheckpointWitnessed, "witnesses cosigned a checkpoint", OPERATOR),
 )
+"""Every kind, in the order of the house: rules, data, budget, models, decisions, subjects, the log itself."""
+
+EVENTS: Final = tuple(kind.event for kind in KINDS)

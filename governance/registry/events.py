@@ -36,6 +36,24 @@ class BatchIngested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchQuarantined:
+    """Lines of a batch were rejected: how many, by reason.
+
+    ``text`` says whether they were kept ``sealed`` or ``dropped``, as policy has it. Beside the entry of the batch, in
+    its transaction, and by day for the same reason.
+    """
+
+    kind: ClassVar[str] = "registry.batch_quarantined"
+    version: ClassVar[int] = 1
+    by_day: ClassVar[bool] = True
+
+    batch: str
+    lines: int
+    reasons: Mapping[str, int]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotTaken:
     """What a training may read was fixed; ``manifest`` is the SHA-256 (hex) of its manifest."""
 
@@ -91,14 +109,16 @@ class AuditRecorded:
 class RetentionEnforced:
     """What had been kept for as long as policy allows was deleted. Counts only.
 
-    ``events`` are rows by kind, ``quarantine`` batches, ``packages`` files, ``requests`` closed ones with their work.
+    ``events`` are rows by kind, ``quarantine`` batches, ``packages`` files, ``requests`` closed ones with their work,
+    ``openings`` (since version 2) what would have opened the commitments in their entries.
     """
 
     kind: ClassVar[str] = "retention.run"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     by_day: ClassVar[bool] = True
 
     events: Mapping[str, int]
     quarantine: int
     packages: int
     requests: int
+    openings: int = 0

@@ -14,22 +14,35 @@ from uuid import UUID
 from governance.access.events import PrincipalAdded, TokenIssued, TokenRevoked
 from governance.budget.events import BudgetCancelled, BudgetReadingBegun, BudgetReserved, BudgetSpent
 from governance.consent.events import ConsentsRecorded, NoticePublished
-from governance.gate.events import GateDecided
+from governance.gate.events import GateDecided, WaiverExpired, WaiverGranted
+from governance.keys.events import KeyRotated
 from governance.ledger.entry import encode_entry
+from governance.ledger.events import CheckpointWitnessed, EvidenceOpened
 from governance.policy.events import PolicyInForce
 from governance.registry.events import (
     AuditRecorded,
     BatchIngested,
+    BatchQuarantined,
     CatalogueChanged,
     ModelRegistered,
     ReleaseMade,
     RetentionEnforced,
     SnapshotTaken,
 )
-from governance.review.events import ModelDeployed, ModelRolledBack, ReviewClosed, ReviewOpened, VoteCast
+from governance.review.events import (
+    ModelDeployed,
+    ModelRolledBack,
+    ReidentificationApproved,
+    ReidentificationAsked,
+    ReidentificationUsed,
+    ReviewClosed,
+    ReviewOpened,
+    VoteCast,
+)
 from governance.rights.events import (
     ErasureCertified,
     ErasureStarted,
+    RequestExtended,
     RequestFulfilled,
     RequestMoved,
     RequestReceived,
@@ -39,6 +52,7 @@ from governance.rights.events import (
 VECTORS = Path(__file__).parents[1] / "vectors" / "events"
 ONE, TWO, THREE = (f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2, 3))
 DIGEST = "ab" * 32
+COMMITMENT = "77b6b0754eaf90f0aa9f215e6ec509ddf67f0878d2c92638db970600f85cc5bd"
 GUARANTEE = {
     "epsilon": 5.0,
     "delta": 1e-06,
@@ -101,9 +115,35 @@ EXAMPLES: tuple[Any, ...] = (
     ReviewClosed(review=ONE, model=TWO, outcome="approved", approvals=2),
     ModelDeployed(model=ONE, deployment=2, generation=2, replaced=TWO),
     ModelRolledBack(model=ONE, deployment=3, generation=1, undone=2, reason="quality"),
-    RequestReceived(request=ONE, right="erasure", regime="gdpr", received_on="2026-11-23", due_on="2026-12-23"),
-    RequestMoved(request=ONE, state="acknowledged", due_on="2026-12-23"),
-    RequestFulfilled(request=ONE, right="erasure", regime="gdpr", received_on="2026-11-23", fulfilled_on="2026-11-24"),
+    RequestReceived(
+        request=ONE,
+        right="erasure",
+        regime="gdpr",
+        received_on="2026-11-23",
+        due_on="2026-12-23",
+        manner="account_page",
+        commitment=COMMITMENT,
+    ),
+    RequestMoved(request=ONE, state="acknowledged", due_on="2026-12-23", commitment=COMMITMENT),
+    RequestExtended(
+        request=ONE,
+        right="erasure",
+        regime="gdpr",
+        reason="complexity",
+        extended_on="2026-12-01",
+        due_on="2027-02-23",
+        commitment=COMMITMENT,
+    ),
+    RequestFulfilled(
+        request=ONE,
+        right="access",
+        regime="gdpr",
+        received_on="2026-11-23",
+        fulfilled_on="2026-11-24",
+        manner="email",
+        response="copy_provided",
+        commitment=COMMITMENT,
+    ),
     RequestRefused(
         request=ONE,
         right="access",
@@ -111,10 +151,38 @@ EXAMPLES: tuple[Any, ...] = (
         received_on="2026-11-23",
         refused_on="2026-11-24",
         ground="no_match",
+        manner="agent",
+        response="denied",
+        commitment=None,
     ),
-    ErasureStarted(request=ONE, stores=("vault", "lake")),
+    ErasureStarted(request=ONE, stores=("vault", "lake", "consents", "snapshots", "openings"), commitment=COMMITMENT),
     ErasureCertified(request=ONE, certificate=DIGEST, models=1, retrain_by="2027-02-21"),
-    RetentionEnforced(events={"search": 12, "view": 3}, quarantine=2, packages=1, requests=4),
+    RetentionEnforced(events={"search": 12, "view": 3}, quarantine=2, packages=1, requests=4, openings=17),
+    KeyRotated(
+        key="ledger",
+        old="8c52eb81",
+        new="a3b1c4d5",
+        public="probity.example/ledger+a3b1c4d5+AQ==",
+        retired="kept",
+        ground="scheduled",
+    ),
+    BatchQuarantined(batch="2026-11-23/1", lines=2, reasons={"malformed": 1, "unknown item": 1}, text="sealed"),
+    WaiverGranted(
+        waiver=ONE,
+        model=TWO,
+        decision=THREE,
+        rules=("european-works (origin = european)",),
+        approvals=2,
+        expires_on="2026-12-23",
+    ),
+    WaiverExpired(waiver=ONE, model=TWO, expires_on="2026-12-23", model_state="deployed"),
+    ReidentificationAsked(
+        case=ONE, domain="events", ground="incident", valid_until="2026-11-30", commitment=COMMITMENT
+    ),
+    ReidentificationApproved(case=ONE, approver=TWO, commitment=COMMITMENT),
+    ReidentificationUsed(case=ONE, outcome="answered", commitment=COMMITMENT),
+    EvidenceOpened(commitment=COMMITMENT, ground="supervisory_authority", roles=("auditor",)),
+    CheckpointWitnessed(size=70_000, root=DIGEST, witnesses={"witness.example/w1+85ecc407": 1_795_521_600}),
 )
 
 

@@ -1,11 +1,12 @@
 import dataclasses
+import re
 import typing
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from governance.events import EVENTS
+from governance.events import EVENTS, KINDS, Kind
 from governance.ledger.entry import decode_entry
 from tests.governance.event_examples import EXAMPLES, VECTORS, encoded, vector_path
 
@@ -39,6 +40,19 @@ def test_every_kind_is_registered_once_and_has_an_example() -> None:
     assert {type(example) for example in EXAMPLES} == set(EVENTS)
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=_NAMES)
+def test_every_kind_says_in_a_sentence_what_it_records_and_who_answers_for_it(kind: Kind) -> None:
+    assert 2 < len(kind.records.split()) < 12
+    assert re.search(r"\((role:operator|principal:<id>)\)$", kind.accountable)
+    assert kind.event.__doc__.splitlines()[0].endswith((".", ":", ","))
+    assert kind.version == max(_versions(kind.name))
+    assert sorted(_versions(kind.name)) == list(range(1, kind.version + 1))
+
+
+def _versions(kind: str) -> list[int]:
+    return [int(path.name.split(".")[-2]) for path in VECTORS.glob(f"{kind}.*.json")]
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda event: event.kind)
 def test_what_is_written_today_is_the_newest_frozen_vector(example: Any) -> None:  # noqa: ANN401 - any event
     assert encoded(example) == vector_path(example).read_bytes()
@@ -67,13 +81,13 @@ def test_an_event_is_frozen_documented_and_has_no_field_that_could_identify_anyb
     assert event.__doc__
 
 
-ONE_PERSONS = ("consent.recorded", "registry.batch_ingested")
-"""A batch may be one person's decision, or one person's click."""
+ONE_PERSONS = ("consent.recorded", "registry.batch_ingested", "registry.batch_quarantined", "evidence.opened")
+"""A batch may be one person's decision or click; what is opened for a reviewer is one person's."""
 
 
 @pytest.mark.parametrize(
     "event",
-    [event for event in EVENTS if event.kind.startswith("rights.") or event.kind in ONE_PERSONS],
+    [event for event in EVENTS if event.kind.startswith(("rights.", "reidentification.")) or event.kind in ONE_PERSONS],
     ids=lambda e: e.kind,
 )
 def test_an_event_about_one_person_keeps_only_the_day(event: Any) -> None:  # noqa: ANN401 - any event
