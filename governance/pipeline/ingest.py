@@ -1,7 +1,7 @@
 """Interactions in: catalogue, then consents, then events, each recorded before the next is begun."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
@@ -12,11 +12,12 @@ from governance.consent.state import StoredConsents
 from governance.database import reading
 from governance.pipeline.catalogue import load_catalogue, take_catalogue
 from governance.pipeline.home import OPERATOR, Home
-from governance.registry.events import BatchIngested
+from governance.registry.events import BatchIngested, BatchQuarantined
 from governance.registry.lineage import find_batch, register_batch
 from pseudonymisation.gateway.batch import BatchSummary, ConsentBatch, Gateway
 from pseudonymisation.gateway.files import ConsentSummary, IngestSummary, Pace, ingest_consents, ingest_files
 from pseudonymisation.kernel import GatewayContext
+from pseudonymisation.rejection import Reject
 from pseudonymisation.sources.source import Catalogue, Source
 from pseudonymisation.vocabulary import vocabulary_of
 
@@ -54,7 +55,8 @@ class Recorder:
         with home.transaction() as session:
             if find_batch(session, summary.batch) is not None:
                 return
-            register_batch(session, event, actor=OPERATOR, clock=home.clock)
+            quarantined = self._quarantined(summary.batch, summary.rejects)
+            register_batch(session, event, quarantined=quarantined, actor=OPERATOR, clock=home.clock)
             if summary.gpc:
                 opt_out_by_gpc(
                     session,
@@ -86,7 +88,19 @@ class Recorder:
                 quarantined=len(batch.rejects),
                 lake_versions={},
             )
-            register_batch(session, event, actor=OPERATOR, clock=home.clock)
+            quarantined = self._quarantined(batch.batch, batch.rejects)
+            register_batch(session, event, quarantined=quarantined, actor=OPERATOR, clock=home.clock)
+
+    def _quarantined(self, batch: str, rejects: Sequence[Reject]) -> BatchQuarantined | None:
+        """The entry about rejected lines, if there are any. The gateway has put them aside before this is asked."""
+        if not rejects:
+            return None
+        return BatchQuarantined(
+            batch=batch,
+            lines=len(rejects),
+            reasons=dict(sorted(Counter(reject.fault.reason for reject in rejects).items())),
+            text="sealed" if self.home.quarantine.rule == "encrypt" else "dropped",
+        )
 
 
 def ingest(home: Home, source: Source, *, pace: Pace | None = None) -> Ingested:

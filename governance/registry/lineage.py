@@ -14,7 +14,7 @@ from governance.clock import Clock
 from governance.errors import Conflict, EmptySnapshot, NotFound
 from governance.ledger.canonical import encode_json
 from governance.ledger.store import append
-from governance.registry.events import BatchIngested, ReleaseMade, SnapshotTaken
+from governance.registry.events import BatchIngested, BatchQuarantined, ReleaseMade, SnapshotTaken
 from governance.registry.tables import Batch, Model, ReleaseRecord, Snapshot, SnapshotSubject
 from recommender.accounting import Guarantee
 
@@ -37,8 +37,18 @@ class Exposure:
     guarantee: Mapping[str, Any]
 
 
-def register_batch(session: Session, batch: BatchIngested, *, actor: str, clock: Clock) -> Batch:
-    """Record a batch that is in the lake. A batch that was recorded before is left as it was, so a retry is safe."""
+def register_batch(
+    session: Session,
+    batch: BatchIngested,
+    *,
+    quarantined: BatchQuarantined | None = None,
+    actor: str,
+    clock: Clock,
+) -> Batch:
+    """Record a batch that is in the lake, with its lines in quarantine if there are any.
+
+    A batch that was recorded before is left as it was, so a retry is safe.
+    """
     known = session.get(Batch, batch.batch)
     if known is not None:
         return known
@@ -54,6 +64,8 @@ def register_batch(session: Session, batch: BatchIngested, *, actor: str, clock:
     session.flush()
     entry_id = uuid5(NAMESPACE_URL, f"probity:batch:{batch.batch}")
     append(session, batch, actor=actor, entry_id=entry_id, clock=clock)
+    if quarantined is not None:
+        append(session, quarantined, actor=actor, entry_id=uuid5(entry_id, quarantined.kind), clock=clock)
     return row
 
 
