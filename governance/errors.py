@@ -2,6 +2,7 @@
 
 GovernanceError
 ├── NotFound            the thing asked for does not exist, or not for you
+├── Gone                it existed and was erased, for good
 ├── Conflict            the state of the thing forbids it
 ├── Forbidden           your role forbids it
 ├── Unauthenticated     nobody showed who they are
@@ -29,6 +30,10 @@ class GovernanceError(Exception):
 
 class NotFound(GovernanceError):  # noqa: N818 - reads as the answer it is
     """The thing asked for does not exist, or not for the one who asks."""
+
+
+class Gone(GovernanceError):  # noqa: N818 - reads as the answer it is
+    """The thing asked for existed and was erased; nobody can bring it back."""
 
 
 class Conflict(GovernanceError):  # noqa: N818 - reads as the answer it is

@@ -17,6 +17,7 @@ from governance.rights.certificate import Certificate, verify_certificate
 from governance.rights.erasure import get_certificate
 from governance.rights.requests import (
     ExtensionReason,
+    Manner,
     acknowledge,
     approve,
     day_of,
@@ -46,6 +47,7 @@ def submit(
     right: Annotated[str, typer.Option(help="access or erasure")],
     regime: Annotated[str, typer.Option(help="gdpr or ccpa")] = "gdpr",
     by: IdentifierOption = "account_id",
+    manner: Annotated[str, typer.Option(help="How the subject asked: " + ", ".join(get_args(Manner)))] = "account_page",
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Record a request; the identifier is read from standard input and goes no further than the vault."""
@@ -56,16 +58,19 @@ def submit(
     if subject is None:
         msg = "no subject has this identifier"
         raise NotFound(msg)
+    request_id = uuid4()
     with here.transaction() as session:
         request = receive(
             session,
             right,
             regime,
             subject,
-            request_id=uuid4(),
+            request_id=request_id,
             principal=principal,
             policy=here.policies.rights.value,
             clock=here.clock,
+            manner=manner,  # type: ignore[arg-type] # checked by `receive`
+            box_key=Desk(here).box_key(subject, request_id),
         )
     say(f"due on {request.due_on}:")
     stdout.print(str(request.id), markup=False)

@@ -1,34 +1,54 @@
 """Commitments: what lets an entry be about a person without saying so, and what is erased to cut that link.
 
-The log holds ``HMAC-SHA-256(salt, tag || RFC 8785(payload))``. Salt and payload lie in an ordinary, erasable table;
-while they do, the operator can show what the entry was about. A salted hash is personal data as long as its salt
-exists; once salt and payload are gone (backups included), the log proves that something was recorded, not about whom.
+The log holds ``HMAC-SHA-256(salt, tag || RFC 8785(payload))``, with a fresh salt for each record. Salt and payload, the
+*opening*, lie in an ordinary, erasable table, sealed by the caller under a key that ends with the subject. While both
+are there, the operator can show what the entry was about. A salted hash is personal data as long as its salt exists;
+once it is gone, the log proves that something was recorded, not about whom.
+
+Trusted for: nothing. Whoever can write ``ledger_opening`` can make an opening unreadable; none opens but to what was
+committed.
 """
 
 import hmac
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any, Final
+from uuid import UUID
 
-from sqlalchemy import LargeBinary, Text, delete, select
+from sqlalchemy import LargeBinary, Text, Uuid, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from governance.database import Base
-from governance.errors import BrokenProof, InvalidInput, NotFound
-from governance.ledger.canonical import Json, decode_json, encode_json
+from governance.errors import BrokenProof, InvalidInput, UnreadableEntry
+from governance.ledger.canonical import Json, decode_base64, decode_json, encode_base64, encode_json
 
-SALT_BYTES = 32
-TAG = b"probity/ledger-commitment/v1\x00"
+SALT_BYTES: Final = 32
+TAG: Final = b"probity/ledger-commitment/v1\x00"
+LARGEST_OPENING_BYTES: Final = 65_535
 
 
 class LedgerOpening(Base):
-    """What opens one commitment. ``about`` is the pseudonym by which its subject's openings are found and erased."""
+    """What opens one commitment, sealed.
+
+    ``about`` is the pseudonym by which its subject's openings are found and erased, ``record`` the id of what it was
+    made for, by which retention finds them.
+    """
 
     __tablename__ = "ledger_opening"
 
     commitment: Mapped[str] = mapped_column(Text, primary_key=True)
-    about: Mapped[str | None] = mapped_column(Text, index=True)
-    salt: Mapped[bytes] = mapped_column(LargeBinary)
-    payload: Mapped[bytes] = mapped_column(LargeBinary)
+    about: Mapped[str] = mapped_column(Text, index=True)
+    record: Mapped[UUID] = mapped_column(Uuid, index=True)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What opens a commitment: a salt of 32 bytes, and the payload. Never printed: the payload names somebody."""
+
+    salt: bytes = field(repr=False)
+    payload: Mapping[str, Json] = field(repr=False)
 
 
 def commitment(salt: bytes, payload: Mapping[str, Json]) -> str:
@@ -47,37 +67,66 @@ def commitment(salt: bytes, payload: Mapping[str, Json]) -> str:
     return hmac.new(salt, TAG + encode_json(payload), sha256).hexdigest()
 
 
-def verify_opening(committed: str, salt: bytes, payload: Mapping[str, Json]) -> None:
+def verify_opening(committed: str, opening: Opening) -> None:
     """Raise `BrokenProof` unless salt and payload open the commitment."""
-    if not hmac.compare_digest(commitment(salt, payload), committed):
-        msg = f"commitment {committed}: salt and payload do not open it"
+    if not hmac.compare_digest(commitment(opening.salt, opening.payload).encode(), committed.encode()):
+        msg = "salt and payload do not open this commitment"
         raise BrokenProof(msg)
 
 
-def commit_to(session: Session, payload: Mapping[str, Json], *, salt: bytes, about: str | None = None) -> str:
-    """Keep the opening and return the commitment, for an entry of the same transaction to carry."""
-    committed = commitment(salt, payload)
-    session.add(LedgerOpening(commitment=committed, about=about, salt=salt, payload=encode_json(payload)))
-    session.flush()
-    return committed
+def encode_opening(opening: Opening) -> bytes:
+    """``{"payload": …, "salt": base64}`` as RFC 8785 writes it."""
+    return encode_json({"payload": opening.payload, "salt": encode_base64(opening.salt)})
 
 
-def get_opening(session: Session, committed: str) -> tuple[bytes, Json]:
-    """Salt and payload of a commitment.
+def decode_opening(unverified: bytes) -> Opening:
+    """The opening in exactly the bytes that `encode_opening` writes.
 
     Raises:
-        NotFound: it was erased, or never made here.
+        UnreadableEntry: other bytes; nothing of them is repeated.
     """
-    row = session.scalar(select(LedgerOpening).where(LedgerOpening.commitment == committed))
-    if row is None:
-        msg = f"commitment {committed}: no opening is kept"
-        raise NotFound(msg)
-    return row.salt, decode_json(row.payload)
+    try:
+        opening = _opening(unverified)
+    except (ValueError, TypeError, KeyError, UnreadableEntry):
+        # Without its cause: a decoder's message may quote what it was given.
+        msg = f"expected an opening as it was written (payload and salt), got {len(unverified)} bytes that are none"
+        raise UnreadableEntry(msg) from None
+    return opening
 
 
-def erase_openings(session: Session, about: str) -> int:
-    """Delete every opening about one pseudonym; how many there were. The entries stay and still verify."""
-    erased = session.scalars(
-        delete(LedgerOpening).where(LedgerOpening.about == about).returning(LedgerOpening.commitment)
-    )
-    return len(erased.all())
+def _opening(unverified: bytes) -> Opening:
+    value: Any = decode_json(unverified)
+    opening = Opening(decode_base64(str(value["salt"])), value["payload"])
+    whole = isinstance(opening.payload, Mapping) and len(opening.salt) == SALT_BYTES
+    if not whole or len(unverified) > LARGEST_OPENING_BYTES or encode_opening(opening) != unverified:
+        raise ValueError
+    return opening
+
+
+def keep_opening(session: Session, committed: str, *, about: str, record: UUID, sealed: bytes) -> None:
+    """Store a sealed opening, for an entry of the same transaction to carry the commitment."""
+    session.add(LedgerOpening(commitment=committed, about=about, record=record, sealed=sealed))
+    session.flush()
+
+
+def find_opening(session: Session, committed: str) -> LedgerOpening | None:
+    """The sealed opening of a commitment; None where it was erased, or the commitment is not ours."""
+    return session.get(LedgerOpening, committed)
+
+
+def count_openings(session: Session, about: str) -> int:
+    """How many openings are kept about one pseudonym."""
+    return session.scalar(select(func.count()).where(LedgerOpening.about == about)) or 0
+
+
+def erase_openings(session: Session, *, about: str | None = None, record: UUID | None = None) -> int:
+    """Delete every opening about one pseudonym, or made for one record; how many. The entries stay and still verify.
+
+    Raises:
+        InvalidInput: neither was said, or both.
+    """
+    if (about is None) == (record is None):
+        msg = "openings are erased by one pseudonym or one record, got neither or both"
+        raise InvalidInput(msg)
+    found = LedgerOpening.record == record if about is None else LedgerOpening.about == about
+    return len(session.scalars(delete(LedgerOpening).where(found).returning(LedgerOpening.commitment)).all())

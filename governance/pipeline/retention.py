@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from governance.database import clear_residue, reading
 from governance.errors import Conflict, PolicyError
+from governance.ledger.opening import erase_openings
 from governance.ledger.sequencer import settle
 from governance.ledger.store import append, list_latest
 from governance.pipeline.home import OPERATOR, Home
@@ -171,12 +172,14 @@ def _record(home: Home, run: RetentionRun) -> RetentionRun:
     """One transaction: the requests go, counted anew now that no other run can take them, and the run is on record."""
     with home.transaction() as session:
         settle(session)
-        run = replace(run, requests=replace(run.requests, count=_delete_requests(session, run.requests.before)))
+        count, openings = _delete_requests(session, run.requests.before)
+        run = replace(run, requests=replace(run.requests, count=count))
         event = RetentionEnforced(
             events={kind: expiry.count for kind, expiry in run.events.items()},
             quarantine=run.quarantine.count,
             packages=run.packages.count,
             requests=run.requests.count,
+            openings=openings,
         )
         last = list_latest(session, kind=event.kind, limit=1)
         # Named after the run before it: two runs may well find the same.
@@ -185,15 +188,19 @@ def _record(home: Home, run: RetentionRun) -> RetentionRun:
     return run
 
 
-def _delete_requests(session: Session, before: datetime) -> int:
-    """Delete requests that were closed earlier, what points at them first; returns how many."""
-    closed = list(session.scalars(select(RightsRequest).where(RightsRequest.closed_at < before)))
+def _delete_requests(session: Session, before: datetime) -> tuple[int, int]:
+    """Delete requests that were closed earlier, what points at them first; how many, and how many openings with them.
+
+    Their entries stay in the log and still verify; nobody can show any more whom they were about.
+    """
+    closed, openings = list(session.scalars(select(RightsRequest).where(RightsRequest.closed_at < before))), 0
     for request in closed:
+        openings += erase_openings(session, record=request.id)
         for work in (Job, CertificateRecord):
             session.execute(delete(work).where(work.request_id == request.id))
         session.delete(request)
     session.flush()
-    return len(closed)
+    return len(closed), openings
 
 
 def _clear_residue(home: Home) -> None:

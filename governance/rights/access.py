@@ -173,4 +173,4 @@ def _write(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
-ACCESS = Right(slug="access", stages=(Stage("compose", compose),))
+ACCESS = Right(slug="access", response="copy_provided", stages=(Stage("compose", compose),))

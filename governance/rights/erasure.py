@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from governance.consent.state import count_decisions, forget
 from governance.errors import Conflict, NotFound
+from governance.ledger.opening import count_openings, erase_openings
 from governance.ledger.store import append
 from governance.registry.lineage import (
     Exposure,
@@ -26,6 +27,7 @@ from governance.registry.lineage import (
 )
 from governance.rights.certificate import Certificate, ModelMemory, StoreErasure, sign_certificate
 from governance.rights.events import ErasureCertified, ErasureStarted
+from governance.rights.openings import commit
 from governance.rights.requests import day_of
 from governance.rights.tables import CertificateRecord, RightsRequest
 from governance.rights.work import Handover, Right, Stage, Task, Tools, package_path
@@ -33,7 +35,7 @@ from pseudonymisation.errors import UnknownSubject
 from pseudonymisation.pseudonym import Pseudonym
 from pseudonymisation.schema import EVENT_KINDS
 
-STORES = ("vault", "lake", "consents", "snapshots")
+STORES = ("vault", "lake", "consents", "snapshots", "openings")
 DOMAINS = ("events", "consent")
 
 
@@ -51,7 +53,9 @@ def plan(session: Session, tools: Tools, task: Task) -> None:
             raise NotFound(msg)
         found[domain] = translated[task.subject]
     task.note(rights=task.subject, **found, found={"vault": {"subject": 1}})
-    event = ErasureStarted(request=str(task.request.id), stores=STORES)
+    event = ErasureStarted(
+        request=str(task.request.id), stores=STORES, commitment=commit(session, task.request, ErasureStarted.kind)
+    )
     append(session, event, actor=tools.actor, entry_id=uuid5(task.request.id, event.kind), clock=tools.clock)
 
 
@@ -79,7 +83,11 @@ def count_lake(_session: Session, tools: Tools, task: Task) -> None:
 
 
 def forget_control(session: Session, tools: Tools, task: Task) -> None:
-    """Delete consents, snapshot membership and sealed packages, after reading which models had seen the subject."""
+    """Delete consents, snapshot membership, sealed packages and what opens the ledger's commitments.
+
+    Which models had seen the subject is read before. The openings go with those of this request itself: from here on
+    the log proves that an erasure was asked for and begun, not whose.
+    """
     events, consent = task.job.work["events"], task.job.work["consent"]
     task.note(
         models=[_memory(exposure) for exposure in generations_that_saw(session, events)],
@@ -87,13 +95,20 @@ def forget_control(session: Session, tools: Tools, task: Task) -> None:
     )
     _add_found(task, "consents", {"consent_decision": forget(session, consent)})
     _add_found(task, "snapshots", {"registry_snapshot_subject": forget_memberships(session, events)})
-    others = select(RightsRequest).where(
-        RightsRequest.subject == task.job.work["rights"], RightsRequest.id != task.request.id
-    )
+    _add_found(task, "openings", {"ledger_opening": _forget_requests(session, tools, task)})
+
+
+def _forget_requests(session: Session, tools: Tools, task: Task) -> int:
+    """Take the subject out of every other request and delete all openings about them; how many openings there were."""
+    subject = task.job.work["rights"]
+    others = select(RightsRequest).where(RightsRequest.subject == subject, RightsRequest.id != task.request.id)
     for request in session.scalars(others):
         package_path(tools.packages, request).unlink(missing_ok=True)
-        request.subject = None
+        request.subject = request.box_key = None
+    # Nothing more is committed to: the key that would seal it is destroyed.
+    task.request.box_key = None
     session.flush()
+    return erase_openings(session, about=subject)
 
 
 def certify(session: Session, tools: Tools, task: Task) -> Handover:
@@ -102,6 +117,8 @@ def certify(session: Session, tools: Tools, task: Task) -> Handover:
     Raises:
         Conflict: a store still holds something; names the store and the count.
     """
+    # Once more: a request may have come in while the secret was being destroyed.
+    _forget_requests(session, tools, task)
     _require_gone(session, tools, task)
     today = day_of(tools.clock())
     certificate = _certificate(tools, task, today)
@@ -147,6 +164,7 @@ def _require_gone(session: Session, tools: Tools, task: Task) -> None:
         "lake": sum(tools.lake.count(kind.name, subjects=[events]) for kind in EVENT_KINDS),
         "consents": count_decisions(session, work["consent"]),
         "snapshots": count_memberships(session, events),
+        "openings": count_openings(session, rights),
     }
     remaining = [f"{store}: {count} rows" for store, count in left.items() if count]
     if remaining:
@@ -165,7 +183,7 @@ def _certificate(tools: Tools, task: Task, today: date) -> Certificate:
         controller=tools.policies.purposes.value.controller,
         received_on=day_of(request.received_at).isoformat(),
         erased_on=today.isoformat(),
-        stores=tuple(StoreErasure(store=store, found=work["found"][store], left=0) for store in STORES),
+        stores=tuple(StoreErasure(store=store, found=work["found"].get(store, {}), left=0) for store in STORES),
         models=models,
         snapshots=tuple(work["snapshots"]),
         retrain_by=(today + timedelta(days=days)).isoformat() if models else None,
@@ -203,6 +221,7 @@ def _memory(exposure: Exposure) -> dict[str, Any]:
 
 ERASURE = Right(
     slug="erasure",
+    response="deleted",
     stages=(
         Stage("plan", plan),
         Stage("count_lake", count_lake),

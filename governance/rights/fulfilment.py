@@ -12,6 +12,7 @@ from governance.ledger.store import append
 from governance.rights.access import ACCESS
 from governance.rights.erasure import ERASURE
 from governance.rights.events import RequestFulfilled
+from governance.rights.openings import commit
 from governance.rights.requests import day_of, get_request, move
 from governance.rights.states import FINAL, require_step
 from governance.rights.tables import Job
@@ -95,5 +96,8 @@ def _close(session: Session, tools: Tools, task: Task) -> None:
         regime=request.regime,
         received_on=day_of(request.received_at).isoformat(),
         fulfilled_on=day_of(now).isoformat(),
+        manner=request.manner,
+        response=right_of(request.right).response,
+        commitment=commit(session, request, RequestFulfilled.kind),
     )
     append(session, event, actor=tools.actor, entry_id=uuid5(request.id, event.kind), clock=tools.clock)

@@ -1,6 +1,6 @@
 """Requests: received, acknowledged, approved or refused. Fulfilment is in `fulfilment`."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime
 from typing import Literal, get_args
 from uuid import UUID, uuid5
@@ -15,9 +15,11 @@ from governance.errors import Conflict, Forbidden, InvalidInput, NotFound
 from governance.ledger.store import append
 from governance.policy.rules import RightsPolicy
 from governance.rights.deadlines import deadlines, extended
-from governance.rights.events import RequestMoved, RequestReceived, RequestRefused
+from governance.rights.events import RequestExtended, RequestMoved, RequestReceived, RequestRefused
+from governance.rights.openings import commit
 from governance.rights.states import State, require_step
 from governance.rights.tables import RightsRequest
+from pseudonymisation.boxes import BoxKey
 from pseudonymisation.pseudonym import Pseudonym
 
 Ground = Literal[
@@ -30,6 +32,9 @@ Ground = Literal[
     "excessive",
 ]
 """Why a request may be refused (GDPR Art. 11, 12(5); 11 CCR §7022; reasons of the Data Rights Protocol)."""
+
+Manner = Literal["account_page", "agent", "email", "telephone", "post", "in_person"]
+"""How a request may be made (11 CCR §7101(b), §7020)."""
 
 ExtensionReason = Literal["complexity", "number_of_requests"]
 """The two that GDPR Art. 12(3) allows."""
@@ -46,16 +51,20 @@ def receive(
     policy: RightsPolicy,
     clock: Clock,
     holidays: Collection[date] = (),
+    manner: Manner = "account_page",
+    box_key: BoxKey | None = None,
 ) -> RightsRequest:
     """Record a request of a subject (rights domain).
 
-    A second one for the same right finds the first while that is alive.
+    A second one for the same right finds the first while that is alive. With the ``box_key`` that the vault gives for
+    this subject and id, the request's entries can be opened later; without it they commit to nothing.
 
     Raises:
-        InvalidInput: a right or regime that the policy does not offer.
+        InvalidInput: a right or regime that the policy does not offer, or a manner that is not in the list.
         Conflict: the id is taken.
     """
     _require_offered(right, regime, policy)
+    _require_word("manner", manner, get_args(Manner))
     alive = find_alive(session, subject, right)
     if alive is not None:
         return alive
@@ -69,6 +78,8 @@ def receive(
         right=right,
         regime=regime,
         subject=subject,
+        manner=manner,
+        box_key=box_key,
         state="received",
         received_at=now,
         received_by=principal.id,
@@ -83,6 +94,8 @@ def receive(
         regime=regime,
         received_on=day_of(now).isoformat(),
         due_on=due.due_on.isoformat(),
+        manner=manner,
+        commitment=commit(session, request, RequestReceived.kind),
     )
     append(session, event, actor=actor_of(principal), entry_id=uuid5(request_id, event.kind), clock=clock)
     return request
@@ -122,9 +135,7 @@ def refuse(
         InvalidInput: a ground that is not in the list.
         Conflict: work on the request has begun, or it is closed.
     """
-    if ground not in get_args(Ground):
-        msg = f"ground: expected one of {', '.join(get_args(Ground))}, got another word"
-        raise InvalidInput(msg)
+    _require_word("ground", ground, get_args(Ground))
     session.refresh(request, with_for_update=True)
     require_step(request.state, "refused")
     now = clock()
@@ -137,6 +148,9 @@ def refuse(
         received_on=day_of(request.received_at).isoformat(),
         refused_on=day_of(now).isoformat(),
         ground=ground,
+        manner=request.manner,
+        response="denied",
+        commitment=commit(session, request, RequestRefused.kind),
     )
     append(session, event, actor=actor_of(principal), entry_id=uuid5(request.id, event.kind), clock=clock)
     return request
@@ -158,9 +172,7 @@ def extend(
         InvalidInput: another reason than the law's two.
         Conflict: the first deadline has passed, the request is closed, or it was extended before.
     """
-    if reason not in get_args(ExtensionReason):
-        msg = f"reason: expected one of {', '.join(get_args(ExtensionReason))}, got another word"
-        raise InvalidInput(msg)
+    _require_word("reason", reason, get_args(ExtensionReason))
     today = day_of(clock())
     if request.closed_at is not None or request.extended_on is not None or today > request.due_on:
         msg = f"request {request.id} cannot be extended: it is closed, was extended before, or its deadline has passed"
@@ -168,7 +180,16 @@ def extend(
     request.due_on = extended(policy.regimes[request.regime], day_of(request.received_at), holidays=holidays)
     request.extended_on, request.extension_reason = today, reason
     session.flush()
-    _log_move(session, request, "extended", actor=actor_of(principal), clock=clock)
+    event = RequestExtended(
+        request=str(request.id),
+        right=request.right,
+        regime=request.regime,
+        reason=reason,
+        extended_on=today.isoformat(),
+        due_on=request.due_on.isoformat(),
+        commitment=commit(session, request, RequestExtended.kind),
+    )
+    append(session, event, actor=actor_of(principal), entry_id=uuid5(request.id, event.kind), clock=clock)
     return request
 
 
@@ -228,12 +249,22 @@ def day_of(moment: datetime) -> date:
 
 
 def _log_move(session: Session, request: RightsRequest, state: str, *, actor: str, clock: Clock) -> None:
-    event = RequestMoved(request=str(request.id), state=state, due_on=request.due_on.isoformat())
+    event = RequestMoved(
+        request=str(request.id),
+        state=state,
+        due_on=request.due_on.isoformat(),
+        commitment=commit(session, request, RequestMoved.kind),
+    )
     append(session, event, actor=actor, entry_id=uuid5(request.id, f"{event.kind}/{state}"), clock=clock)
 
 
 def _require_offered(right: str, regime: str, policy: RightsPolicy) -> None:
-    for field, value, offered in (("right", right, policy.rights), ("regime", regime, policy.regimes)):
-        if value not in offered:
-            msg = f"{field}: expected one of {', '.join(offered)}, got another word"
-            raise InvalidInput(msg)
+    _require_word("right", right, policy.rights)
+    _require_word("regime", regime, policy.regimes)
+
+
+def _require_word(field: str, word: str, known: Iterable[str]) -> None:
+    """Refuse a word that is not in a registry, without repeating it: it may be somebody's name."""
+    if word not in (words := tuple(known)):
+        msg = f"{field}: expected one of {', '.join(words)}, got another word"
+        raise InvalidInput(msg)

@@ -14,6 +14,9 @@ from governance.database import Base, UtcDateTime
 class RightsRequest(Base):
     """A request. ``subject`` is emptied by an erasure; what remains is the record that 11 CCR §7101 asks for.
 
+    ``manner`` is how it was made. ``box_key`` seals what its entries commit to (see `openings`); both are None in
+    requests from before there were any, and the key goes with the subject.
+
     At most one request per subject and right is alive: a second one finds the first.
     """
 
@@ -33,6 +36,8 @@ class RightsRequest(Base):
     right: Mapped[str] = mapped_column(Text)
     regime: Mapped[str] = mapped_column(Text)
     subject: Mapped[str | None] = mapped_column(Text)
+    manner: Mapped[str | None] = mapped_column(Text)
+    box_key: Mapped[bytes | None] = mapped_column(LargeBinary)
     state: Mapped[str] = mapped_column(Text, index=True)
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
     received_by: Mapped[UUID] = mapped_column(ForeignKey(Principal.id))

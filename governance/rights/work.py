@@ -84,9 +84,10 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """A right that is served: its slug in the policy, and the stages that fulfil it."""
+    """A right that is served: its slug in the policy, the nature of its answer, and the stages that fulfil it."""
 
     slug: str
+    response: str
     stages: tuple[Stage, ...]
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from governance.access.secret import Draw, secure_draw
 from governance.clock import Clock
 from governance.policy.policies import Policies
+from governance.rights.openings import Boxes
 from governance.settings import Settings
 
 
@@ -26,7 +27,7 @@ class Delivery(Protocol):
         """The package's key (32 bytes)."""
 
 
-class RightsDesk(Protocol):
+class RightsDesk(Boxes, Protocol):
     """What the rights endpoints need from the identity plane, which this process cannot reach by itself."""
 
     def resolve(self, identifier_kind: str, unverified_identifier: str) -> str | None:

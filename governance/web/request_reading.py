@@ -15,7 +15,17 @@ from governance.access.tables import Principal
 from governance.errors import ConfigurationError, NotFound
 from governance.ledger.canonical import decode_base64, decode_json
 from governance.policy.rules import AccessPolicy
-from governance.rights.requests import Ground, acknowledge, approve, day_of, days_left, get_request, receive, refuse
+from governance.rights.requests import (
+    Ground,
+    Manner,
+    acknowledge,
+    approve,
+    day_of,
+    days_left,
+    get_request,
+    receive,
+    refuse,
+)
 from governance.rights.tables import CertificateRecord, RightsRequest
 from governance.web.context import Delivery, RightsDesk, WebContext
 from governance.web.idempotency import require_same
@@ -44,10 +54,11 @@ class RequestReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a subject asks for, by which right and regime, and what names them outside (never printed)."""
+    """What a subject asks for, by which right and regime, in which manner, and what names them (never printed)."""
 
     right: str
     regime: str
+    manner: Manner
     identifier_kind: str
     unverified_identifier: str = field(repr=False)
 
@@ -115,7 +126,8 @@ def receive_once(
     if known is not None and known.subject is None:  # erased since: its subject can no longer be compared
         require_same(same=(known.right, known.regime) == (asked.right, asked.regime))
         return known
-    subject = desk_of(context).resolve(asked.identifier_kind, asked.unverified_identifier)
+    desk = desk_of(context)
+    subject = desk.resolve(asked.identifier_kind, asked.unverified_identifier)
     if subject is None:
         msg = "no subject is known by this identifier"
         raise NotFound(msg)
@@ -131,6 +143,8 @@ def receive_once(
         principal=principal,
         policy=context.policies.rights.value,
         clock=context.clock,
+        manner=asked.manner,
+        box_key=desk.box_key(Pseudonym(subject), request_id),
     )
 
 

@@ -55,7 +55,7 @@ def test_the_models_and_the_migrations_agree_on_postgresql_and_the_way_back_work
 def test_a_database_that_was_never_migrated_is_refused_with_what_to_do(tmp_path: Path) -> None:
     engine = create_engine_for(f"sqlite:///{tmp_path / 'control.db'}")
 
-    with pytest.raises(StaleDatabase, match=r"at revision none, expected 0002: run `probity init`"):
+    with pytest.raises(StaleDatabase, match=r"at revision none, expected [0-9]{4}: run `probity init`"):
         require_current(engine, migrations_dir("control"))
     engine.dispose()
 

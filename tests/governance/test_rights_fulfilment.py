@@ -22,6 +22,7 @@ from governance.resources import migrations_dir
 from governance.rights.certificate import Certificate, CertificateSigner, verify_certificate
 from governance.rights.erasure import ERASURE, get_certificate
 from governance.rights.fulfilment import RIGHTS, fulfil, right_of
+from governance.rights.openings import VaultBoxes
 from governance.rights.requests import acknowledge, approve, get_request, receive, refuse
 from governance.rights.tables import Job
 from governance.rights.work import Handover, Tools
@@ -72,6 +73,7 @@ class House:
             request = receive(
                 session, right, "gdpr", self.jane["rights"], request_id=self.build.id(name), principal=front,
                 policy=policy, clock=self.build.clock,
+                box_key=VaultBoxes(self.tools.vault).box_key(self.jane["rights"], self.build.id(name)),
             )  # fmt: skip
             acknowledge(session, request, actor=SYSTEM, clock=self.build.clock)
             approve(session, request, officer, policy=policy, clock=self.build.clock)
@@ -160,6 +162,7 @@ def test_the_certificate_names_stores_counts_models_and_the_day_of_retraining_bu
         ("lake", {"browse": 0, "rating": 12, "search": 0, "view": 0}, 0),
         ("consents", {"consent_decision": 1}, 0),
         ("snapshots", {"registry_snapshot_subject": 1}, 0),
+        ("openings", {"ledger_opening": 5}, 0),
     ]
     (model,) = certificate.models
     assert (model.kind, model.state, model.generation) == ("ease", "registered", None)

@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.errors import BrokenProof, InvalidInput, UnreadableEntry
+from governance.errors import InvalidInput, UnreadableEntry
 from governance.ledger.canonical import Json, decode_base64, decode_json, encode_json
 from governance.ledger.entry import decode_entry, encode_entry, outline
 from governance.ledger.merkle import leaf_hash
-from governance.ledger.opening import commitment, verify_opening
 
 NOON = datetime(2026, 3, 14, 12, 0, 0, 999, tzinfo=UTC)
 ID = UUID("00000000-0000-4000-8000-000000000001")
@@ -231,30 +230,3 @@ def test_canonical_json_is_that_of_the_rfc() -> None:
 def test_base64_has_one_spelling(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the two causes have different words
         decode_base64(text)
-
-
-SALT = bytes(range(32))
-
-
-def test_a_commitment_is_the_keyed_hash_of_the_tagged_payload() -> None:
-    # By OpenSSL: printf 'probity/ledger-commitment/v1\0{"request":"erasure"}' |
-    # openssl dgst -sha256 -mac HMAC -macopt hexkey:000102…1f
-    committed = commitment(SALT, {"request": "erasure"})
-
-    assert committed == "77b6b0754eaf90f0aa9f215e6ec509ddf67f0878d2c92638db970600f85cc5bd"
-    verify_opening(committed, SALT, {"request": "erasure"})
-
-
-def test_another_salt_or_payload_does_not_open_a_commitment() -> None:
-    committed = commitment(SALT, {"request": "erasure"})
-
-    with pytest.raises(BrokenProof, match="do not open it"):
-        verify_opening(committed, SALT, {"request": "access"})
-    with pytest.raises(BrokenProof, match="do not open it"):
-        verify_opening(committed, bytes(32), {"request": "erasure"})
-
-
-@pytest.mark.parametrize("length", [0, 16, 31, 33])
-def test_a_salt_of_another_length_is_refused(length: int) -> None:
-    with pytest.raises(InvalidInput, match="expected a salt of 32 bytes"):
-        commitment(bytes(length), {})

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from governance.database import transaction
 from governance.errors import Conflict, NotFound
-from governance.ledger import opening, store
+from governance.ledger import store
 from governance.ledger.entry import Entry
 from governance.ledger.store import SignedCheckpoint, append
 
@@ -117,19 +117,3 @@ def test_a_checkpoint_is_kept_as_it_was_signed(log: Engine) -> None:
     with transaction(log) as session:
         assert store.list_checkpoints(session) == signed
         assert store.last_checkpoint(session) == signed[1]
-
-
-def test_an_opening_is_found_until_it_is_erased(log: Engine) -> None:
-    salts = [bytes([number]) * 32 for number in range(3)]
-    with transaction(log) as session:
-        mine = [opening.commit_to(session, {"n": 1}, salt=salt, about="a" * 32) for salt in salts[:2]]
-        other = opening.commit_to(session, {"n": 1}, salt=salts[2], about="b" * 32)
-        assert opening.get_opening(session, mine[0]) == (salts[0], {"n": 1})
-
-    with transaction(log) as session:
-        assert opening.erase_openings(session, "a" * 32) == 2
-        assert opening.erase_openings(session, "a" * 32) == 0
-    with transaction(log) as session:
-        assert opening.get_opening(session, other) == (salts[2], {"n": 1})
-        with pytest.raises(NotFound, match="no opening is kept"):
-            opening.get_opening(session, mine[0])

@@ -49,7 +49,9 @@ from governance.rights.tables import CertificateRecord, RightsRequest
 from governance.settings import load_settings
 from governance.web.app import create_app
 from governance.web.context import WebContext
-from pseudonymisation.pseudonym import Pseudonym
+from pseudonymisation.boxes import BoxKey, box_key, open_box
+from pseudonymisation.errors import UnknownSubject
+from pseudonymisation.pseudonym import Pseudonym, SubjectSecret
 from recommender.accounting import Guarantee, mu_for
 
 MORNING = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -67,6 +69,7 @@ PEOPLE = {
 
 KNOWN_IDENTIFIER = "canary.person@example.net"
 KNOWN_SUBJECT = "00112233445566778899aabbccddeeff"
+KNOWN_SECRET = SubjectSecret(bytes(range(32)))
 REPORT_HTML = (
     "<!doctype html><title>Audit</title><style>p{color:#333}</style><p>European works receive 17.2 % of the attention."
 )
@@ -91,10 +94,23 @@ class Desk:
     engine: Engine
     clock: TickingClock
     carried_out: list[UUID] = field(default_factory=list)
+    erased: set[str] = field(default_factory=set)
 
     def resolve(self, identifier_kind: str, unverified_identifier: str) -> str | None:
         """The one person known here."""
         return KNOWN_SUBJECT if (identifier_kind, unverified_identifier) == ("email", KNOWN_IDENTIFIER) else None
+
+    def box_key(self, subject: Pseudonym, request_id: UUID) -> BoxKey:
+        """The box of the one person known here."""
+        assert subject == KNOWN_SUBJECT
+        return box_key(KNOWN_SECRET, request_id.bytes)
+
+    def open_box(self, subject: Pseudonym, request_id: UUID, sealed: bytes, *, place: bytes) -> bytes:
+        """Opens it, as long as the person was not erased."""
+        if subject in self.erased:
+            msg = "no living subject has that pseudonym"
+            raise UnknownSubject(msg)
+        return open_box(KNOWN_SECRET, request_id.bytes, sealed, place=place)
 
     def fulfil(self, request_id: UUID, *, actor: str) -> "Handed":
         """Close the request in a transaction of its own, which would wait for ever for one that is still open."""

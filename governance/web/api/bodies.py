@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from governance.rights.requests import Ground
+from governance.rights.requests import Ground, Manner
 
 
 class _In(BaseModel):
@@ -187,11 +187,12 @@ class IdentifierIn(_In):
 
 
 class RequestIn(_In):
-    """A subject asks for a right, by the controller's front end."""
+    """A subject asks for a right, by the controller's front end. ``manner``: how the subject made the request."""
 
     right: Annotated[str, Field(min_length=1, max_length=40)]
     regime: Annotated[str, Field(min_length=1, max_length=40)]
     identifier: IdentifierIn
+    manner: Manner = "account_page"
 
 
 class RequestOut(_Out):
@@ -200,6 +201,7 @@ class RequestOut(_Out):
     id: UUID
     right: str
     regime: str
+    manner: str | None
     state: str
     received_at: datetime
     acknowledge_by: date | None

@@ -96,6 +96,7 @@ def asked_of(body: RequestIn) -> Asked:
     return Asked(
         right=body.right,
         regime=body.regime,
+        manner=body.manner,
         identifier_kind=body.identifier.kind,
         unverified_identifier=body.identifier.value,
     )
@@ -108,6 +109,7 @@ def request_out(reading: RequestReading) -> RequestOut:
         id=request.id,
         right=request.right,
         regime=request.regime,
+        manner=request.manner,
         state=request.state,
         received_at=request.received_at,
         acknowledge_by=request.acknowledge_by,

@@ -1,0 +1,161 @@
+"""What an entry about a request was about: committed to in the log, sealed beside it, opened for a reviewer, erased.
+
+Each entry of a request commits to ``{entry, request, right, subject}``, the subject by its pseudonym of the rights
+domain. The opening is sealed to the request's box (`pseudonymisation.boxes`): its public key is stored with the
+request when it is received, where the vault is at hand anyway, so that a process without the vault can go on writing,
+and only the vault can open. A request that came before there were boxes has none; its entries commit to nothing.
+
+What ends an opening: the subject's erasure, which destroys the key and so every copy in back-ups too, and deletes the
+rows, those of the erasure's own request included; or the retention of closed requests. Nothing survives the erasure: an
+entry written after the secret's destruction commits to nothing.
+"""
+
+import secrets
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol, get_args
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from governance.access.principals import actor_of
+from governance.access.secret import Draw
+from governance.access.tables import Principal
+from governance.clock import Clock
+from governance.errors import BrokenProof, Gone, InvalidInput, NotFound
+from governance.ledger.events import EvidenceOpened
+from governance.ledger.opening import (
+    SALT_BYTES,
+    Opening,
+    commitment,
+    decode_opening,
+    encode_opening,
+    find_opening,
+    keep_opening,
+    verify_opening,
+)
+from governance.ledger.store import append, list_entries
+from governance.rights.tables import RightsRequest
+from pseudonymisation.boxes import BoxKey, seal
+from pseudonymisation.errors import BrokenSeal, UnknownSubject
+from pseudonymisation.pseudonym import Pseudonym
+from pseudonymisation.vault import Vault
+
+OpeningGround = Literal[
+    "supervisory_authority",
+    "court_order",
+    "audit",
+    "complaint",
+    "subject_asked",
+    "incident",
+]
+"""Why somebody may look behind an entry (GDPR Art. 58(1)(e), Art. 5(2); legal process; the subject's own wish)."""
+
+DOMAIN: Final = "rights"
+
+
+class Boxes(Protocol):
+    """What opening needs from the identity plane."""
+
+    def box_key(self, subject: Pseudonym, request_id: UUID) -> BoxKey:
+        """The public key of the box of one subject's request.
+
+        Raises:
+            NotFound: no living subject has that pseudonym, any more.
+        """
+
+    def open_box(self, subject: Pseudonym, request_id: UUID, sealed: bytes, *, place: bytes) -> bytes:
+        """What was sealed to that box.
+
+        Raises:
+            UnknownSubject: the subject was erased. BrokenSeal: it was changed, or moved from another place.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class VaultBoxes:
+    """The boxes of a vault that is at hand. Each request has another key, so two do not show that one person asked."""
+
+    vault: Vault
+
+    def box_key(self, subject: Pseudonym, request_id: UUID) -> BoxKey:
+        """See `Boxes`."""
+        try:
+            return self.vault.box_key(subject, domain=DOMAIN, purpose=request_id.bytes)
+        except UnknownSubject as cause:
+            msg = "no subject has this identifier"
+            raise NotFound(msg) from cause
+
+    def open_box(self, subject: Pseudonym, request_id: UUID, sealed: bytes, *, place: bytes) -> bytes:
+        """See `Boxes`."""
+        return self.vault.open_box(subject, sealed, domain=DOMAIN, purpose=request_id.bytes, place=place)
+
+
+def commit(session: Session, request: RightsRequest, entry: str, *, draw: Draw = secrets.token_bytes) -> str | None:
+    """Commit to whose request it is, for the entry of kind ``entry`` in the same transaction.
+
+    None once the subject is erased, and for a request without a box.
+    """
+    if request.subject is None or request.box_key is None:
+        return None
+    payload = {"entry": entry, "request": str(request.id), "right": request.right, "subject": request.subject}
+    opening = Opening(draw(SALT_BYTES), payload)
+    committed = commitment(opening.salt, opening.payload)
+    sealed = seal(BoxKey(request.box_key), encode_opening(opening), place=committed.encode())
+    keep_opening(session, committed, about=request.subject, record=request.id, sealed=sealed)
+    return committed
+
+
+def open_commitment(
+    session: Session,
+    boxes: Boxes,
+    committed: str,
+    ground: OpeningGround,
+    principal: Principal,
+    *,
+    entry_id: UUID,
+    clock: Clock,
+) -> Opening:
+    """Show what an entry was about, and log that it was shown, in one transaction. Needs ``evidence:open``.
+
+    Guarantees:
+      - what is returned opens the commitment, recomputed
+      - every look is an entry of its own, naming who, why and which commitment, never about whom
+
+    Raises:
+        InvalidInput: a ground that is not in the list.
+        NotFound: no entry carries this commitment.
+        Gone: it was erased, with its subject or by retention.
+        BrokenProof: what is kept is not what was committed to.
+    """
+    if ground not in get_args(OpeningGround):
+        msg = f"ground: expected one of {', '.join(get_args(OpeningGround))}, got another word"
+        raise InvalidInput(msg)
+    opening = _opened(session, boxes, committed)
+    event = EvidenceOpened(commitment=committed, ground=ground, roles=tuple(sorted(principal.roles)))
+    append(session, event, actor=actor_of(principal), entry_id=entry_id, clock=clock)
+    return opening
+
+
+def _opened(session: Session, boxes: Boxes, committed: str) -> Opening:
+    row = find_opening(session, committed)
+    if row is None:
+        _require_known(session, committed)
+        msg = f"commitment {committed}: its opening was erased, and nobody can say any more whom the entry was about"
+        raise Gone(msg)
+    try:
+        content = boxes.open_box(Pseudonym(row.about), row.record, row.sealed, place=committed.encode())
+    except UnknownSubject as cause:
+        msg = f"commitment {committed}: the key of its opening was destroyed with the subject; it cannot be opened"
+        raise Gone(msg) from cause
+    except BrokenSeal as cause:
+        msg = f"commitment {committed}: the opening that is kept was changed since it was sealed"
+        raise BrokenProof(msg) from cause
+    opening = decode_opening(content)
+    verify_opening(committed, opening)
+    return opening
+
+
+def _require_known(session: Session, committed: str) -> None:
+    if not any(entry.body.get("commitment") == committed for entry in list_entries(session, limit=100_000)):
+        msg = "no entry of the log carries this commitment"
+        raise NotFound(msg)

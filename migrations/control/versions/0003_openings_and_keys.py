@@ -1,0 +1,43 @@
+"""Openings sealed to their subject, the manner of a request, and rotations of the signing keys.
+
+``ledger_opening`` is made anew: until now no event used it, so there is nothing in it to keep.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.drop_table("ledger_opening")
+    op.create_table(
+        "ledger_opening",
+        sa.Column("commitment", sa.Text(), nullable=False),
+        sa.Column("about", sa.Text(), nullable=False),
+        sa.Column("record", sa.Uuid(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("commitment", name=op.f("pk_ledger_opening")),
+    )
+    op.create_index(op.f("ix_ledger_opening_about"), "ledger_opening", ["about"], unique=False)
+    op.create_index(op.f("ix_ledger_opening_record"), "ledger_opening", ["record"], unique=False)
+    op.add_column("rights_request", sa.Column("manner", sa.Text(), nullable=True))
+    op.add_column("rights_request", sa.Column("box_key", sa.LargeBinary(), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("rights_request", "box_key")
+    op.drop_column("rights_request", "manner")
+    op.drop_table("ledger_opening")
+    op.create_table(
+        "ledger_opening",
+        sa.Column("commitment", sa.Text(), nullable=False),
+        sa.Column("about", sa.Text(), nullable=True),
+        sa.Column("salt", sa.LargeBinary(), nullable=False),
+        sa.Column("payload", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("commitment", name=op.f("pk_ledger_opening")),
+    )
+    op.create_index(op.f("ix_ledger_opening_about"), "ledger_opening", ["about"], unique=False)

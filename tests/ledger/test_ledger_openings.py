@@ -1,0 +1,97 @@
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from governance.database import transaction
+from governance.errors import BrokenProof, InvalidInput, UnreadableEntry
+from governance.ledger import opening
+from governance.ledger.opening import Opening, commitment, decode_opening, encode_opening, verify_opening
+
+SALT = bytes(range(32))
+
+
+def test_a_commitment_is_the_keyed_hash_of_the_tagged_payload() -> None:
+    # By OpenSSL: printf 'probity/ledger-commitment/v1\0{"request":"erasure"}' |
+    # openssl dgst -sha256 -mac HMAC -macopt hexkey:000102…1f
+    committed = commitment(SALT, {"request": "erasure"})
+
+    assert committed == "77b6b0754eaf90f0aa9f215e6ec509ddf67f0878d2c92638db970600f85cc5bd"
+    verify_opening(committed, Opening(SALT, {"request": "erasure"}))
+
+
+def test_another_salt_or_payload_does_not_open_a_commitment() -> None:
+    committed = commitment(SALT, {"request": "erasure"})
+
+    with pytest.raises(BrokenProof, match="do not open this commitment"):
+        verify_opening(committed, Opening(SALT, {"request": "access"}))
+    with pytest.raises(BrokenProof, match="do not open this commitment"):
+        verify_opening(committed, Opening(bytes(32), {"request": "erasure"}))
+    with pytest.raises(BrokenProof, match="do not open this commitment"):
+        verify_opening("é" * 64, Opening(SALT, {"request": "erasure"}))
+
+
+@pytest.mark.parametrize("length", [0, 16, 31, 33])
+def test_a_salt_of_another_length_is_refused(length: int) -> None:
+    with pytest.raises(InvalidInput, match="expected a salt of 32 bytes"):
+        commitment(bytes(length), {})
+
+
+@given(st.binary(min_size=32, max_size=32), st.dictionaries(st.text(max_size=9), st.text(max_size=9), max_size=4))
+def test_an_opening_has_one_spelling(salt: bytes, payload: dict[str, str]) -> None:
+    opening = Opening(salt, payload)
+    encoded = encode_opening(opening)
+
+    assert decode_opening(encoded) == opening
+    for other in (encoded + b"\n", encoded.replace(b":", b": ", 1), encoded[:-1]):
+        with pytest.raises(UnreadableEntry):
+            decode_opening(other)
+
+
+@pytest.mark.parametrize(
+    "unverified",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"payload":{},"salt":1}',
+        b'{"payload":[],"salt":"AAAA"}',
+        b'{"payload":{},"salt":"AAAA"}',
+        b'{"more":1,' + encode_opening(Opening(SALT, {}))[1:],
+        b"\xff",
+    ],
+)
+def test_what_is_no_opening_is_refused_without_repeating_it(unverified: bytes) -> None:
+    with pytest.raises(UnreadableEntry, match="expected an opening") as refused:
+        decode_opening(unverified)
+    assert refused.value.__suppress_context__
+
+
+def test_an_opening_does_not_print_whom_it_is_about() -> None:
+    assert repr(Opening(SALT, {"subject": "00112233"})) == "Opening()"
+
+
+def test_an_opening_is_found_until_its_subject_or_its_record_is_erased(log: Engine) -> None:
+    jane, bob, first, second = "a" * 32, "b" * 32, UUID(int=1), UUID(int=2)
+    with transaction(log) as session:
+        for committed, about, record in (("1", jane, first), ("2", jane, second), ("3", bob, first)):
+            opening.keep_opening(session, committed, about=about, record=record, sealed=committed.encode())
+        assert opening.count_openings(session, jane) == 2
+
+    with transaction(log) as session:
+        assert opening.erase_openings(session, about=jane) == 2
+        assert opening.erase_openings(session, about=jane) == 0
+        assert opening.count_openings(session, jane) == 0
+    with transaction(log) as session:
+        assert opening.find_opening(session, "1") is None
+        assert opening.find_opening(session, "3").sealed == b"3"
+        assert opening.erase_openings(session, record=second) == 0
+        assert opening.erase_openings(session, record=first) == 1
+
+
+def test_nobody_erases_openings_without_saying_which(log: Engine) -> None:
+    with transaction(log) as session, pytest.raises(InvalidInput, match="one pseudonym or one record"):
+        opening.erase_openings(session)
