@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from governance.cli import ledger_verify
+from governance.cli import ledger_verify, openings
 from governance.cli.context import HomeOption, JsonOption, opened
 from governance.cli.display import listing, progress, say, stdout
 from governance.cli.ledger_watch import watch
@@ -29,6 +29,7 @@ ledger_verify.add_to(ledger)
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    openings.register(ledger)
     app.add_typer(ledger, name="ledger")
 
 

@@ -9,6 +9,7 @@ Comparison = Literal["at_least", "at_most"]
 
 Permission = Literal[
     "ledger:read",
+    "evidence:open",
     "models:read",
     "models:train",
     "models:propose",

@@ -9,7 +9,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
 from governance.errors import GovernanceError, Unauthenticated
-from governance.web.api import accounts, health, ledger, models, requests, reviews
+from governance.web.api import accounts, health, ledger, models, openings, requests, reviews
 from governance.web.console import (
     budget_page,
     ledger_pages,
@@ -31,7 +31,15 @@ API = "/api/v1"
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
 """Spans and logs would carry addresses and the messages of exceptions out of the house."""
 
-API_ROUTERS = (health.router, ledger.router, models.router, reviews.router, requests.router, accounts.router)
+API_ROUTERS = (
+    health.router,
+    ledger.router,
+    openings.router,
+    models.router,
+    reviews.router,
+    requests.router,
+    accounts.router,
+)
 CONSOLE_ROUTERS = (
     session.router,
     overview.router,

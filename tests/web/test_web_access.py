@@ -40,6 +40,7 @@ BODIES = {
         "identifier": {"kind": "email", "value": "nobody@example.net"},
     },
     "/api/v1/requests/{request_id}/decision": {"choice": "approve"},
+    "/api/v1/ledger/openings": {"commitment": "ab" * 32, "ground": "audit"},
 }
 FORMS = {
     "/reviews": {"model": str(NOWHERE)},

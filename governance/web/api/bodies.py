@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from governance.rights.openings import OpeningGround
 from governance.rights.requests import Ground, Manner
 
 
@@ -73,6 +74,21 @@ class EntryProofOut(_Out):
 
     entry: EntryOut
     proof: ProofOut | None
+
+
+class OpeningIn(_In):
+    """Which commitment to open, and why."""
+
+    commitment: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    ground: OpeningGround
+
+
+class OpeningOut(_Out):
+    """What opens a commitment: base64 salt, and the payload, which is personal data."""
+
+    commitment: str
+    salt: Annotated[str, Field(repr=False)]
+    payload: Annotated[dict[str, Any], Field(repr=False)]
 
 
 class FindingOut(_Out):
