@@ -65,6 +65,7 @@ COMMANDS: dict[str, str] = {
     "witness": "witness",
     "policy": "policy",
     "access": "access",
+    "keys": "keys",
     "serve": "serve",
 }
 """Each command, in the order of the help, and the module of this package that brings it."""

@@ -77,10 +77,13 @@ def check_opening(
 
 
 def _read_opening(file: Path) -> Opening:
-    with file.open("rb") as content:
-        unverified = content.read(LARGEST_OPENING_BYTES + 2)
     try:
+        with file.open("rb") as content:
+            unverified = content.read(LARGEST_OPENING_BYTES + 2)
         return decode_opening(unverified.removesuffix(b"\n"))
+    except OSError as cause:
+        msg = f"{file}: cannot be read ({cause.strerror})"
+        raise InvalidInput(msg) from cause
     except UnreadableEntry as cause:
         msg = f"{file}: {cause}"
         raise InvalidInput(msg) from cause

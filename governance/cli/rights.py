@@ -214,12 +214,15 @@ def public_key(home: HomeOption = DEFAULT_HOME) -> None:
 @rights.command("verify-certificate")
 def verify(
     file: Annotated[Path, typer.Argument(help="A certificate.")],
-    key: Annotated[str, typer.Option(help="The controller's public key, as `probity rights public-key` prints it.")],
+    key: Annotated[
+        list[str],
+        typer.Option(help="A public key of the controller (`probity rights public-key`); again for one before it."),
+    ],
     *,
     as_json: JsonOption = False,
 ) -> None:
     """Verify a certificate from the file and the public key alone, and print what it says."""
-    found = verify_certificate(file.read_bytes().removesuffix(b"\n"), decode_key(key))
+    found = verify_certificate(file.read_bytes().removesuffix(b"\n"), *map(decode_key, key))
     if as_json:
         write_json(asdict(found))
     else:

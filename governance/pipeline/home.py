@@ -19,15 +19,14 @@ from governance.consent.notices import publish_notice
 from governance.database import create_engine_for, migrate, require_current, transaction
 from governance.errors import ConfigurationError
 from governance.ledger.grants import grant
-from governance.ledger.note import LedgerSigner, decode_signer, encode_signer
+from governance.ledger.note import LedgerSigner, VerifierKey, decode_vkey
 from governance.ledger.published import VKEY
 from governance.pipeline.policies import record_policies
+from governance.pipeline.signing_keys import CERTIFICATE, LEDGER, SIGNING_KEYS, public_keys, retired_signer, settle
 from governance.policy.policies import Policies, load_policies
 from governance.resources import migrations_dir
-from governance.rights.certificate import KEY_FILE as CERTIFICATE_KEY
-from governance.rights.certificate import CertificateSigner, create_signer, load_signer
+from governance.rights.certificate import CertificateSigner
 from governance.settings import Settings
-from pseudonymisation.durable import write_atomically
 from pseudonymisation.keyring import Keyring, create_keyring, load_keyring
 from pseudonymisation.lake.store import Lake
 from pseudonymisation.quarantine import Quarantine
@@ -40,7 +39,11 @@ OPERATOR = "role:operator"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """An opened home. ``engine`` is the control plane's; the vault has its own."""
+    """An opened home. ``engine`` is the control plane's; the vault has its own.
+
+    ``ledger_signers_retired`` sign checkpoints beside ``ledger_signer``; ``ledger_keys`` are all that ever did, newest
+    first, for checking what was signed.
+    """
 
     settings: Settings
     policies: Policies
@@ -50,6 +53,8 @@ class Home:
     lake: Lake
     quarantine: Quarantine
     ledger_signer: LedgerSigner
+    ledger_signers_retired: tuple[LedgerSigner, ...] = ()
+    ledger_keys: tuple[VerifierKey, ...]
     certificate_signer: CertificateSigner
     clock: Clock
 
@@ -103,9 +108,13 @@ def open_home(settings: Settings, *, clock: Clock) -> Home:
     keyring = load_keyring(settings.folder("identity") / "keyring.json")
     engine = create_engine_for(settings.control_url)
     require_current(engine, migrations_dir("control"))
+    keys = settings.folder("keys")
+    settle(engine, keys)
     with transaction(engine) as session:
         # A changed policy is on record before anything is done under it.
         record_policies(session, policies, actor=OPERATOR, clock=clock)
+        ledger_keys = tuple(decode_vkey(each.public) for each in public_keys(session, keys, LEDGER))
+    retired = retired_signer(keys, LEDGER)
     vault_engine = vault_database.create_vault_engine(settings.vault_url)
     vault_database.require_current(vault_engine, migrations_dir("vault"))
     return Home(
@@ -120,8 +129,10 @@ def open_home(settings: Settings, *, clock: Clock) -> Home:
             rule=policies.minimisation.value.quarantine,
             keys=keyring.quarantine,
         ),
-        ledger_signer=_load_ledger_signer(settings.folder("keys") / "ledger.key"),
-        certificate_signer=load_signer(settings.folder("keys") / CERTIFICATE_KEY),
+        ledger_signer=LEDGER.load(LEDGER.file(keys)),
+        ledger_signers_retired=() if retired is None else (retired,),
+        ledger_keys=ledger_keys,
+        certificate_signer=CERTIFICATE.load(CERTIFICATE.file(keys)),
         clock=clock,
     )
 
@@ -139,7 +150,7 @@ def _grant_application(settings: Settings) -> None:
 
 def _create_keys(settings: Settings) -> None:
     keyring, keys = settings.folder("identity") / "keyring.json", settings.folder("keys")
-    needed = (keyring, keys / "ledger.key", keys / CERTIFICATE_KEY)
+    needed = (keyring, *(key.file(keys) for key in SIGNING_KEYS))
     missing = [path for path in needed if not path.exists()]
     if missing and _holds_data(settings):
         # A new key beside old data would make every subject unknown, or start another log.
@@ -147,11 +158,9 @@ def _create_keys(settings: Settings) -> None:
         raise ConfigurationError(msg)
     if not keyring.exists():
         create_keyring(keyring)
-    if not (keys / "ledger.key").exists():
-        signer = LedgerSigner(settings.ledger.origin, secrets.token_bytes(32))
-        write_atomically(keys / "ledger.key", f"{encode_signer(signer)}\n".encode())
-    if not (keys / CERTIFICATE_KEY).exists():
-        create_signer(keys / CERTIFICATE_KEY, draw=secrets.token_bytes)
+    for key in SIGNING_KEYS:
+        if not key.file(keys).exists():
+            key.create(key.file(keys), settings.ledger.origin, secrets.token_bytes)
 
 
 def _holds_data(settings: Settings) -> bool:
@@ -167,13 +176,3 @@ def _holds_data(settings: Settings) -> bool:
     finally:
         engine.dispose()
     return known or (settings.folder("ledger") / VKEY).exists()
-
-
-def _load_ledger_signer(path: Path) -> LedgerSigner:
-    if not path.is_file():
-        msg = f"{path} is missing: restore it from your back-up; a new key would start a new log"
-        raise ConfigurationError(msg)
-    if path.stat().st_mode & 0o077:
-        msg = f"{path} is readable by others, expected mode 0600: run `chmod 600` on it and ask who has read it"
-        raise ConfigurationError(msg)
-    return decode_signer(path.read_text(encoding="ascii").strip())

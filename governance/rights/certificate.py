@@ -156,8 +156,8 @@ def sign_certificate(certificate: Certificate, signer: CertificateSigner) -> byt
     return encode_json(envelope)
 
 
-def verify_certificate(unverified: bytes, public_key: bytes) -> Certificate:
-    """The certificate in an envelope, if this key (32 bytes) signed it.
+def verify_certificate(unverified: bytes, *public_keys: bytes) -> Certificate:
+    """The certificate in an envelope, if one of these keys (32 bytes) signed it: the one in force, or one before it.
 
     Guarantees:
       - every byte of the envelope is covered: another spelling, key or type is refused
@@ -167,10 +167,11 @@ def verify_certificate(unverified: bytes, public_key: bytes) -> Certificate:
     """
     try:
         payload, key_id, signature = _opened(unverified)
-        if key_id != key_id_of(public_key):
-            msg = f"the certificate is signed by key {key_id}, expected {key_id_of(public_key)}"
+        known = {key_id_of(each): each for each in public_keys}
+        if key_id not in known:
+            msg = f"the certificate is signed by key {key_id}, expected {' or '.join(known)}"
             raise BrokenProof(msg)
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, _authenticated(payload))
+        Ed25519PublicKey.from_public_bytes(known[key_id]).verify(signature, _authenticated(payload))
         return _certificate(decode_json(payload))
     except InvalidSignature as cause:
         msg = "the certificate's signature does not hold"

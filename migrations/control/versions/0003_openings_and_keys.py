@@ -26,9 +26,23 @@ def upgrade() -> None:
     op.create_index(op.f("ix_ledger_opening_record"), "ledger_opening", ["record"], unique=False)
     op.add_column("rights_request", sa.Column("manner", sa.Text(), nullable=True))
     op.add_column("rights_request", sa.Column("box_key", sa.LargeBinary(), nullable=True))
+    op.create_table(
+        "key_rotation",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("old", sa.Text(), nullable=False),
+        sa.Column("new", sa.Text(), nullable=False),
+        sa.Column("old_public", sa.Text(), nullable=False),
+        sa.Column("new_public", sa.Text(), nullable=False),
+        sa.Column("retired", sa.Text(), nullable=False),
+        sa.Column("ground", sa.Text(), nullable=False),
+        sa.Column("rotated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key", "number", name=op.f("pk_key_rotation")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("key_rotation")
     op.drop_column("rights_request", "box_key")
     op.drop_column("rights_request", "manner")
     op.drop_table("ledger_opening")

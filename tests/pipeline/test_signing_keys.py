@@ -1,0 +1,232 @@
+"""Keys that sign are replaced without a moment in which none, both or the wrong one is in force."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from governance.database import create_engine_for, migrate, transaction
+from governance.errors import ConfigurationError, InvalidInput
+from governance.keys.rotation import last_rotation, list_rotations
+from governance.ledger.note import decode_vkey
+from governance.ledger.store import list_entries
+from governance.pipeline import signing_keys
+from governance.pipeline.signing_keys import CERTIFICATE, LEDGER, SIGNING_KEYS, SigningKey, public_keys, rotate, settle
+from governance.resources import migrations_dir
+
+ORIGIN = "probity.example/ledger"
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("control") / "control.db"
+    migrate(f"sqlite:///{path}", migrations_dir("control"))
+    return path
+
+
+@pytest.fixture
+def engine(migrated: Path, tmp_path: Path) -> Iterator[Engine]:
+    shutil.copy(migrated, tmp_path / "control.db")
+    engine = create_engine_for(f"sqlite:///{tmp_path / 'control.db'}")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "keys"
+    folder.mkdir(mode=0o700)
+    for number, key in enumerate(SIGNING_KEYS):
+        key.create(key.file(folder), ORIGIN, lambda count, number=number: bytes([number]) * count)
+    return folder
+
+
+def _rotate(engine: Engine, folder: Path, key: SigningKey, ground: str = "scheduled") -> str:
+    return rotate(
+        engine, folder, key, ground, origin=ORIGIN, actor="role:operator", clock=lambda: NOON
+    ).id  # fmt: skip
+
+
+def _id(key: SigningKey, path: Path) -> str:
+    return key.public(key.load(path)).id
+
+
+def _events(engine: Engine) -> list[dict[str, Any]]:
+    with transaction(engine) as session:
+        return [dict(entry.body) for entry in list_entries(session, kind="key.rotated", limit=1000)]
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} - {".lock"}
+
+
+@pytest.mark.parametrize("key", SIGNING_KEYS, ids=lambda key: key.name)
+def test_a_rotation_puts_a_fresh_key_in_force_and_the_ledger_says_so(
+    engine: Engine, folder: Path, key: SigningKey
+) -> None:
+    old = _id(key, key.file(folder))
+    new = _rotate(engine, folder, key)
+
+    assert _id(key, key.file(folder)) == new != old
+    assert key.file(folder).stat().st_mode & 0o777 == 0o600
+    (event,) = _events(engine)
+    assert (event["key"], event["old"], event["new"], event["ground"]) == (key.name, old, new, "scheduled")
+    with transaction(engine) as session:
+        assert [each.id for each in public_keys(session, folder, key)] == [new, old]
+
+
+def test_the_logs_old_key_signs_beside_the_new_one_until_the_next_rotation(engine: Engine, folder: Path) -> None:
+    first = _id(LEDGER, LEDGER.file(folder))
+    second = _rotate(engine, folder, LEDGER)
+    assert _id(LEDGER, LEDGER.retired_file(folder)) == first
+
+    _rotate(engine, folder, LEDGER)
+    assert _id(LEDGER, LEDGER.retired_file(folder)) == second
+    assert LEDGER.retired_file(folder).stat().st_mode & 0o777 == 0o600
+    assert [event["retired"] for event in _events(engine)] == ["kept", "kept"]
+
+
+def test_a_key_that_somebody_may_know_never_signs_again(engine: Engine, folder: Path) -> None:
+    _rotate(engine, folder, LEDGER)
+    _rotate(engine, folder, LEDGER, "suspected_compromise")
+
+    assert _names(folder) == {"ledger.key", "certificate.key"}
+    assert [event["retired"] for event in _events(engine)] == ["kept", "destroyed"]
+
+
+def test_an_old_certificate_key_is_destroyed_but_its_public_half_is_kept(engine: Engine, folder: Path) -> None:
+    old = CERTIFICATE.public(CERTIFICATE.load(CERTIFICATE.file(folder)))
+    _rotate(engine, folder, CERTIFICATE)
+
+    assert _names(folder) == {"ledger.key", "certificate.key"}
+    with transaction(engine) as session:
+        assert public_keys(session, folder, CERTIFICATE)[1] == old
+
+
+def test_the_entry_gives_the_public_key_as_those_who_verify_take_it(engine: Engine, folder: Path) -> None:
+    _rotate(engine, folder, LEDGER)
+
+    assert decode_vkey(_events(engine)[0]["public"]) == LEDGER.load(LEDGER.file(folder)).verifier_key
+
+
+def test_a_ground_is_a_word_of_the_list_and_a_key_one_of_the_registry(engine: Engine, folder: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"ground: expected one of .*, got another word"):
+        _rotate(engine, folder, LEDGER, "because")
+    with pytest.raises(InvalidInput, match="key: expected one of ledger, certificate, got another word"):
+        signing_keys.signing_key("kek")
+    assert _events(engine) == []
+    assert "ledger.next" not in _names(folder)
+
+
+class PowerCut(BaseException):
+    """Stands for the process ending."""
+
+
+class Steps:
+    """Counts every durable step of a rotation, and ends the process before or after the chosen one."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, cut_at: int) -> None:
+        self.count, self.cut_at = 0, cut_at
+        for name in ("write_atomically", "sync_folder", "record_rotation", "create_signer"):
+            monkeypatch.setattr(signing_keys, name, self._around(getattr(signing_keys, name)))
+        for name in ("replace", "unlink"):
+            monkeypatch.setattr(Path, name, self._around(getattr(Path, name)))
+        monkeypatch.setattr(signing_keys, "transaction", self._around_commit)
+
+    def _step(self) -> None:
+        self.count += 1
+        if self.count == self.cut_at:
+            raise PowerCut
+
+    def _around(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def stepped(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - whatever it is
+            self._step()
+            result = function(*arguments, **named)
+            self._step()
+            return result
+
+        return stepped
+
+    def _around_commit(self, engine: Engine) -> AbstractContextManager[Session]:
+        @contextmanager
+        def stepped() -> Iterator[Session]:
+            with transaction(engine) as session:
+                yield session
+                self._step()
+            self._step()
+
+        return stepped()
+
+
+@pytest.mark.parametrize("ground", ["scheduled", "suspected_compromise"])
+@pytest.mark.parametrize("key", SIGNING_KEYS, ids=lambda key: key.name)
+def test_killed_anywhere_the_key_in_force_is_the_one_that_the_ledger_names(
+    engine: Engine, folder: Path, key: SigningKey, ground: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_at, finished = 0, False
+    while not finished:
+        cut_at += 1
+        with monkeypatch.context() as patch:
+            steps = Steps(patch, cut_at)
+            try:
+                _rotate(engine, folder, key, ground)
+            except PowerCut:
+                assert key.file(folder).exists()
+            finished = steps.count < cut_at
+        settle(engine, folder)
+
+        with transaction(engine) as session:
+            last = last_rotation(session, key.name)
+            recorded = list_rotations(session, key.name)
+        assert last is None or _id(key, key.file(folder)) == last.new
+        assert not key.next_file(folder).exists()
+        assert [event["new"] for event in _events(engine)] == [each.new for each in recorded]
+        assert [each.old for each in recorded[1:]] == [each.new for each in recorded[:-1]]
+        kept = ground == "scheduled" and key is LEDGER and last is not None
+        assert (_id(key, key.retired_file(folder)) if kept else None) == (last.old if kept and last else None)
+        assert key.retired_file(folder).exists() == kept
+    assert cut_at > 10
+
+
+def test_a_key_that_was_replaced_signs_nothing_even_from_a_backup(engine: Engine, folder: Path) -> None:
+    backup = LEDGER.file(folder).read_bytes()
+    new = _rotate(engine, folder, LEDGER)
+    LEDGER.file(folder).write_bytes(backup)
+
+    with pytest.raises(ConfigurationError, match=f"expected key {new}, got another"):
+        settle(engine, folder)
+
+
+def test_a_key_that_others_may_read_is_named_as_that(engine: Engine, folder: Path) -> None:
+    _rotate(engine, folder, LEDGER)
+    LEDGER.file(folder).chmod(0o640)
+
+    with pytest.raises(ConfigurationError, match="readable by others"):
+        settle(engine, folder)
+
+
+def test_settling_what_is_settled_changes_nothing_and_takes_no_lock(engine: Engine, folder: Path) -> None:
+    _rotate(engine, folder, LEDGER)
+    (folder / ".lock").unlink()
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    settle(engine, folder)
+
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.postgres
+def test_a_rotation_is_recorded_on_postgresql_too(postgres_url: str, folder: Path) -> None:
+    migrate(postgres_url, migrations_dir("control"))
+    engine = create_engine_for(postgres_url)
+    new = _rotate(engine, folder, LEDGER)
+    settle(engine, folder)
+
+    assert _id(LEDGER, LEDGER.file(folder)) == new == _events(engine)[0]["new"]
+    engine.dispose()
