@@ -125,6 +125,24 @@ def _erase(home: Home, rights: str) -> None:
     Desk(home).fulfil(request_id, actor=OPERATOR)
 
 
+def test_each_batch_with_rejected_lines_has_an_entry_about_them_beside_its_own(full: Home) -> None:
+    with full.transaction() as session:
+        entries = {kind: list_entries(session, kind=f"registry.batch_{kind}", limit=1000) for kind in
+                   ("ingested", "quarantined")}  # fmt: skip
+    rejected = {each.body["batch"]: each.body["quarantined"] for each in entries["ingested"]}
+    stored = {each.batch: dict(each.by_reason) for each in list_quarantine(full.quarantine.folder)}
+
+    assert {each.body["batch"]: each.body["lines"] for each in entries["quarantined"]} == {
+        batch: lines for batch, lines in rejected.items() if lines
+    }
+    assert {each.body["batch"]: each.body["reasons"] for each in entries["quarantined"]} == stored
+    assert {each.body["text"] for each in entries["quarantined"]} == {"sealed"}
+    assert {each.at.time().isoformat() for each in entries["quarantined"]} == {"00:00:00"}
+    # In the transaction of the batch, so next to its entry.
+    own = {each.body["batch"]: each.seq for each in entries["ingested"]}
+    assert [each.seq - own[each.body["batch"]] for each in entries["quarantined"]] == [1] * len(entries["quarantined"])
+
+
 def test_a_folder_taken_in_again_changes_nothing_and_in_other_batches_neither(
     home: Home, probity: Run, service: Path
 ) -> None:

@@ -17,6 +17,7 @@ from governance.access.principals import add_principal
 from governance.access.tables import Principal
 from governance.errors import PolicyError
 from governance.ledger.entry import Entry
+from governance.ledger.opening import LedgerOpening, count_openings
 from governance.ledger.store import list_entries
 from governance.pipeline import retention
 from governance.pipeline.desk import Desk
@@ -107,6 +108,7 @@ def _approved(home: Home, right: str, subject: Pseudonym, number: int) -> UUID:
             principal=clerk,
             policy=policies.rights.value,
             clock=home.clock,
+            box_key=Desk(home).box_key(subject, UUID(int=number)),
         )
         acknowledge(session, request, actor=OPERATOR, clock=home.clock)
         approve(session, request, officer, policy=policies.rights.value, clock=home.clock)
@@ -216,6 +218,19 @@ def _database(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted((folder / "home" / "control").iterdir()))
 
 
+def test_the_openings_of_a_closed_request_go_with_it_and_those_of_an_open_one_stay(home: Home) -> None:
+    (known,) = home.vault.enrol([read_identity({"account_id": "a-3"})], domains=["rights"])
+    _fulfilled(home, "access", 2)
+    _approved(home, "access", known["rights"], 3)
+    run_retention(_at(home, START + _days(1095) + TICK))
+
+    (entry,) = _entries(home)
+    assert (entry.body["requests"], entry.body["openings"]) == (1, 5)
+    with home.transaction() as session:
+        assert count_openings(session, known["rights"]) == 3
+        assert session.scalar(select(func.count()).select_from(LedgerOpening)) == 3
+
+
 def test_a_run_is_one_entry_of_counts_that_keeps_only_the_day(home: Home) -> None:
     _one_day_apart(home)
     _rejected(home, "aa", START - _days(15))
@@ -230,6 +245,7 @@ def test_a_run_is_one_entry_of_counts_that_keeps_only_the_day(home: Home) -> Non
         "quarantine": 1,
         "packages": 0,
         "requests": 0,
+        "openings": 0,
     }
     assert first.at == datetime(2026, 11, 23, tzinfo=UTC)
     assert second.body == third.body == {**first.body, "events": dict.fromkeys(DAYS, 0), "quarantine": 0}
