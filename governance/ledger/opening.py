@@ -96,9 +96,11 @@ def decode_opening(unverified: bytes) -> Opening:
 
 def _opening(unverified: bytes) -> Opening:
     value: Any = decode_json(unverified)
-    opening = Opening(decode_base64(str(value["salt"])), value["payload"])
-    whole = isinstance(opening.payload, Mapping) and len(opening.salt) == SALT_BYTES
-    if not whole or len(unverified) > LARGEST_OPENING_BYTES or encode_opening(opening) != unverified:
+    salt, payload = decode_base64(str(value["salt"])), value["payload"]
+    if not isinstance(payload, dict) or len(salt) != SALT_BYTES or len(unverified) > LARGEST_OPENING_BYTES:
+        raise ValueError
+    opening = Opening(salt, payload)
+    if encode_opening(opening) != unverified:
         raise ValueError
     return opening
 

@@ -33,7 +33,8 @@ from governance.ledger.opening import (
     keep_opening,
     verify_opening,
 )
-from governance.ledger.store import append, list_entries
+from governance.ledger.search import Filter, search
+from governance.ledger.store import append
 from governance.rights.tables import RightsRequest
 from pseudonymisation.boxes import BoxKey, seal
 from pseudonymisation.errors import BrokenSeal, UnknownSubject
@@ -156,6 +157,6 @@ def _opened(session: Session, boxes: Boxes, committed: str) -> Opening:
 
 
 def _require_known(session: Session, committed: str) -> None:
-    if not any(entry.body.get("commitment") == committed for entry in list_entries(session, limit=100_000)):
+    if not search(session, Filter(mentions=committed), limit=1):
         msg = "no entry of the log carries this commitment"
         raise NotFound(msg)

@@ -77,6 +77,7 @@ def test_the_subjects_page_hands_over_a_package_and_then_a_certificate(walked: S
     shown = walked.run("\n".join(blocks(DOCS / "subjects.md", "sh")), **tokens)
 
     assert "left: 0" in shown
+    assert "subject_asked" in walked.run("probity ledger list --kind evidence.opened --json")
     assert {"access.html", "access.json"} <= {path.name for path in (walked.folder / "mine").iterdir()}
 
 
@@ -100,7 +101,8 @@ def test_every_probity_command_in_the_pages_text_exists(shell: Shell) -> None:
     named = {
         match for page in pages for match in re.findall(r"`probity ([a-z][a-z-]*(?: [a-z][a-z-]*)?)", page.read_text())
     }
-    groups = {"data", "consent", "audit", "gate", "review", "rights", "ledger", "witness", "policy", "access", "serve"}
+    groups = {"data", "consent", "audit", "gate", "review", "rights", "ledger", "witness", "policy", "access", "keys"}
+    groups |= {"reidentify", "serve"}
 
     for command in sorted(named):
         words = command.split()
