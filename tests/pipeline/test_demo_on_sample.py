@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import select
 
+from governance.clock import system_clock
+from governance.events import KINDS
+from governance.ledger.opening import LedgerOpening
+from governance.ledger.store import list_entries
+from governance.pipeline.home import open_home
+from governance.rights.tables import RightsRequest
+from governance.settings import load_settings
 from pseudonymisation.sources.sample import SampleSettings, write_sample
 
 pytestmark = pytest.mark.slow
@@ -79,6 +87,29 @@ def test_the_access_package_is_readable_json_and_html_on_the_subjects_side(demo:
     assert package["events"]["view"]
     assert package["recommendations"][0]["because"]
     assert "<html" in (folder / "access.html").read_text()
+
+
+def test_every_entry_names_who_answers_for_it_as_the_registry_of_kinds_says(demo: tuple[Path, str]) -> None:
+    with open_home(load_settings(demo[0]), clock=system_clock).transaction() as session:
+        entries = list_entries(session, limit=100_000)
+    expected = {kind.name: re.escape(kind.accountable.rpartition("(")[2][:-1]) for kind in KINDS}
+    strangers = {
+        (entry.kind, entry.actor)
+        for entry in entries
+        if not re.fullmatch(expected[entry.kind].replace("<id>", "[0-9a-f-]{36}"), entry.actor)
+    }
+
+    assert strangers == set()
+    assert len({entry.kind for entry in entries}) >= 25
+
+
+def test_of_the_openings_those_of_the_living_are_kept_and_sealed(demo: tuple[Path, str]) -> None:
+    with open_home(load_settings(demo[0]), clock=system_clock).transaction() as session:
+        rows = list(session.scalars(select(LedgerOpening)))
+        requests = {each.id: each.right for each in session.scalars(select(RightsRequest))}
+
+    assert {requests[row.record] for row in rows} == {"access"}
+    assert not [row for row in rows if row.about.encode() in row.sealed or b"subject" in row.sealed]
 
 
 def test_no_identifier_of_the_sample_is_in_any_byte_outside_the_vault(demo: tuple[Path, str], tmp_path: Path) -> None:
