@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from governance.clock import Clock
+from governance.errors import ConfigurationError
 from governance.keys.events import KeyRotated
 from governance.keys.tables import KeyRotation
 from governance.ledger.store import append
@@ -63,6 +64,18 @@ def last_rotation(session: Session, key: str) -> KeyRotation | None:
     """The latest rotation of a key; None while the first one is in force."""
     statement = select(KeyRotation).where(KeyRotation.key == key).order_by(KeyRotation.number.desc()).limit(1)
     return session.scalar(statement)
+
+
+def require_in_force(session: Session, key: str, key_id: str) -> None:
+    """Refuse to sign with a key that was replaced while this process had it in memory.
+
+    Raises:
+        ConfigurationError: says to restart.
+    """
+    last = last_rotation(session, key)
+    if last is not None and last.new != key_id:
+        msg = f"the {key} key {key_id} was replaced by {last.new} since this process began: restart it"
+        raise ConfigurationError(msg)
 
 
 def list_rotations(session: Session, key: str) -> list[KeyRotation]:

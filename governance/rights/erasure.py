@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from governance.consent.state import count_decisions, forget
 from governance.errors import Conflict, NotFound
+from governance.keys.rotation import require_in_force
 from governance.ledger.opening import count_openings, erase_openings
 from governance.ledger.store import append
 from governance.registry.lineage import (
@@ -116,10 +117,12 @@ def certify(session: Session, tools: Tools, task: Task) -> Handover:
 
     Raises:
         Conflict: a store still holds something; names the store and the count.
+        ConfigurationError: the signing key was replaced since it was loaded.
     """
     # Once more: a request may have come in while the secret was being destroyed.
     _forget_requests(session, tools, task)
     _require_gone(session, tools, task)
+    require_in_force(session, "certificate", tools.signer.key_id)
     today = day_of(tools.clock())
     certificate = _certificate(tools, task, today)
     envelope = sign_certificate(certificate, tools.signer)

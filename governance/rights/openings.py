@@ -5,9 +5,10 @@ domain. The opening is sealed to the request's box (`pseudonymisation.boxes`): i
 request when it is received, where the vault is at hand anyway, so that a process without the vault can go on writing,
 and only the vault can open. A request that came before there were boxes has none; its entries commit to nothing.
 
-What ends an opening: the subject's erasure, which destroys the key and so every copy in back-ups too, and deletes the
-rows, those of the erasure's own request included; or the retention of closed requests. Nothing survives the erasure: an
-entry written after the secret's destruction commits to nothing.
+What ends an opening: the subject's erasure, or the retention of closed requests. An erasure destroys the key, so that
+copies in back-ups and logs of the control database are unreadable as well (a back-up of the vault from before it would
+be needed, with its keyring), and deletes the rows, those of its own request included. Nothing survives it: an entry
+written after the secret's destruction commits to nothing.
 """
 
 import secrets

@@ -173,6 +173,7 @@ def extend(
         Conflict: the first deadline has passed, the request is closed, or it was extended before.
     """
     _require_word("reason", reason, get_args(ExtensionReason))
+    session.refresh(request, with_for_update=True)
     today = day_of(clock())
     if request.closed_at is not None or request.extended_on is not None or today > request.due_on:
         msg = f"request {request.id} cannot be extended: it is closed, was extended before, or its deadline has passed"

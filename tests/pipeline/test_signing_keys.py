@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from governance.database import create_engine_for, migrate, transaction
 from governance.errors import ConfigurationError, InvalidInput
-from governance.keys.rotation import last_rotation, list_rotations
+from governance.keys.rotation import last_rotation, list_rotations, require_in_force
 from governance.ledger.note import decode_vkey
 from governance.ledger.store import list_entries
 from governance.pipeline import signing_keys
@@ -219,6 +219,18 @@ def test_settling_what_is_settled_changes_nothing_and_takes_no_lock(engine: Engi
     settle(engine, folder)
 
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_process_that_still_holds_the_old_key_is_told_to_restart(engine: Engine, folder: Path) -> None:
+    old = _id(CERTIFICATE, CERTIFICATE.file(folder))
+    with transaction(engine) as session:
+        require_in_force(session, "certificate", old)
+    new = _rotate(engine, folder, CERTIFICATE)
+
+    with transaction(engine) as session:
+        require_in_force(session, "certificate", new)
+        with pytest.raises(ConfigurationError, match=f"{old} was replaced by {new} since this process began: restart"):
+            require_in_force(session, "certificate", old)
 
 
 @pytest.mark.postgres

@@ -1,12 +1,11 @@
 """Looking behind an entry over HTTP: who may, what is answered, and that each look is on record."""
 
-from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from governance.database import transaction
-from governance.ledger.opening import Opening, erase_openings, verify_opening
+from governance.ledger.opening import decode_opening, erase_openings, verify_opening
 from governance.ledger.store import list_latest
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def test_an_auditor_is_shown_what_opens_a_commitment_and_the_look_is_an_entry(ho
 
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
-    verify_opening(committed, Opening(b64decode(shown["salt"]), shown["payload"]))
+    verify_opening(committed, decode_opening(answer.content))
     assert shown["payload"]["subject"] == "00112233445566778899aabbccddeeff"
     (look,) = _latest(house, "evidence.opened")
     assert dict(look.body) == {"commitment": committed, "ground": "audit", "roles": ["auditor"]}

@@ -83,14 +83,6 @@ class OpeningIn(_In):
     ground: OpeningGround
 
 
-class OpeningOut(_Out):
-    """What opens a commitment: base64 salt, and the payload, which is personal data."""
-
-    commitment: str
-    salt: Annotated[str, Field(repr=False)]
-    payload: Annotated[dict[str, Any], Field(repr=False)]
-
-
 class FindingOut(_Out):
     """One rule's outcome; ``sentence`` says it for people."""
 

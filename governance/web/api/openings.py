@@ -2,23 +2,26 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from governance.access.tables import Principal
-from governance.ledger.canonical import encode_base64
+from governance.ledger.opening import encode_opening
 from governance.rights.openings import open_commitment
-from governance.web.api.bodies import OpeningIn, OpeningOut
+from governance.web.api.bodies import OpeningIn
 from governance.web.dependencies import Context, Transaction, requires
 from governance.web.request_reading import desk_of
 
 router = APIRouter(prefix="/ledger/openings", tags=["ledger"])
 
 
-@router.post("")
+@router.post("", response_class=Response)
 def open_entry(
     body: OpeningIn, session: Transaction, context: Context, principal: Annotated[Principal, requires("evidence:open")]
-) -> OpeningOut:
-    """What opens a commitment. 404 where no entry carries it, 410 where it was erased."""
+) -> Response:
+    """Salt and payload, byte for byte what `probity ledger check-opening` reads; the payload is personal data.
+
+    404 where no entry carries the commitment, 410 where its opening was erased.
+    """
     opening = open_commitment(
         session,
         desk_of(context),
@@ -28,4 +31,4 @@ def open_entry(
         entry_id=context.new_id(),
         clock=context.clock,
     )
-    return OpeningOut(commitment=body.commitment, salt=encode_base64(opening.salt), payload=dict(opening.payload))
+    return Response(encode_opening(opening), media_type="application/json")
