@@ -24,12 +24,14 @@ from governance.registry.events import (
     RetentionEnforced,
     SnapshotTaken,
 )
-from governance.review.events import (
-    ModelDeployed,
-    ModelRolledBack,
+from governance.reidentification.events import (
     ReidentificationApproved,
     ReidentificationAsked,
     ReidentificationUsed,
+)
+from governance.review.events import (
+    ModelDeployed,
+    ModelRolledBack,
     ReviewClosed,
     ReviewOpened,
     VoteCast,
@@ -105,8 +107,8 @@ KINDS: Final = (
     Kind(ErasureCertified, "an erasure was verified and certified", OFFICER),
     Kind(RetentionEnforced, "what was kept long enough was deleted", OPERATOR),
     Kind(ReidentificationAsked, "somebody asked who is behind a pseudonym", OFFICER),
-    Kind(ReidentificationApproved, "a second person allowed it", OFFICER),
-    Kind(ReidentificationUsed, "the answer was fetched, or refused", OFFICER),
+    Kind(ReidentificationApproved, "a second person allowed it, once", BOARD),
+    Kind(ReidentificationUsed, "it was answered, expired, or nobody was left", OFFICER),
     Kind(EvidenceOpened, "a reviewer was shown whom an entry is about", "the reviewer (principal:<id>)"),
     Kind(CheckpointWitnessed, "witnesses cosigned a checkpoint", OPERATOR),
 )

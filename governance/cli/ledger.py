@@ -25,11 +25,11 @@ from governance.settings import DEFAULT_HOME
 ledger = typer.Typer(help="The append-only log of every change to the pipeline.", no_args_is_help=True)
 ledger.command("watch")(watch)
 ledger_verify.add_to(ledger)
+openings.add_to(ledger)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    openings.register(ledger)
     app.add_typer(ledger, name="ledger")
 
 

@@ -66,6 +66,7 @@ COMMANDS: dict[str, str] = {
     "policy": "policy",
     "access": "access",
     "keys": "keys",
+    "reidentify": "reidentification",
     "serve": "serve",
 }
 """Each command, in the order of the help, and the module of this package that brings it."""

@@ -22,7 +22,7 @@ from governance.settings import DEFAULT_HOME
 COMMITMENT = re.compile(r"[0-9a-f]{64}")
 
 
-def register(ledger: typer.Typer) -> None:
+def add_to(ledger: typer.Typer) -> None:
     """Add the commands to the ledger's."""
     ledger.command("kinds")(kinds)
     ledger.command("open")(open_entry)
@@ -97,7 +97,8 @@ def _committed_in(log: Path, index: int, vkey: str, opening: Opening) -> str:
     if not isinstance(committed, str):
         msg = f"entry {index}: carries no commitment"
         raise BrokenProof(msg)
-    if (payload.get("entry"), payload.get("request")) != (entry.kind, entry.body.get("request")):
+    shared = payload.keys() & entry.body.keys()
+    if payload.get("entry") != entry.kind or any(payload[name] != entry.body[name] for name in shared):
         msg = f"entry {index}: the opening is that of another entry"
         raise BrokenProof(msg)
     return committed

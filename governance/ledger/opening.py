@@ -1,7 +1,7 @@
 """Commitments: what lets an entry be about a person without saying so, and what is erased to cut that link.
 
 The log holds ``HMAC-SHA-256(salt, tag || RFC 8785(payload))``, with a fresh salt for each record. Salt and payload, the
-*opening*, lie in an ordinary, erasable table, sealed by the caller under a key that ends with the subject. While both
+*opening*, lie in an ordinary, erasable table, sealed to a box of the subject (`pseudonymisation.boxes`). While both
 are there, the operator can show what the entry was about. A salted hash is personal data as long as its salt exists;
 once it is gone, the log proves that something was recorded, not about whom.
 
@@ -22,6 +22,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from governance.database import Base
 from governance.errors import BrokenProof, InvalidInput, UnreadableEntry
 from governance.ledger.canonical import Json, decode_base64, decode_json, encode_base64, encode_json
+from pseudonymisation.boxes import BoxKey, seal
 
 SALT_BYTES: Final = 32
 TAG: Final = b"probity/ledger-commitment/v1\x00"
@@ -103,6 +104,26 @@ def _opening(unverified: bytes) -> Opening:
     if encode_opening(opening) != unverified:
         raise ValueError
     return opening
+
+
+def commit_to(
+    session: Session, payload: Mapping[str, Json], *, box_key: BoxKey, about: str, record: UUID, salt: bytes
+) -> str:
+    """The commitment to ``payload``, for an entry of the same transaction to carry; its opening is kept, sealed.
+
+    Args:
+        session: of the control database.
+        payload: what is committed to.
+        box_key: of the subject's box for ``record``.
+        about: the subject's pseudonym, by which its openings are erased.
+        record: what the entry is about, by which retention finds the opening.
+        salt: 32 fresh random bytes.
+    """
+    committed = commitment(salt, payload)
+    # The commitment is the opening's place: an opening that is moved to another row does not open.
+    sealed = seal(box_key, encode_opening(Opening(salt, payload)), place=committed.encode())
+    keep_opening(session, committed, about=about, record=record, sealed=sealed)
+    return committed
 
 
 def keep_opening(session: Session, committed: str, *, about: str, record: UUID, sealed: bytes) -> None:

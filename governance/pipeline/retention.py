@@ -22,6 +22,8 @@ from governance.ledger.sequencer import settle
 from governance.ledger.store import append, list_latest
 from governance.pipeline.home import OPERATOR, Home
 from governance.registry.events import RetentionEnforced
+from governance.reidentification.procedure import delete_closed as delete_closed_cases
+from governance.reidentification.procedure import expire as expire_cases
 from governance.rights.tables import CertificateRecord, Job, RightsRequest
 from pseudonymisation.durable import sync_folder
 from pseudonymisation.quarantine import list_quarantine, purge
@@ -172,7 +174,9 @@ def _record(home: Home, run: RetentionRun) -> RetentionRun:
     """One transaction: the requests go, counted anew now that no other run can take them, and the run is on record."""
     with home.transaction() as session:
         settle(session)
+        expire_cases(session, actor=OPERATOR, clock=home.clock)
         count, openings = _delete_requests(session, run.requests.before)
+        openings += delete_closed_cases(session, run.requests.before)
         run = replace(run, requests=replace(run.requests, count=count))
         event = RetentionEnforced(
             events={kind: expiry.count for kind, expiry in run.events.items()},

@@ -1,7 +1,7 @@
 """The other policies: retention, privacy, fairness, rights and access; impossible values are refused."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Level = Literal["off", "warn", "error"]
@@ -10,6 +10,8 @@ Comparison = Literal["at_least", "at_most"]
 Permission = Literal[
     "ledger:read",
     "evidence:open",
+    "reidentification:ask",
+    "reidentification:approve",
     "models:read",
     "models:train",
     "models:propose",
@@ -40,8 +42,8 @@ class RetentionPolicy:
     def __post_init__(self) -> None:
         _require(holds=self.request_records_days >= 730, found=f"{self.request_records_days} days, below 24 months")  # noqa: PLR2004 - 24 months
         # A span of nothing would destroy everything at the next run.
-        for field in ("package_days", "quarantine_days"):
-            _require(holds=getattr(self, field) > 0, found=f"{field} {getattr(self, field)}")
+        for name in ("package_days", "quarantine_days"):
+            _require(holds=getattr(self, name) > 0, found=f"{name} {getattr(self, name)}")
         for kind, days in self.events_days.items():
             _require(holds=days > 0, found=f"{days} days for {kind}")
 
@@ -179,12 +181,27 @@ class ReviewRule:
 
 
 @dataclass(frozen=True)
+class ReidentificationRule:
+    """For how long a question who is behind a pseudonym is good, and how many may be asked within 24 hours."""
+
+    valid_days: int = 7
+    per_person_per_day: int = 3
+    per_day: int = 10
+
+    def __post_init__(self) -> None:
+        for name in ("valid_days", "per_person_per_day", "per_day"):
+            _require(holds=getattr(self, name) > 0, found=f"{name} {getattr(self, name)}")
+        _require(holds=self.valid_days <= 30, found=f"valid_days {self.valid_days}, which is no time limit")  # noqa: PLR2004 - a month
+
+
+@dataclass(frozen=True)
 class AccessPolicy:
     """Permissions by role; a permission is ``area:verb``."""
 
     roles: Mapping[str, tuple[Permission, ...]]
     review: ReviewRule
     session_minutes: int
+    reidentification: ReidentificationRule = field(default_factory=ReidentificationRule)
 
     def __post_init__(self) -> None:
         _require(holds=self.review.role in self.roles, found=f"review.role {self.review.role!r}, not among the roles")

@@ -1,4 +1,4 @@
-"""What reviews, deployments and reversals of pseudonyms write into the ledger."""
+"""What reviews and deployments write into the ledger."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -68,51 +68,3 @@ class ModelRolledBack:
     generation: int
     undone: int
     reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReidentificationAsked:
-    """Somebody asked who is behind one pseudonym of ``domain``, for a case and on a ground, until a day.
-
-    To be written when there is a procedure for it; today nobody can be re-identified but for their own access answer.
-    The commitment is to the pseudonym; its opening ends with the subject.
-    """
-
-    kind: ClassVar[str] = "reidentification.asked"
-    version: ClassVar[int] = 1
-    by_day: ClassVar[bool] = True
-
-    case: str
-    domain: str
-    ground: str
-    valid_until: str
-    commitment: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReidentificationApproved:
-    """Somebody else than the one who asked allowed it, once. To be written when there is a procedure for it."""
-
-    kind: ClassVar[str] = "reidentification.approved"
-    version: ClassVar[int] = 1
-    by_day: ClassVar[bool] = True
-
-    case: str
-    approver: str
-    commitment: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReidentificationUsed:
-    """The one-time answer was fetched, or refused: ``outcome`` is answered, expired, repeated, erased or honey.
-
-    A honey pseudonym belongs to nobody: asking for it is an incident. To be written when there is a procedure for it.
-    """
-
-    kind: ClassVar[str] = "reidentification.used"
-    version: ClassVar[int] = 1
-    by_day: ClassVar[bool] = True
-
-    case: str
-    outcome: str
-    commitment: str | None = None

@@ -26,6 +26,8 @@ from governance.registry.lineage import (
     generations_that_saw,
     snapshots_of,
 )
+from governance.reidentification.procedure import count as count_cases
+from governance.reidentification.procedure import forget as forget_cases
 from governance.rights.certificate import Certificate, ModelMemory, StoreErasure, sign_certificate
 from governance.rights.events import ErasureCertified, ErasureStarted
 from governance.rights.openings import commit
@@ -36,7 +38,7 @@ from pseudonymisation.errors import UnknownSubject
 from pseudonymisation.pseudonym import Pseudonym
 from pseudonymisation.schema import EVENT_KINDS
 
-STORES = ("vault", "lake", "consents", "snapshots", "openings")
+STORES = ("vault", "lake", "consents", "snapshots", "cases", "openings")
 DOMAINS = ("events", "consent")
 
 
@@ -84,7 +86,7 @@ def count_lake(_session: Session, tools: Tools, task: Task) -> None:
 
 
 def forget_control(session: Session, tools: Tools, task: Task) -> None:
-    """Delete consents, snapshot membership, sealed packages and what opens the ledger's commitments.
+    """Delete consents, snapshot membership, sealed packages, names in cases, and what opens the ledger's commitments.
 
     Which models had seen the subject is read before. The openings go with those of this request itself: from here on
     the log proves that an erasure was asked for and begun, not whose.
@@ -96,6 +98,8 @@ def forget_control(session: Session, tools: Tools, task: Task) -> None:
     )
     _add_found(task, "consents", {"consent_decision": forget(session, consent)})
     _add_found(task, "snapshots", {"registry_snapshot_subject": forget_memberships(session, events)})
+    cases = forget_cases(session, Pseudonym(task.job.work["rights"]))
+    _add_found(task, "cases", {"reidentification_case": cases})
     _add_found(task, "openings", {"ledger_opening": _forget_requests(session, tools, task)})
 
 
@@ -119,7 +123,8 @@ def certify(session: Session, tools: Tools, task: Task) -> Handover:
         Conflict: a store still holds something; names the store and the count.
         ConfigurationError: the signing key was replaced since it was loaded.
     """
-    # Once more: a request may have come in while the secret was being destroyed.
+    # Once more: a request or a case may have come in while the secret was being destroyed.
+    forget_cases(session, Pseudonym(task.job.work["rights"]))
     _forget_requests(session, tools, task)
     _require_gone(session, tools, task)
     require_in_force(session, "certificate", tools.signer.key_id)
@@ -167,6 +172,7 @@ def _require_gone(session: Session, tools: Tools, task: Task) -> None:
         "lake": sum(tools.lake.count(kind.name, subjects=[events]) for kind in EVENT_KINDS),
         "consents": count_decisions(session, work["consent"]),
         "snapshots": count_memberships(session, events),
+        "cases": count_cases(session, rights),
         "openings": count_openings(session, rights),
     }
     remaining = [f"{store}: {count} rows" for store, count in left.items() if count]

@@ -24,20 +24,11 @@ from governance.access.tables import Principal
 from governance.clock import Clock
 from governance.errors import BrokenProof, Gone, InvalidInput, NotFound
 from governance.ledger.events import EvidenceOpened
-from governance.ledger.opening import (
-    SALT_BYTES,
-    Opening,
-    commitment,
-    decode_opening,
-    encode_opening,
-    find_opening,
-    keep_opening,
-    verify_opening,
-)
+from governance.ledger.opening import SALT_BYTES, Opening, commit_to, decode_opening, find_opening, verify_opening
 from governance.ledger.search import Filter, search
 from governance.ledger.store import append
 from governance.rights.tables import RightsRequest
-from pseudonymisation.boxes import BoxKey, seal
+from pseudonymisation.boxes import BoxKey
 from pseudonymisation.errors import BrokenSeal, UnknownSubject
 from pseudonymisation.pseudonym import Pseudonym
 from pseudonymisation.vault import Vault
@@ -100,11 +91,8 @@ def commit(session: Session, request: RightsRequest, entry: str, *, draw: Draw =
     if request.subject is None or request.box_key is None:
         return None
     payload = {"entry": entry, "request": str(request.id), "right": request.right, "subject": request.subject}
-    opening = Opening(draw(SALT_BYTES), payload)
-    committed = commitment(opening.salt, opening.payload)
-    sealed = seal(BoxKey(request.box_key), encode_opening(opening), place=committed.encode())
-    keep_opening(session, committed, about=request.subject, record=request.id, sealed=sealed)
-    return committed
+    key, salt = BoxKey(request.box_key), draw(SALT_BYTES)
+    return commit_to(session, payload, box_key=key, about=request.subject, record=request.id, salt=salt)
 
 
 def open_commitment(

@@ -131,7 +131,9 @@ class Vault:
         }
 
     def identifiers_of(self, pseudonym: Pseudonym, *, domain: str) -> tuple[tuple[str, str], ...]:
-        """The subject's identifiers in clear, strongest type first. For its own access package only.
+        """The subject's identifiers in clear, strongest type first.
+
+        For its own access package, and for a re-identification that two people answer for.
 
         Raises:
             UnknownSubject: no living subject has that pseudonym.

@@ -29,12 +29,14 @@ from governance.registry.events import (
     RetentionEnforced,
     SnapshotTaken,
 )
-from governance.review.events import (
-    ModelDeployed,
-    ModelRolledBack,
+from governance.reidentification.events import (
     ReidentificationApproved,
     ReidentificationAsked,
     ReidentificationUsed,
+)
+from governance.review.events import (
+    ModelDeployed,
+    ModelRolledBack,
     ReviewClosed,
     ReviewOpened,
     VoteCast,

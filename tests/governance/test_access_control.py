@@ -122,6 +122,7 @@ def test_permissions_are_the_union_of_the_roles(session: Session, build: Build) 
         "models:propose",
         "models:deploy",
         "reviews:vote",
+        "reidentification:approve",
     }
 
 

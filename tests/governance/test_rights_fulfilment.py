@@ -162,6 +162,7 @@ def test_the_certificate_names_stores_counts_models_and_the_day_of_retraining_bu
         ("lake", {"browse": 0, "rating": 12, "search": 0, "view": 0}, 0),
         ("consents", {"consent_decision": 1}, 0),
         ("snapshots", {"registry_snapshot_subject": 1}, 0),
+        ("cases", {"reidentification_case": 0}, 0),
         ("openings", {"ledger_opening": 5}, 0),
     ]
     (model,) = certificate.models

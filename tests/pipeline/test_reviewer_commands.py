@@ -157,6 +157,27 @@ def test_after_the_erasure_the_entry_stays_and_its_opening_is_gone_in_words(home
     assert subject is None
 
 
+def test_a_person_is_named_again_by_two_people_once(home: Path, probity: Run) -> None:
+    here = open_home(load_settings(home), clock=system_clock)
+    pseudonym = here.vault.find(read_identity({"account_id": "acc-canary"}), domain="events")
+    officer, board = ({"PROBITY_TOKEN": _token(probity, home, role)} for role in ("officer", "board"))
+    at = ("--home", home)
+
+    asked = probity("reidentify", "ask", "--ground", "incident", *at, given=f"{pseudonym}\n", env=officer)
+    case = asked.out.strip()
+    early = probity("reidentify", "use", case, *at, env=officer)
+    approved = probity("reidentify", "approve", case, *at, env=board)
+    shown = probity("reidentify", "use", case, *at, env=officer)
+    again = probity("reidentify", "use", case, *at, env=officer)
+
+    assert (asked.code, early.code, approved.code, shown.code, again.code) == (0, 1, 0, 0, 1)
+    assert shown.out == "account_id acc-canary\n"
+    assert "acc-canary" not in asked.out + asked.err + early.err + approved.out + approved.err + again.out + again.err
+    assert json.loads(probity("reidentify", "list", "--json", *at).out)[0]["state"] == "answered"
+    assert probity("reidentify", "ask", "--ground", "incident", *at, given=f"{pseudonym}\n", env=board).code == 1
+    assert probity("reidentify", "approve", case, *at, env=officer).code == 1
+
+
 def test_the_keys_are_listed_rotated_and_listed_again(home: Path, probity: Run) -> None:
     before = json.loads(probity("keys", "list", "--json", "--home", home).out)
     old = encode_key(open_home(load_settings(home), clock=system_clock).certificate_signer.public_key)
