@@ -46,10 +46,11 @@ from governance.rights.events import (
     RequestRefused,
 )
 
-OPERATOR: Final = "the operator of the home (role:operator)"
-ENGINEER: Final = "the engineer who asked for it (principal:<id>)"
-OFFICER: Final = "the officer who did it (principal:<id>)"
-BOARD: Final = "the member of the board (principal:<id>)"
+OPERATOR: Final = "operator (role:operator)"
+ENGINEER: Final = "engineer (principal:<id>)"
+OFFICER: Final = "officer (principal:<id>)"
+EXPIRY: Final = "officer, or the operator for one that expired (principal:<id>)"
+BOARD: Final = "board member (principal:<id>)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ KINDS: Final = (
     Kind(ReviewClosed, "the board approved or refused", BOARD),
     Kind(ModelDeployed, "a model began to serve", ENGINEER),
     Kind(ModelRolledBack, "the model before was put back", ENGINEER),
-    Kind(RequestReceived, "a subject asked for a right", "the front end that recorded it (principal:<id>)"),
+    Kind(RequestReceived, "a subject asked for a right", "front end (principal:<id>)"),
     Kind(RequestMoved, "a request was acknowledged, approved or begun", OFFICER),
     Kind(RequestExtended, "a request's deadline was extended", OFFICER),
     Kind(RequestFulfilled, "a request was fulfilled", OFFICER),
@@ -108,8 +109,8 @@ KINDS: Final = (
     Kind(RetentionEnforced, "what was kept long enough was deleted", OPERATOR),
     Kind(ReidentificationAsked, "somebody asked who is behind a pseudonym", OFFICER),
     Kind(ReidentificationApproved, "a second person allowed it, once", BOARD),
-    Kind(ReidentificationUsed, "it was answered, expired, or nobody was left", OFFICER),
-    Kind(EvidenceOpened, "a reviewer was shown whom an entry is about", "the reviewer (principal:<id>)"),
+    Kind(ReidentificationUsed, "it was answered, expired, or nobody was left", EXPIRY),
+    Kind(EvidenceOpened, "a reviewer was shown whom an entry is about", "reviewer (principal:<id>)"),
     Kind(CheckpointWitnessed, "witnesses cosigned a checkpoint", OPERATOR),
 )
 """Every kind, in the order of the house: rules, data, budget, models, decisions, subjects, the log itself."""

@@ -234,7 +234,8 @@ def certificate_rows(found: Certificate) -> list[tuple[str, str]]:
     stores = [
         (
             f"erased from {each.store}",
-            ", ".join(f"{rows} {table}" for table, rows in each.found.items() if rows) + f"; left: {each.left}",
+            (", ".join(f"{rows} {table}" for table, rows in each.found.items() if rows) or "nothing found")
+            + f"; left: {each.left}",
         )
         for each in found.stores
     ]

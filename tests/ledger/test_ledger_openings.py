@@ -70,6 +70,28 @@ def test_what_is_no_opening_is_refused_without_repeating_it(unverified: bytes) -
     assert refused.value.__suppress_context__
 
 
+@given(st.binary(max_size=200) | st.text(alphabet='{}[]":,payloadsalt0', max_size=80).map(str.encode))
+def test_any_other_bytes_are_refused_and_never_crash(unverified: bytes) -> None:
+    with pytest.raises(UnreadableEntry, match="expected an opening"):
+        decode_opening(unverified)
+
+
+@pytest.mark.parametrize(
+    "unverified",
+    [
+        b'{"payload":' + b'{"a":' * 5000 + b"1" + b"}" * 5001,
+        b'{"payload":{"x":"' + b"y" * 70_000 + b'"},"salt":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}',
+        b'{"payload":{},"salt":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9="}',
+        b'{"payload":{"n":1.0},"salt":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}',
+        b'{"salt":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=","payload":{}}',
+    ],
+    ids=["deep", "long", "stray bits of base64", "another spelling of a number", "another order"],
+)
+def test_a_hostile_opening_is_refused(unverified: bytes) -> None:
+    with pytest.raises(UnreadableEntry, match="expected an opening"):
+        decode_opening(unverified)
+
+
 def test_an_opening_does_not_print_whom_it_is_about() -> None:
     assert repr(Opening(SALT, {"subject": "00112233"})) == "Opening()"
 

@@ -73,7 +73,7 @@ def test_the_kinds_are_printed_with_what_they_record_and_who_answers(probity: Ru
         "kind": "rights.request_received",
         "version": 2,
         "records": "a subject asked for a right",
-        "accountable": "the front end that recorded it (principal:<id>)",
+        "accountable": "front end (principal:<id>)",
     }
     assert probity("ledger", "kinds").code == 0
 
