@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from governance.cli import ledger_verify, openings
+from governance.cli import ledger_verify, opening_check, openings
 from governance.cli.context import HomeOption, JsonOption, opened
 from governance.cli.display import listing, progress, say, stdout
 from governance.cli.ledger_watch import watch
@@ -26,6 +26,7 @@ ledger = typer.Typer(help="The append-only log of every change to the pipeline."
 ledger.command("watch")(watch)
 ledger_verify.add_to(ledger)
 openings.add_to(ledger)
+opening_check.add_to(ledger)
 
 
 def register(app: typer.Typer) -> None:

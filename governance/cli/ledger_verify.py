@@ -58,10 +58,10 @@ def verify(
 
     Exit code 0: it holds. 1: it does not, and what does not is named. 2: the command was used wrongly.
     """
-    trusted = _trusted(policy, vkey)
+    believed = trusted(policy, vkey)
     kept = old.read_bytes() if old is not None else None
     with progress("verifying") as step:
-        found = verify_folder(folder, trusted, old_checkpoint=kept, progress=step)
+        found = verify_folder(folder, believed, old_checkpoint=kept, progress=step)
     if as_json:
         write_json(_verification(found))
     else:
@@ -80,9 +80,9 @@ def verify_one(
 
     Exit code 0: it is. 1: the proof does not show it. 2: the command was used wrongly.
     """
-    trusted = _trusted(policy, vkey)
+    believed = trusted(policy, vkey)
     shown, content = decode_proof(proof.read_bytes()), entry.read_bytes()
-    cosigned = verify_proof(shown, content, trusted)
+    cosigned = verify_proof(shown, content, believed)
     proved = decode_entry(shown.index, content)
     facts: list[tuple[str, object]] = [
         ("entry", proved.seq),
@@ -91,7 +91,7 @@ def verify_one(
         ("actor", proved.actor),
         ("leaf", proved.leaf.hex()),
         *_checkpoint_rows(cosigned.checkpoint.origin, cosigned.checkpoint.size, cosigned.checkpoint.root),
-        *_trust_rows(cosigned.log, cosigned.witnesses, quorum_in_words(trusted)),
+        *_trust_rows(cosigned.log, cosigned.witnesses, quorum_in_words(believed)),
     ]
     if as_json:
         write_json({**dict(facts), "body": proved.body, "witnesses": _witnesses(cosigned.witnesses)})
@@ -114,7 +114,8 @@ def verification_rows(found: Verification) -> list[tuple[str, object]]:
     ]
 
 
-def _trusted(policy: Path | None, vkey: str | None) -> TrustPolicy:
+def trusted(policy: Path | None, vkey: str | None) -> TrustPolicy:
+    """Whose signatures to believe: a policy's, or one log key's."""
     if policy is not None and vkey is None:
         return parse_policy(policy.read_bytes())
     if vkey is not None and policy is None:

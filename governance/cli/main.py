@@ -71,7 +71,11 @@ COMMANDS: dict[str, str] = {
 }
 """Each command, in the order of the help, and the module of this package that brings it."""
 
-ALONE: dict[tuple[str, ...], str] = {("ledger", "verify"): "ledger_verify", ("ledger", "verify-proof"): "ledger_verify"}
+ALONE: dict[tuple[str, ...], str] = {
+    ("ledger", "verify"): "ledger_verify",
+    ("ledger", "verify-proof"): "ledger_verify",
+    ("ledger", "check-opening"): "opening_check",
+}
 """Commands that come without the rest of their group: an auditor's machine has no home and should not wait for one."""
 
 

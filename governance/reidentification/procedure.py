@@ -22,7 +22,8 @@ from governance.access.secret import Draw
 from governance.access.tables import Principal
 from governance.clock import Clock
 from governance.errors import Conflict, Forbidden, InvalidInput, NotFound
-from governance.ledger.opening import SALT_BYTES, commit_to, erase_openings
+from governance.ledger.commitment import SALT_BYTES
+from governance.ledger.opening import commit_to, erase_openings
 from governance.ledger.store import append
 from governance.policy.rules import ReidentificationRule
 from governance.reidentification.events import ReidentificationApproved, ReidentificationAsked, ReidentificationUsed

@@ -23,8 +23,9 @@ from governance.access.secret import Draw
 from governance.access.tables import Principal
 from governance.clock import Clock
 from governance.errors import BrokenProof, Gone, InvalidInput, NotFound
+from governance.ledger.commitment import SALT_BYTES, Opening, decode_opening, verify_opening
 from governance.ledger.events import EvidenceOpened
-from governance.ledger.opening import SALT_BYTES, Opening, commit_to, decode_opening, find_opening, verify_opening
+from governance.ledger.opening import commit_to, find_opening
 from governance.ledger.search import Filter, search
 from governance.ledger.store import append
 from governance.rights.tables import RightsRequest

@@ -16,7 +16,8 @@ from sqlalchemy import Engine, func, select
 from governance.access.tables import Principal
 from governance.database import transaction
 from governance.errors import BrokenProof, Conflict, Gone, InvalidInput, NotFound
-from governance.ledger.opening import LedgerOpening, Opening, encode_opening, find_opening, verify_opening
+from governance.ledger.commitment import Opening, encode_opening, verify_opening
+from governance.ledger.opening import LedgerOpening, find_opening
 from governance.ledger.store import list_entries
 from governance.resources import migrations_dir
 from governance.rights import erasure
@@ -329,7 +330,7 @@ def test_nobody_gets_a_box_for_somebody_who_is_not_there(office: Office) -> None
 @given(st.binary(min_size=32, max_size=32))
 def test_a_commitment_is_never_without_the_drawn_salt(salt: bytes) -> None:
     """A request stands in for itself: what is committed to follows from the salt and these four fields alone."""
-    from governance.ledger.opening import commitment
+    from governance.ledger.commitment import commitment
 
     payload = {"entry": "rights.request_received", "request": "r", "right": "access", "subject": "s"}
 

@@ -15,7 +15,7 @@ from governance.ledger import store
 from governance.ledger.check import check_database
 from governance.ledger.entry import Entry
 from governance.ledger.note import LedgerSigner
-from governance.ledger.opening import LedgerOpening, commit_to
+from governance.ledger.opening import LedgerOpening, keep_opening
 from governance.ledger.publish import publish
 from governance.ledger.published import read_checkpoint, read_note
 from governance.ledger.sequencer import sequence
@@ -47,7 +47,7 @@ class Changes:
         with transaction(self.engine) as session:
             event = ModelTrained(number=number)
             if not store.is_recorded(session, UUID(int=number)):
-                commit_to(session, {"n": number}, salt=number.to_bytes(32))
+                keep_opening(session, str(number), about="somebody", record=UUID(int=number), sealed=b"sealed")
             store.append(session, event, actor="role:engineer", entry_id=UUID(int=number), clock=noon)
 
     def make_all(self, acknowledge: Callable[[bytes], None] = lambda _: None) -> None:

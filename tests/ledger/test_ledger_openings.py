@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from governance.database import transaction
 from governance.errors import BrokenProof, InvalidInput, UnreadableEntry
 from governance.ledger import opening
-from governance.ledger.opening import Opening, commitment, decode_opening, encode_opening, verify_opening
+from governance.ledger.commitment import Opening, commitment, decode_opening, encode_opening, verify_opening
 
 SALT = bytes(range(32))
 

@@ -10,7 +10,7 @@ import pytest
 
 from governance.cli.rights import encode_key
 from governance.clock import system_clock
-from governance.ledger.opening import Opening, encode_opening
+from governance.ledger.commitment import Opening, encode_opening
 from governance.pipeline.home import open_home
 from governance.settings import load_settings
 from pseudonymisation.identifiers import read_identity

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from governance.database import transaction
-from governance.ledger.opening import decode_opening, erase_openings, verify_opening
+from governance.ledger.commitment import decode_opening, verify_opening
+from governance.ledger.opening import erase_openings
 from governance.ledger.store import list_latest
 
 if TYPE_CHECKING:

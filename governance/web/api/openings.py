@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 
 from governance.access.tables import Principal
-from governance.ledger.opening import encode_opening
+from governance.ledger.commitment import encode_opening
 from governance.rights.openings import open_commitment
 from governance.web.api.bodies import OpeningIn
 from governance.web.dependencies import Context, Transaction, requires
