@@ -56,9 +56,15 @@ class Gateway(_Section):
 
 
 class Ledger(_Section):
-    """The log's origin: a scheme-less URL that names it to verifiers (C2SP tlog-checkpoint)."""
+    """How the log is known outside.
+
+    ``origin`` is a scheme-less URL that names it to verifiers (C2SP tlog-checkpoint). ``trust_policy`` is a file (C2SP
+    tlog-policy) that names this log's key, the witnesses that are asked to cosign, and how many of them it takes before
+    a checkpoint is published; without it no witness is asked.
+    """
 
     origin: Annotated[str, Field(pattern=r"^[^\s+]+$")] = "probity.example/ledger"
+    trust_policy: Path | None = None
 
 
 class Settings(BaseSettings):

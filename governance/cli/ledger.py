@@ -1,5 +1,6 @@
 """`probity ledger`: read, publish, export, prove and verify the log."""
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -10,16 +11,16 @@ from governance.cli.context import HomeOption, JsonOption, opened
 from governance.cli.display import listing, progress, say, stdout
 from governance.cli.ledger_watch import watch
 from governance.database import reading
-from governance.errors import BrokenProof
+from governance.errors import BrokenProof, Conflict, QuorumMissed
 from governance.ledger.check import check_database
 from governance.ledger.export import export as write_export
 from governance.ledger.grants import missing_guards, powers_over_log
 from governance.ledger.note import encode_vkey
 from governance.ledger.proof import encode_proof
-from governance.ledger.publish import publish as write_tiles
 from governance.ledger.published import prove
 from governance.ledger.store import list_latest
 from governance.ledger.trust_policy import parse_policy
+from governance.pipeline.publication import Publication, publish_log, trust_policy_of, verify_published
 from governance.settings import DEFAULT_HOME
 
 ledger = typer.Typer(help="The append-only log of every change to the pipeline.", no_args_is_help=True)
@@ -50,15 +51,29 @@ def list_entries(
 
 
 @ledger.command("publish")
-def publish(home: HomeOption = DEFAULT_HOME) -> None:
-    """Sign the log as it is now, and write its tiles and checkpoint below the home."""
+def publish(
+    home: HomeOption = DEFAULT_HOME,
+    every: Annotated[int | None, typer.Option(min=1, help="Go on, with so many seconds between.")] = None,
+) -> None:
+    """Sign the log as it is now, have it witnessed, and write its tiles and checkpoint below the home."""
     here = opened(home)
+    while every is not None:
+        try:
+            _say_answers(publish_log(here))
+        except (QuorumMissed, Conflict) as passing:
+            # Whatever else is wrong with the log stops the publisher.
+            say(f"{passing}")
+        time.sleep(every)
     with progress("publishing") as step:
-        checkpoint = write_tiles(
-            here.engine, here.folder("ledger"), here.ledger_signer, clock=here.clock, progress=step
-        )
-    say(f"{checkpoint.size} entries are signed; the log's public key is")
+        publication = publish_log(here, progress=step)
+    _say_answers(publication)
+    say(f"{publication.checkpoint.size} entries are signed; the log's public key is")
     stdout.print(encode_vkey(here.ledger_signer.verifier_key), markup=False, soft_wrap=True)
+
+
+def _say_answers(publication: Publication) -> None:
+    for each in publication.answers:
+        say(f"{each.name}: {each.error or 'cosigned'}")
 
 
 @ledger.command("export")
@@ -71,7 +86,7 @@ def export(
 ) -> None:
     """Write everything an auditor needs to verify the log without us."""
     here = opened(home)
-    proposed = parse_policy(policy.read_bytes()) if policy is not None else None
+    proposed = parse_policy(policy.read_bytes()) if policy is not None else trust_policy_of(here)
     with progress("exporting") as step:
         checkpoint = write_export(here.engine, here.folder("ledger"), folder, policy=proposed, progress=step)
     say(f"{folder}: {checkpoint.size} entries")
@@ -95,10 +110,10 @@ def prove_entry(
 
 @ledger.command("fsck")
 def fsck(home: HomeOption = DEFAULT_HOME) -> None:
-    """Rebuild everything from the entries in the database and compare."""
+    """Verify the published log, rebuild everything from the entries in the database, and compare."""
     here = opened(home)
     with progress("rebuilding") as step:
-        found = check_database(here.engine, here.ledger_signer.verifier_key, progress=step)
+        found = check_database(here.engine, *here.ledger_keys, published=verify_published(here), progress=step)
     with reading(here.engine) as session:
         missing, powers = missing_guards(session), powers_over_log(session)
     if missing:

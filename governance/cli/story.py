@@ -28,14 +28,13 @@ from governance.cli.train import quote_rows, recommended_rows, utility_kept
 from governance.errors import Forbidden, LedgerError
 from governance.gate.decision import Decision
 from governance.ledger.export import export
-from governance.ledger.publish import publish
-from governance.ledger.trust_policy import trusting
 from governance.ledger.verify import verify_folder
 from governance.pipeline.audit import audit_model, decide_on
 from governance.pipeline.desk import Desk, identity_of
 from governance.pipeline.home import OPERATOR, Home
 from governance.pipeline.ingest import ingest
 from governance.pipeline.mitigate import mitigate
+from governance.pipeline.publication import publish_log, trust_policy_of
 from governance.pipeline.recommend import recommend_to
 from governance.pipeline.snapshot import take_snapshot
 from governance.pipeline.train import Trained, quote, train
@@ -308,11 +307,11 @@ class Story:
 
     def _verify(self) -> None:
         self._title("The ledger is verified from its files alone")
-        home, trusted = self.home, trusting(self.home.ledger_signer.verifier_key)
+        home, trusted = self.home, trust_policy_of(self.home)
         with progress("publishing") as step:
-            publish(home.engine, home.folder("ledger"), home.ledger_signer, clock=home.clock, progress=step)
+            publish_log(home, progress=step)
         exported = home.settings.home / "ledger-export"
-        export(home.engine, home.folder("ledger"), exported)
+        export(home.engine, home.folder("ledger"), exported, policy=trusted)
         table(None, ("", ""), verification_rows(verify_folder(exported, trusted)))
         copy = home.settings.home / "ledger-export-tampered"
         shutil.copytree(exported, copy)

@@ -31,10 +31,15 @@ class Checked:
     waiting: int
 
 
-def check_database(engine: Engine, *keys: VerifierKey, progress: Callable[[int, int], None] | None = None) -> Checked:
+def check_database(
+    engine: Engine,
+    *keys: VerifierKey,
+    published: Checkpoint | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Checked:
     """Rebuild everything from the entries and compare: leaf hashes, columns, tiles, mentions, signed roots, the inbox.
 
-    ``keys`` are all under which the log was ever signed.
+    ``keys`` are all under which the log was ever signed; ``published`` is what readers were given last.
 
     Raises:
         BrokenProof: names the entry, tile or checkpoint that does not hold.
@@ -43,6 +48,7 @@ def check_database(engine: Engine, *keys: VerifierKey, progress: Callable[[int, 
     with reading(engine) as session:
         count, signed = size(session), list_checkpoints(session)
         roots = {row.size: _verified(row, trusting(*keys)).root for row in signed}
+        _require_published(roots, published, count)
         tree, tiles = GrowingTiles(), 0
         _require_root(tree, roots)
         for begin in range(0, count, ROWS_PER_READ):
@@ -74,6 +80,18 @@ def _verified(row: SignedCheckpoint, policy: TrustPolicy) -> Checkpoint:
         msg = f"checkpoint {row.size}: its note says size {checkpoint.size} and root {checkpoint.root.hex()}"
         raise BrokenProof(msg)
     return checkpoint
+
+
+def _require_published(roots: dict[int, bytes], published: Checkpoint | None, count: int) -> None:
+    """Await the published root among the signed ones."""
+    if published is None:
+        return
+    if published.size > count:
+        msg = f"{published.size} entries were published, but the database has {count}"
+        raise BrokenProof(msg)
+    if roots.setdefault(published.size, published.root) != published.root:
+        msg = f"checkpoint {published.size}: another root was published than the database signed"
+        raise BrokenProof(msg)
 
 
 def _require_place(row: LedgerEntry, expected_seq: int) -> None:
