@@ -276,7 +276,7 @@ def test_a_verified_log_is_told_as_json(home: Path, probity: Run) -> None:
     assert (ran.code, found["size"], found["older"], found["unsigned"]) == (0, sum(found["kinds"].values()), [], [])
     assert re.fullmatch(r"[0-9a-f]{64}", found["root"])
     checkpoint = (home / "ledger" / "checkpoint").read_text().splitlines()
-    assert [found["origin"], str(found["size"])] == checkpoint[:2]
+    assert [found["log"], str(found["size"])] == checkpoint[:2]
 
 
 def test_an_erasure_walks_through_every_step_and_its_certificate_is_told_as_json(
