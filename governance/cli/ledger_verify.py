@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from governance.cli.display import JsonOption, progress, table, write_json
+from governance.cli.display import JsonOption, key_of, progress, table, write_json
 from governance.ledger.entry import decode_entry
 from governance.ledger.note import VerifierKey, decode_vkey, encode_vkey
 from governance.ledger.proof import decode_proof, verify_proof
@@ -89,12 +89,14 @@ def verify_one(
         ("kind", proved.kind),
         ("at", proved.at.isoformat()),
         ("actor", proved.actor),
+        ("id", str(proved.id)),
         ("leaf", proved.leaf.hex()),
         *_checkpoint_rows(cosigned.checkpoint.origin, cosigned.checkpoint.size, cosigned.checkpoint.root),
         *_trust_rows(cosigned.log, cosigned.witnesses, quorum_in_words(believed)),
     ]
     if as_json:
-        write_json({**dict(facts), "body": proved.body, "witnesses": _witnesses(cosigned.witnesses)})
+        shape = {key_of(name): value for name, value in facts}
+        write_json({**shape, "body": proved.body, "witnesses": _witnesses(cosigned.witnesses)})
     else:
         table("The entry is in the log", ("", ""), facts)
 

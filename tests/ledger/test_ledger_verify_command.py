@@ -200,7 +200,7 @@ def test_a_proof_and_its_entry_exit_0(probity: Run, proved: tuple[Path, Path], p
 
     shown = json.loads(probity("verify-proof", proof, "--entry", entry, "--policy", policy, "--json").out)
 
-    assert (shown["entry"], shown["kind"], shown["size"]) == (300, "model.trained", 600)
+    assert (shown["entry"], shown["kind"], shown["size"], shown["signed_by"]) == (300, "model.trained", 600, VKEY)
     assert shown["body"] == {"epsilon": 1.5, "number": 300}
     assert probity("verify-proof", proof, "--entry", entry, "--vkey", VKEY).code == 0
 
