@@ -88,7 +88,9 @@ def export(
     here = opened(home)
     proposed = parse_policy(policy.read_bytes()) if policy is not None else trust_policy_of(here)
     with progress("exporting") as step:
-        checkpoint = write_export(here.engine, here.folder("ledger"), folder, policy=proposed, progress=step)
+        checkpoint = write_export(
+            here.engine, here.folder("ledger"), folder, known=here.ledger_keys, policy=proposed, progress=step
+        )
     say(f"{folder}: {checkpoint.size} entries")
 
 

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -36,9 +36,10 @@ Write down whose signatures you believe in a trust policy, a text file such as
     witness auditor <the witness's key>
     quorum auditor
 
-or `quorum none` where no witness cosigns. The file `policy` in this folder is what the operator proposes. Take its
-keys over only after comparing them with another source (a contract, a letter, an earlier export, the witness itself):
-a key that came with the data proves nothing about the data. The same holds for `log.vkey`.
+or `quorum none` where no witness cosigns; a log that changed its key has a line for each key. The file `policy` in this
+folder is what the operator proposes. Take its keys over only after comparing them with another source (a contract, a
+letter, an earlier export, the witness itself): a key that came with the data proves nothing about the data. The same
+holds for `log.vkey`.
 
 How to verify
 -------------
@@ -83,6 +84,7 @@ def export(
     published: Path,
     to: Path,
     *,
+    known: Sequence[VerifierKey] = (),
     policy: TrustPolicy | None = None,
     progress: Progress | None = None,
 ) -> Checkpoint:
@@ -92,7 +94,8 @@ def export(
         engine: the database, which remembers the older checkpoints.
         published: the folder of the published log.
         to: where the export shall lie.
-        policy: whom the operator proposes to believe; by default the published key and no witness.
+        known: every key under which this log was ever published: older checkpoints may bear another than the last.
+        policy: whom the operator proposes to believe; by default the log under these keys, and no witness.
         progress: called as files are written.
 
     Guarantees:
@@ -106,7 +109,7 @@ def export(
     """
     key = decode_vkey(read_file(published, VKEY, LARGEST_NOTE_BYTES).decode(errors="replace").removesuffix("\n"))
     note = read_note(published)
-    proposed = trusting(key) if policy is None else policy
+    proposed = trusting(key, *(each for each in known if each != key)) if policy is None else policy
     checkpoint = _accepted(note, proposed, key)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         msg = f"{to}: expected an empty folder to export into"
@@ -132,11 +135,11 @@ def export(
 
 def _accepted(note: bytes, policy: TrustPolicy, key: VerifierKey) -> Checkpoint:
     """The published checkpoint, if whoever receives it with ``policy`` will accept it."""
-    cosigned = verify_cosigned(note, policy)
-    if cosigned.log != key:
-        msg = f"{VKEY}: the policy accepts {cosigned.log.name} under another key than the published one"
+    checkpoint = verify_cosigned(note, policy).checkpoint
+    if key not in [log.key for log in policy.logs]:
+        msg = f"{VKEY}: the policy does not name the key under which the log is published"
         raise BrokenProof(msg)
-    return cosigned.checkpoint
+    return checkpoint
 
 
 def _files(published: Path, checkpoint: Checkpoint, older: dict[int, bytes]) -> Iterator[tuple[str, bytes]]:

@@ -97,7 +97,7 @@ def verify_folder(
     checkpoint = cosigned.checkpoint
     keys = [log.key for log in policy.logs if log.key.name == checkpoint.origin]
     _verify_vkey_file(folder, keys)
-    _verify_policy_file(folder, cosigned.log)
+    _verify_policy_file(folder, keys)
     older = _older(folder, trusting(*keys))
     if old_checkpoint is not None:
         older[OLD] = _named(OLD, lambda: verify_cosigned(old_checkpoint, trusting(*keys)).checkpoint)
@@ -147,7 +147,7 @@ def _verify_vkey_file(folder: Path, keys: list[VerifierKey]) -> None:
         raise BrokenProof(msg)
 
 
-def _verify_policy_file(folder: Path, log: VerifierKey) -> None:
+def _verify_policy_file(folder: Path, keys: list[VerifierKey]) -> None:
     """The exported policy is the operator's proposal: it need not be the one given, but it must name the same log."""
     if not (folder / POLICY).exists():
         return
@@ -156,7 +156,7 @@ def _verify_policy_file(folder: Path, log: VerifierKey) -> None:
     except InvalidInput as cause:
         msg = f"{POLICY}: {printable(str(cause))}"
         raise BrokenProof(msg) from cause
-    if log not in [each.key for each in proposed.logs]:
+    if not any(log.key in keys for log in proposed.logs):
         msg = f"{POLICY}: expected it to name the log key given for verification, found others"
         raise BrokenProof(msg)
 
@@ -176,7 +176,12 @@ def _older(folder: Path, policy: TrustPolicy) -> dict[str, Checkpoint]:
 
 
 def _read_older(folder: Path, name: str, policy: TrustPolicy) -> Checkpoint:
-    return _named(name, lambda: verify_cosigned(read_file(folder, name, LARGEST_NOTE_BYTES), policy).checkpoint)
+    note = read_file(folder, name, LARGEST_NOTE_BYTES)
+    try:
+        return _named(name, lambda: verify_cosigned(note, policy).checkpoint)
+    except BrokenProof as cause:
+        msg = f"{cause} (if the log changed its key, the trust policy needs the earlier key too)"
+        raise BrokenProof(msg) from cause
 
 
 def _refuse_younger(older: Mapping[str, Checkpoint], checkpoint: Checkpoint) -> None:

@@ -21,6 +21,7 @@ from governance.ledger.verify import verify_folder
 
 SIGNER = LedgerSigner("probity.example/ledger", bytes(range(32)))
 STRANGER = LedgerSigner("probity.example/ledger", bytes(32))
+NEW_KEY = LedgerSigner("probity.example/ledger", bytes(range(50, 82)))
 WITNESS = WitnessSigner("auditor.example", bytes(range(1, 33)))
 WITNESSED = TrustPolicy(
     logs=(PolicyLog(SIGNER.verifier_key, "https://log.example/"),),
@@ -61,6 +62,28 @@ def test_a_policy_that_the_operator_gives_travels_with_the_export(sqlite_log: En
     carried = parse_policy((to / "policy").read_bytes())
     assert carried == WITNESSED
     assert [each.name for each in verify_folder(to, carried).witnesses] == ["auditor"]
+
+
+def test_a_log_that_changed_its_key_exports_a_policy_of_all_its_keys(
+    sqlite_log: Engine, append_many: Append, published: Path
+) -> None:
+    keys = (NEW_KEY.verifier_key, SIGNER.verifier_key)
+    for retired in ((SIGNER,), ()):
+        append_many(sqlite_log, 2)
+        publish(sqlite_log, published, NEW_KEY, clock=lambda: NOON, retired=retired, known=keys)
+        for order in (keys, keys[::-1]):
+            to = published.parent / f"{len(retired)}{order == keys}"
+            export(sqlite_log, published, to, policy=trusting(*order))
+            assert verify_folder(to, trusting(*order[::-1])).log in keys
+    to = published.parent / "export"
+
+    export(sqlite_log, published, to, known=keys)
+
+    carried = parse_policy((to / "policy").read_bytes())
+    assert [log.key for log in carried.logs] == list(keys)
+    assert verify_folder(to, carried).older == (3, 5, 7)
+    with pytest.raises(BrokenProof, match=r"checkpoints/3: .* the trust policy needs the earlier key too"):
+        verify_folder(to, trusting(NEW_KEY.verifier_key))
 
 
 @pytest.mark.parametrize(
