@@ -17,9 +17,9 @@ from governance.ledger.export import export as write_export
 from governance.ledger.grants import missing_guards, powers_over_log
 from governance.ledger.note import encode_vkey
 from governance.ledger.proof import encode_proof
-from governance.ledger.published import prove
+from governance.ledger.published import prove, read_note
 from governance.ledger.store import list_latest
-from governance.ledger.trust_policy import parse_policy
+from governance.ledger.trust_policy import parse_policy, trusting, verify_cosigned
 from governance.pipeline.publication import Publication, publish_log, trust_policy_of, verify_published
 from governance.settings import DEFAULT_HOME
 
@@ -88,9 +88,7 @@ def export(
     here = opened(home)
     proposed = parse_policy(policy.read_bytes()) if policy is not None else trust_policy_of(here)
     with progress("exporting") as step:
-        checkpoint = write_export(
-            here.engine, here.folder("ledger"), folder, known=here.ledger_keys, policy=proposed, progress=step
-        )
+        checkpoint = write_export(here.engine, here.folder("ledger"), folder, policy=proposed, progress=step)
     say(f"{folder}: {checkpoint.size} entries")
 
 
@@ -103,7 +101,9 @@ def prove_entry(
 ) -> None:
     """Write the proof that an entry is in the published log (C2SP tlog-proof); `verify-proof` checks it."""
     here = opened(home)
-    content, proof = prove(here.folder("ledger"), entry, here.ledger_signer.verifier_key)
+    # Signed by a key before the present one, where nothing was published since that was replaced.
+    signed_by = verify_cosigned(read_note(here.folder("ledger")), trusting(*here.ledger_keys)).log
+    content, proof = prove(here.folder("ledger"), entry, signed_by)
     to.write_bytes(encode_proof(proof))
     if entry_to is not None:
         entry_to.write_bytes(content)

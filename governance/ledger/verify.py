@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from governance.errors import BrokenProof, InvalidInput
 from governance.ledger.checkpoint import Checkpoint
-from governance.ledger.note import LARGEST_NOTE_BYTES, VerifierKey, encode_vkey
+from governance.ledger.note import LARGEST_NOTE_BYTES, VerifierKey, decode_vkey, encode_vkey
 from governance.ledger.published import (
     CHECKPOINT,
     LARGEST_BUNDLE_BYTES,
@@ -96,7 +96,7 @@ def verify_folder(
     cosigned = _named(CHECKPOINT, lambda: verify_cosigned(read_note(folder), policy))
     checkpoint = cosigned.checkpoint
     keys = [log.key for log in policy.logs if log.key.name == checkpoint.origin]
-    _verify_vkey_file(folder, keys)
+    _verify_vkey_file(folder, keys, checkpoint)
     _verify_policy_file(folder, keys)
     older = _older(folder, trusting(*keys))
     if old_checkpoint is not None:
@@ -139,10 +139,20 @@ def _named(name: str, verified: Callable[[], Result]) -> Result:
         raise BrokenProof(msg) from cause
 
 
-def _verify_vkey_file(folder: Path, keys: list[VerifierKey]) -> None:
+def _verify_vkey_file(folder: Path, keys: list[VerifierKey], checkpoint: Checkpoint) -> None:
+    """The key beside the log is a given one, or signed the very same checkpoint: it follows on a given one."""
     if not (folder / VKEY).exists():
         return
-    if read_file(folder, VKEY, LARGEST_NOTE_BYTES) not in [f"{encode_vkey(key)}\n".encode() for key in keys]:
+    written = read_file(folder, VKEY, LARGEST_NOTE_BYTES)
+    if written in [f"{encode_vkey(key)}\n".encode() for key in keys]:
+        return
+    try:
+        key = decode_vkey(written.decode().removesuffix("\n"))
+        beside = verify_cosigned(read_note(folder), trusting(key)).checkpoint
+        follows = beside == checkpoint and written.endswith(b"\n")
+    except (InvalidInput, BrokenProof, UnicodeDecodeError):
+        follows = False
+    if not follows:
         msg = f"{VKEY}: expected the key given for verification, found another"
         raise BrokenProof(msg)
 

@@ -196,6 +196,35 @@ def test_the_keys_are_listed_rotated_and_listed_again(home: Path, probity: Run) 
     assert probity("keys", "rotate", "ledger", "--ground", "because", "--home", home).code == 2
 
 
+def test_a_log_whose_key_was_replaced_is_followed_with_the_old_key_and_verified_with_both(
+    home: Path, probity: Run, tmp_path: Path
+) -> None:
+    old = probity("ledger", "publish", "--home", home).out.strip()
+    kept = tmp_path / "kept"
+    kept.write_bytes((home / "ledger" / "checkpoint").read_bytes())
+    new = probity("keys", "rotate", "ledger", "--ground", "scheduled", "--home", home).out.strip()
+    assert probity("ledger", "prove", 0, "--to", tmp_path / "early-proof", "--home", home).code == 0
+    published = probity("ledger", "publish", "--home", home)
+    assert (published.code, published.out.strip()) == (0, new), published.err
+    assert probity("ledger", "export", tmp_path / "export", "--home", home).code == 0
+    both = tmp_path / "policy"
+    both.write_text(f"log {new}\nlog {old}\nquorum none\n")
+
+    def verify(*arguments: object) -> int:
+        return probity("ledger", "verify", tmp_path / "export", *arguments).code
+
+    assert (home / "ledger" / "checkpoint").read_text().count("\n— ") == 2
+    assert (tmp_path / "export" / "policy").read_text() == both.read_text()
+    assert verify("--policy", both, "--old", kept) == 0
+    assert verify("--vkey", old, "--old", kept) == 0
+    assert probity("ledger", "fsck", "--home", home).code == 0
+    assert probity("ledger", "prove", 0, "--to", tmp_path / "proof", "--home", home).code == 0
+    assert probity("keys", "rotate", "ledger", "--ground", "suspected_compromise", "--home", home).code == 0
+    assert probity("ledger", "publish", "--home", home).code == 0
+    assert (home / "ledger" / "checkpoint").read_text().count("\n— ") == 1
+    assert probity("ledger", "fsck", "--home", home).code == 0
+
+
 def test_a_certificate_of_an_old_key_verifies_with_the_old_public_key(home: Path, probity: Run, tmp_path: Path) -> None:
     request = _submit(probity, home, "erasure")
     officer = {"PROBITY_TOKEN": _token(probity, home, "officer")}
