@@ -56,15 +56,20 @@ class Gateway(_Section):
 
 
 class Ledger(_Section):
-    """How the log is known outside.
+    """How the log is known outside, and who may fetch it.
 
     ``origin`` is a scheme-less URL that names it to verifiers (C2SP tlog-checkpoint). ``trust_policy`` is a file (C2SP
     tlog-policy) that names this log's key, the witnesses that are asked to cosign, and how many of them it takes before
     a checkpoint is published; without it no witness is asked.
+
+    ``public`` lets anybody fetch ``/ledger/checkpoint`` and ``/ledger/tile/…`` without a token, as monitors and
+    witnesses do. The bundles below ``tile/entries/`` are the entries themselves, so a public log shows every one of
+    them; searching, single entries and proofs keep asking for ``ledger:read``.
     """
 
     origin: Annotated[str, Field(pattern=r"^[^\s+]+$")] = "probity.example/ledger"
     trust_policy: Path | None = None
+    public: bool = False
 
 
 class Settings(BaseSettings):

@@ -25,9 +25,12 @@ from governance.web.envelope import Envelope
 from governance.web.errors import log_fault, problem, refusal_of
 from governance.web.forms import verify_call, verify_form
 from governance.web.pages import HERE, render
+from governance.web.served_log import router as served_log
 
 LARGEST_BODY_BYTES = 64 * 1024
 API = "/api/v1"
+FOR_PROGRAMS = ("/api/", "/ledger/checkpoint", "/ledger/tile/")
+"""Where an error is answered as a problem; elsewhere it is a page."""
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
 """Spans and logs would carry addresses and the messages of exceptions out of the house."""
 
@@ -66,6 +69,7 @@ def create_app(context: WebContext) -> FastAPI:
     app.state.context = context
     for router in API_ROUTERS:
         app.include_router(router, prefix=API, dependencies=[Depends(verify_call)], max_body_size=LARGEST_BODY_BYTES)
+    app.include_router(served_log)  # before the console: /ledger/checkpoint is no /ledger/{seq}
     for router in CONSOLE_ROUTERS:
         guarded = [Depends(verify_form)]
         app.include_router(router, dependencies=guarded, include_in_schema=False, max_body_size=LARGEST_BODY_BYTES)
@@ -81,7 +85,7 @@ def answer(request: Request, error: Exception) -> Response:
     refusal = refusal_of(error)
     if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log_fault(request.state.request_id, error)
-    if request.url.path.startswith("/api/"):
+    if request.url.path.startswith(FOR_PROGRAMS):
         return problem(request, refusal)
     if isinstance(error, Unauthenticated) and request.method == "GET":
         response = session.sign_in_page(request, request.app.state.context, destination=_asked(request))

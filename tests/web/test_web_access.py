@@ -31,6 +31,8 @@ OPEN = {
 OWN = {("POST", "/sign-out")}
 """What everybody who is signed in may call."""
 NOWHERE = UUID(int=2**100)
+MONITORED = {("GET", "/ledger/checkpoint"), ("GET", "/ledger/tile/{tile}")}
+"""What anybody may fetch where the settings make the log public, and nobody without a permission where not."""
 BODIES = {
     "/api/v1/reviews": {"model": str(NOWHERE)},
     "/api/v1/reviews/{review_id}/votes": {"choice": "approve"},
@@ -57,6 +59,7 @@ class Endpoint:
     path: str
     permissions: tuple[str, ...]
     asks_who: bool
+    unless_public: bool
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -64,7 +67,7 @@ class Endpoint:
     def url(self) -> str:
         """An address of something that does not exist, where the path names something."""
         names = {"review_id", "model_id", "request_id"}
-        return self.path.format(**dict.fromkeys(names, NOWHERE), seq=10**9)
+        return self.path.format(**dict.fromkeys(names, NOWHERE), seq=10**9, tile="0/x999/999")
 
 
 @cache
@@ -85,7 +88,9 @@ def _routes(routes: list[Any], prefix: str) -> Iterator[list[Endpoint]]:
 def _endpoint(route: APIRoute, prefix: str, method: str) -> Endpoint:
     calls = [each.call for each in _flat(route.dependant)]
     asked = tuple(dict.fromkeys(chain.from_iterable(getattr(call, "permissions", ()) for call in calls)))
-    return Endpoint(method, prefix + route.path, asked, reviewer_of in calls)
+    unless_public = any(getattr(call, "unless_public", False) for call in calls)
+    path = prefix + route.path.replace(":path}", "}")
+    return Endpoint(method, path, asked, reviewer_of in calls or unless_public, unless_public)
 
 
 def _flat(dependant: Dependant) -> Iterator[Dependant]:
@@ -132,6 +137,10 @@ def test_every_route_is_open_on_purpose_or_asks_for_a_permission() -> None:
 
 def test_every_route_that_is_not_open_asks_who_it_is() -> None:
     assert {(each.method, each.path) for each in endpoints() if not each.asks_who} == OPEN
+
+
+def test_only_the_log_itself_can_be_opened_to_everybody() -> None:
+    assert {(each.method, each.path) for each in endpoints() if each.unless_public} == MONITORED
 
 
 @pytest.mark.parametrize("endpoint", guarded(), ids=str)
