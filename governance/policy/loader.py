@@ -40,7 +40,7 @@ def load(path: Path, policy: type[P]) -> Loaded[P]:
             the message begins with file and line.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode()  # as it is: a text with its line ends rewritten has another digest
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except OSError as cause:
         msg = f"{path}: cannot be read ({cause.strerror})"

@@ -29,6 +29,11 @@ class Policies:
         return {field.name: getattr(self, field.name).digest for field in fields(self)}
 
     @property
+    def texts(self) -> dict[str, str]:
+        """Each file's text, by policy name."""
+        return {field.name: getattr(self, field.name).text for field in fields(self)}
+
+    @property
     def digest(self) -> str:
         """One SHA-256 over the names and digests of all policies, for manifests."""
         lines = "".join(f"{name} {digest}\n" for name, digest in sorted(self.digests.items()))

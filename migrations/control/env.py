@@ -9,6 +9,7 @@ import governance.consent.tables
 import governance.gate.tables
 import governance.ledger.opening
 import governance.ledger.tables
+import governance.policy.texts
 import governance.registry.tables
 import governance.review.tables
 import governance.rights.tables  # noqa: F401 - each import adds its tables to the metadata
