@@ -1,7 +1,10 @@
 """The ledger as the web shows it: entries with the proof that the signed checkpoint contains them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from sqlalchemy.orm import Session
 
@@ -10,11 +13,13 @@ from governance.ledger.checkpoint import Checkpoint, verify_checkpoint
 from governance.ledger.entry import Entry
 from governance.ledger.note import VerifierKey, decode_vkey
 from governance.ledger.proof import verify_proof
+from governance.ledger.proving import SignedTree
 from governance.ledger.published import CHECKPOINT, VKEY, prove, read_file, read_note
-from governance.ledger.store import get_entry
+from governance.ledger.store import get_entry, list_checkpoints
 from governance.ledger.trust_policy import trusting
 
 LONGEST_VKEY = 1024
+State = Literal["proved", "waiting", "broken"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +45,25 @@ class EntryReading:
 
     entry: Entry
     proof: Proof | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far the log is signed, and what that proves about some of its entries.
+
+    Attributes:
+        published: the newest checkpoint, or None before the first.
+        signed_at: when it was signed, as the database remembers; the note itself says no time.
+        witnesses: how many witnesses have cosigned it.
+        states: by entry: proved, waiting for the next checkpoint, or broken.
+        broken: what does not hold, one sentence each; empty when all is well.
+    """
+
+    published: PublishedCheckpoint | None
+    signed_at: datetime | None
+    witnesses: int
+    states: Mapping[int, State]
+    broken: tuple[str, ...]
 
 
 def get_published(folder: Path) -> PublishedCheckpoint:
@@ -81,6 +105,51 @@ def read_entry(session: Session, folder: Path, seq: int) -> EntryReading:
         raise BrokenProof(msg)
     verify_proof(proof, entry.encoded, trusting(_key(folder)))
     return EntryReading(entry=entry, proof=Proof(path=proof.path, published=published))
+
+
+def read_standing(session: Session, folder: Path, entries: Sequence[Entry]) -> Standing:
+    """What the published log proves about ``entries`` as the database has them. What is broken is told, not raised."""
+    try:
+        published = find_published(folder)
+    except BrokenProof as finding:
+        states: dict[int, State] = {each.seq: "broken" for each in entries}
+        return Standing(published=None, signed_at=None, witnesses=0, states=states, broken=(f"{finding}",))
+    if published is None:
+        waiting: dict[int, State] = {each.seq: "waiting" for each in entries}
+        return Standing(published=None, signed_at=None, witnesses=0, states=waiting, broken=())
+    states, broken = _prove_all(folder, published.checkpoint, entries)
+    return Standing(
+        published=published,
+        signed_at=_signed_at(session, published.checkpoint),
+        witnesses=0,
+        states=states,
+        broken=broken,
+    )
+
+
+def _prove_all(
+    folder: Path, checkpoint: Checkpoint, entries: Sequence[Entry]
+) -> tuple[dict[int, State], tuple[str, ...]]:
+    tree, states, broken = SignedTree(folder, checkpoint), {}, []
+    for entry in entries:
+        states[entry.seq] = _state(tree, entry, broken)
+    return states, tuple(broken)
+
+
+def _state(tree: SignedTree, entry: Entry, broken: list[str]) -> State:
+    if entry.seq >= tree.checkpoint.size:
+        return "waiting"
+    try:
+        tree.prove(entry.seq, entry.encoded)
+    except BrokenProof as finding:
+        broken.append(f"{finding}")
+        return "broken"
+    return "proved"
+
+
+def _signed_at(session: Session, checkpoint: Checkpoint) -> datetime | None:
+    same = (each for each in list_checkpoints(session) if (each.size, each.root) == (checkpoint.size, checkpoint.root))
+    return next((each.signed_at for each in same), None)
 
 
 def _key(folder: Path) -> VerifierKey:

@@ -1,7 +1,6 @@
 """Pages: templates, what every one of them is given, and how values are written."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -19,6 +18,7 @@ from governance.access.permissions import permissions_of
 from governance.access.tables import Principal
 from governance.policy.rules import AccessPolicy
 from governance.registry.tables import Model
+from governance.sentences import figure
 from governance.web.forms import TOKEN_FIELD, bound_cookie, token_for
 
 KINDS = {"ease": "EASE", "svd": "SVD", "item_cf": "item-based CF", "user_cf": "user-based CF"}
@@ -27,9 +27,6 @@ HERE = Path(__file__).parent
 DIGEST_SHOWN = 12
 UUID_GROUP = 8
 UUID_LENGTH = 36
-SHORTEST_DIGEST = 32
-MOST_NAMED = 4
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 MIDNIGHT = time()
 
 
@@ -63,6 +60,16 @@ def stamp(at: datetime) -> str:
     return day(at) if at.astimezone(UTC).time() == MIDNIGHT else moment(at)
 
 
+def clock_time(at: datetime) -> str:
+    """The time of day of an entry, empty where it keeps no more than its day."""
+    return "" if at.astimezone(UTC).time() == MIDNIGHT else at.astimezone(UTC).strftime("%H:%M")
+
+
+def weekday(on: date) -> str:
+    """A day with its name."""
+    return f"{on:%A}, {on.isoformat()}"
+
+
 def day(on: date | None) -> str:
     """A day; of a moment, the day in UTC."""
     if isinstance(on, datetime):
@@ -82,39 +89,9 @@ def count(value: int) -> str:
     return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
-def figure(value: float | str) -> str:
-    """A number to four significant digits, a very small one as a power of ten. JSON holds the infinite as ``inf``."""
-    number = float(value)
-    if math.isinf(number):
-        return "∞"
-    digits, _, exponent = f"{number:,.4g}".partition("e")
-    if not exponent:
-        return digits
-    power = "10" + str(int(exponent)).translate(SUPERSCRIPTS)
-    return power if digits == "1" else f"{digits}·{power}"
-
-
 def words(slug: str) -> str:
     """A slug as one reads it."""
     return slug.replace("_", " ").replace("-", " ")
-
-
-def gist(body: Mapping[str, Any]) -> str:
-    """What an entry says, in one line: its words and numbers; of what holds more, how much it holds."""
-    return " · ".join(f"{words(key)} {_brief(value)}" for key, value in body.items() if value not in (None, "", [], {}))
-
-
-def _brief(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{words(key)} {_brief(each)}" for key, each in list(value.items())[:MOST_NAMED]) + (
-            ", …" if len(value) > MOST_NAMED else ""
-        )
-    if isinstance(value, list | tuple):
-        return ", ".join(_brief(each) for each in value[:MOST_NAMED]) + (", …" if len(value) > MOST_NAMED else "")
-    if isinstance(value, float):
-        return figure(value)
-    looks_random = isinstance(value, str) and len(value) >= SHORTEST_DIGEST and " " not in value
-    return short(value) if looks_random else str(value)
 
 
 def kind(slug: str) -> str:
@@ -136,12 +113,13 @@ def pretty(value: object) -> str:
 FILTERS = {
     "moment": moment,
     "stamp": stamp,
+    "clock_time": clock_time,
+    "weekday": weekday,
     "day": day,
     "short": short,
     "count": count,
     "figure": figure,
     "words": words,
-    "gist": gist,
     "kind": kind,
     "model_name": model_name,
     "pretty": pretty,

@@ -27,7 +27,7 @@ Seq = Annotated[int, Path(ge=0, le=LARGEST_SEQ)]
 def monitors(permission: str) -> Any:  # noqa: ANN401 - FastAPI's own type for a dependency
     """Like `requires`, unless ``ledger.public`` opens the log to whoever asks."""
 
-    def permitted(request: Request, context: WebContext = Depends(context_of)) -> None:  # noqa: FAST002 - a default keeps it callable
+    def permitted(request: Request, context: WebContext = Depends(context_of)) -> None:
         if not context.settings.ledger.public:
             require(reviewer_of(request, context), permission, context.policies.access.value)
 

@@ -93,8 +93,8 @@ def test_a_member_of_the_board_signs_in_reads_votes_and_sees_it_in_the_ledger(
         page.screenshot(path=tmp_path / "ledger.png", full_page=True)
 
     assert "European works" in report
-    assert "review.vote_cast" in newest
-    assert "choice approve" in newest
+    assert "Miriam Adeyemi voted to approve in the review" in newest
+    assert "not published yet" in newest
     assert complaints == []
     assert (tmp_path / "ledger.png").stat().st_size > 10_000
 

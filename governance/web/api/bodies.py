@@ -46,7 +46,7 @@ class EntryOut(_Out):
 
 
 class EntriesOut(_Out):
-    """A page of entries; ``next`` is the ``after`` of the following page, absent on the last."""
+    """A page of entries; ``next`` is the ``after`` or ``before`` of the following page, absent on the last."""
 
     entries: list[EntryOut]
     next: int | None

@@ -2,28 +2,63 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import StringConstraints
 
+from governance.errors import InvalidInput
 from governance.ledger.entry import Entry
-from governance.ledger.store import list_entries
+from governance.ledger.search import Filter, follow, search
 from governance.web.api.bodies import CheckpointOut, EntriesOut, EntryOut, EntryProofOut, ProofOut
 from governance.web.dependencies import Context, Transaction, requires
 from governance.web.ledger_reading import PublishedCheckpoint, get_published, read_entry
+from governance.web.moments import read_bound
 
 router = APIRouter(prefix="/ledger", tags=["ledger"], dependencies=[requires("ledger:read")])
 
 LARGEST_SEQ = 2**53
+NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL has no text with a zero byte in it, and refuses to compare with one."""
+Words = Annotated[str | None, Query(max_length=200, pattern=NO_NUL)]
+Kind = Annotated[str, StringConstraints(max_length=100, pattern=NO_NUL)]
+Cursor = Annotated[int | None, Query(ge=-1, le=LARGEST_SEQ)]
+
+
+def asked(
+    kind: Annotated[list[Kind] | None, Query(max_length=50)] = None,
+    since: Words = None,
+    until: Words = None,
+    mentions: Words = None,
+    actor: Words = None,
+) -> Filter:
+    """Which entries. A kind that ends in a dot means its family.
+
+    A day (``2026-01-31``) as ``until`` is included, a moment (``2026-01-31T12:00:00Z``) is not.
+    """
+    return Filter(
+        kinds=tuple(kind or ()),
+        since=None if since is None else read_bound(since, "since", end=False),
+        until=None if until is None else read_bound(until, "until", end=True),
+        mentions=mentions,
+        actor=actor,
+    )
 
 
 @router.get("/entries")
 def show_entries(
     session: Transaction,
-    kind: Annotated[str | None, Query(max_length=100)] = None,
-    after: Annotated[int | None, Query(ge=-1, le=LARGEST_SEQ)] = None,
+    wanted: Annotated[Filter, Depends(asked)],
+    after: Cursor = None,
+    before: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> EntriesOut:
-    """Entries in their order, of one kind or all."""
-    found = list_entries(session, kind=kind, after_seq=after, limit=limit + 1)
+    """Entries that fit, in their order; with ``before``, those before it, newest first."""
+    if before is None:
+        found = follow(session, wanted, after_seq=after, limit=limit + 1)
+    elif after is None:
+        found = search(session, wanted, before_seq=before, limit=limit + 1)
+    else:
+        msg = "expected after or before, got both"
+        raise InvalidInput(msg)
     page = found[:limit]
     return EntriesOut(entries=[entry_out(each) for each in page], next=page[-1].seq if len(found) > limit else None)
 

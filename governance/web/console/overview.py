@@ -11,10 +11,10 @@ from governance.registry.models import get_model, serving
 from governance.review.board import list_reviews
 from governance.web.budget_reading import read_budget
 from governance.web.dependencies import Context, Transaction, requires
-from governance.web.ledger_reading import find_published
 from governance.web.model_reading import read_model, read_review
 from governance.web.pages import render
 from governance.web.request_reading import list_alive, read_request, today_of
+from governance.web.timeline import read_timeline
 
 router = APIRouter()
 
@@ -27,7 +27,8 @@ def show_overview(
 ) -> Response:
     """The state of the house on one page."""
     policies, deployment = context.policies, serving(session)
-    may_read = "requests:read" in permissions_of(principal, policies.access.value)
+    permissions = permissions_of(principal, policies.access.value)
+    may_read = "requests:read" in permissions
     values = {
         "deployment": deployment,
         "deployed": None if deployment is None else read_model(session, get_model(session, deployment.model_id)),
@@ -36,7 +37,6 @@ def show_overview(
         "needed": policies.access.value.review.approvals,
         "requests": [read_request(session, r, today_of(context)) for r in list_alive(session)] if may_read else [],
         "rights": policies.rights.value.rights,
-        "entries": list_latest(session, limit=LATEST),
-        "published": find_published(context.ledger),
+        "timeline": read_timeline(session, context.ledger, list_latest(session, limit=LATEST), permissions),
     }
     return render(request, "overview.html", values, principal=principal)
