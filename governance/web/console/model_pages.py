@@ -5,11 +5,15 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from governance.access.permissions import permissions_of
 from governance.access.tables import Principal
+from governance.evidence.chain import chain_of
 from governance.gate.records import find_latest
 from governance.registry.models import get_model, latest_report, list_models
 from governance.registry.reports import read_page
 from governance.web.dependencies import Context, Transaction, requires
+from governance.web.ledger_reading import read_standing
+from governance.web.links import find_links
 from governance.web.model_reading import read_model
 from governance.web.pages import render
 
@@ -41,6 +45,20 @@ def show_model(request: Request, session: Transaction, context: Context, princip
     reading, rule = read_model(session, get_model(session, model_id)), context.policies.access.value.review
     values = {"reading": reading, "rule": rule}
     return render(request, "model.html", values, principal=principal)
+
+
+@router.get("/{model_id}/history")
+def show_history(
+    request: Request, session: Transaction, context: Context, principal: Reader, model_id: UUID
+) -> Response:
+    """From the model back to the snapshot, the consents and the budget, each step with its entries and their proofs."""
+    chain = chain_of(session, model_id)
+    values = {
+        "chain": chain,
+        "standing": read_standing(session, context.ledger, chain.entries),
+        "links": find_links(session, chain.entries, permissions_of(principal, context.policies.access.value)),
+    }
+    return render(request, "chain.html", values, principal=principal)
 
 
 @router.get("/{model_id}/report")
