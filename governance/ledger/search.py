@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
 from governance.errors import InvalidInput
@@ -39,7 +39,22 @@ class Filter:
 
 def search(session: Session, wanted: Filter, *, before_seq: int | None = None, limit: int = 100) -> list[Entry]:
     """The last ``limit`` entries that fit, before ``before_seq`` (None: to the end), newest first."""
-    query = select(LedgerEntry.seq, LedgerEntry.body).order_by(LedgerEntry.seq.desc()).limit(limit)
+    query = _matching(wanted).order_by(LedgerEntry.seq.desc()).limit(limit)
+    if before_seq is not None:
+        query = query.where(LedgerEntry.seq < before_seq)
+    return [decode_entry(seq, body) for seq, body in session.execute(query)]
+
+
+def follow(session: Session, wanted: Filter, *, after_seq: int | None = None, limit: int = 100) -> list[Entry]:
+    """The first ``limit`` entries that fit, after ``after_seq`` (None: from the beginning), oldest first."""
+    query = _matching(wanted).order_by(LedgerEntry.seq).limit(limit)
+    if after_seq is not None:
+        query = query.where(LedgerEntry.seq > after_seq)
+    return [decode_entry(seq, body) for seq, body in session.execute(query)]
+
+
+def _matching(wanted: Filter) -> Select[tuple[int, bytes]]:
+    query = select(LedgerEntry.seq, LedgerEntry.body)
     if wanted.kinds:
         query = query.where(or_(*(_of_kind(kind) for kind in wanted.kinds)))
     if wanted.since is not None:
@@ -51,9 +66,7 @@ def search(session: Session, wanted: Filter, *, before_seq: int | None = None, l
     if wanted.mentions is not None:
         named = select(LedgerMention.seq).where(LedgerMention.value == wanted.mentions)
         query = query.where(LedgerEntry.seq.in_(named))
-    if before_seq is not None:
-        query = query.where(LedgerEntry.seq < before_seq)
-    return [decode_entry(seq, body) for seq, body in session.execute(query)]
+    return query
 
 
 def _of_kind(kind: str) -> ColumnElement[bool]:

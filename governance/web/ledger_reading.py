@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from governance.errors import BrokenProof, NotFound
@@ -15,7 +16,8 @@ from governance.ledger.note import VerifierKey, decode_vkey
 from governance.ledger.proof import verify_proof
 from governance.ledger.proving import SignedTree
 from governance.ledger.published import CHECKPOINT, VKEY, prove, read_file, read_note
-from governance.ledger.store import get_entry, list_checkpoints
+from governance.ledger.store import get_entry
+from governance.ledger.tables import LedgerCheckpoint, LedgerCosignature
 from governance.ledger.trust_policy import trusting
 
 LONGEST_VKEY = 1024
@@ -121,7 +123,7 @@ def read_standing(session: Session, folder: Path, entries: Sequence[Entry]) -> S
     return Standing(
         published=published,
         signed_at=_signed_at(session, published.checkpoint),
-        witnesses=0,
+        witnesses=_witnesses(session, published.checkpoint),
         states=states,
         broken=broken,
     )
@@ -148,8 +150,13 @@ def _state(tree: SignedTree, entry: Entry, broken: list[str]) -> State:
 
 
 def _signed_at(session: Session, checkpoint: Checkpoint) -> datetime | None:
-    same = (each for each in list_checkpoints(session) if (each.size, each.root) == (checkpoint.size, checkpoint.root))
-    return next((each.signed_at for each in same), None)
+    row = session.get(LedgerCheckpoint, checkpoint.size)
+    return None if row is None or row.root != checkpoint.root else row.signed_at
+
+
+def _witnesses(session: Session, checkpoint: Checkpoint) -> int:
+    counted = select(func.count()).select_from(LedgerCosignature).where(LedgerCosignature.size == checkpoint.size)
+    return session.scalar(counted) or 0
 
 
 def _key(folder: Path) -> VerifierKey:
