@@ -10,6 +10,7 @@ from typing import Any, Final
 from governance.access.events import PrincipalAdded, TokenIssued, TokenRevoked
 from governance.budget.events import BudgetCancelled, BudgetReadingBegun, BudgetReserved, BudgetSpent
 from governance.consent.events import ConsentsRecorded, NoticePublished
+from governance.evidence.events import EvidenceExported
 from governance.gate.events import GateDecided, WaiverExpired, WaiverGranted
 from governance.keys.events import KeyRotated
 from governance.ledger.events import CheckpointWitnessed, EvidenceOpened
@@ -112,6 +113,7 @@ KINDS: Final = (
     Kind(ReidentificationUsed, "it was answered, expired, or nobody was left", EXPIRY),
     Kind(EvidenceOpened, "a reviewer was shown whom an entry is about", "reviewer (principal:<id>)"),
     Kind(CheckpointWitnessed, "witnesses cosigned a checkpoint", OPERATOR),
+    Kind(EvidenceExported, "a period's evidence was taken out", "reviewer (principal:<id>)"),
 )
 """Every kind, in the order of the house: rules, data, budget, models, decisions, subjects, the log itself."""
 

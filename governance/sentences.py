@@ -50,6 +50,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "rights.erasure_started": "The erasure for the request {request} began in {stores:words}.",
     "rights.erasure_certified": "The erasure for the request {request} was certified as {certificate}"
     "[; models that had seen the subject: {models}][, to be replaced by {retrain_by}].",
+    "evidence.exported": "The evidence from {first_day} to {last_day} was taken out: {entries} entries, "
+    "in the file with the digest {pack}.",
     "retention.run": "What was kept long enough was destroyed[: events {events:words}]"
     "[, batches in quarantine {quarantine}][, packages {packages}][, closed requests {requests}].",
 }

@@ -63,6 +63,7 @@ COMMANDS: dict[str, str] = {
     "retention": "retention",
     "ledger": "ledger",
     "witness": "witness",
+    "evidence": "evidence",
     "policy": "policy",
     "access": "access",
     "keys": "keys",

@@ -21,6 +21,7 @@ Permission = Literal[
     "requests:read",
     "requests:create",
     "requests:decide",
+    "evidence:export",
 ]
 """All that may be given to a role; access.yaml says in words what each allows. A policy with another one is refused."""
 

@@ -23,6 +23,8 @@ from governance.web.console import (
 from governance.web.context import WebContext
 from governance.web.envelope import Envelope
 from governance.web.errors import log_fault, problem, refusal_of
+from governance.web.evidence import api_router as evidence_api
+from governance.web.evidence import console_router as evidence_console
 from governance.web.forms import verify_call, verify_form
 from governance.web.pages import HERE, render
 from governance.web.served_log import router as served_log
@@ -42,6 +44,7 @@ API_ROUTERS = (
     reviews.router,
     requests.router,
     accounts.router,
+    evidence_api,
 )
 CONSOLE_ROUTERS = (
     session.router,
@@ -50,6 +53,7 @@ CONSOLE_ROUTERS = (
     review_pages.router,
     request_pages.router,
     ledger_pages.router,
+    evidence_console,
     budget_page.router,
     policies_page.router,
 )

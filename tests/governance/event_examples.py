@@ -14,6 +14,7 @@ from uuid import UUID
 from governance.access.events import PrincipalAdded, TokenIssued, TokenRevoked
 from governance.budget.events import BudgetCancelled, BudgetReadingBegun, BudgetReserved, BudgetSpent
 from governance.consent.events import ConsentsRecorded, NoticePublished
+from governance.evidence.events import EvidenceExported
 from governance.gate.events import GateDecided, WaiverExpired, WaiverGranted
 from governance.keys.events import KeyRotated
 from governance.ledger.entry import encode_entry
@@ -185,6 +186,7 @@ EXAMPLES: tuple[Any, ...] = (
     ReidentificationUsed(case=ONE, outcome="answered", commitment=COMMITMENT),
     EvidenceOpened(commitment=COMMITMENT, ground="supervisory_authority", roles=("auditor",)),
     CheckpointWitnessed(size=70_000, root=DIGEST, witnesses={"witness.example/w1+85ecc407": 1_795_521_600}),
+    EvidenceExported(pack=DIGEST, first_day="2026-11-01", last_day="2026-11-30", entries=412, checkpoint=1733),
 )
 
 

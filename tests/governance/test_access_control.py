@@ -123,12 +123,13 @@ def test_permissions_are_the_union_of_the_roles(session: Session, build: Build) 
         "models:deploy",
         "reviews:vote",
         "reidentification:approve",
+        "evidence:export",
     }
 
 
 def test_a_policy_with_a_permission_that_nothing_asks_for_is_refused_with_file_and_line(tmp_path: Path) -> None:
     text = (policies_dir() / "access.yaml").read_text()
-    (tmp_path / "access.yaml").write_text(text.replace("[requests:create, ", "[requests:create, evidence:export, "))
+    (tmp_path / "access.yaml").write_text(text.replace("[requests:create, ", "[requests:create, evidence:shred, "))
     line = next(number for number, each in enumerate(text.splitlines(), 1) if "frontend: [" in each)
 
     with pytest.raises(PolicyError, match=rf"access.yaml:{line}: roles.frontend\[1\]: expected one of ledger:read, .*"):

@@ -43,11 +43,13 @@ BODIES = {
     },
     "/api/v1/requests/{request_id}/decision": {"choice": "approve"},
     "/api/v1/ledger/openings": {"commitment": "ab" * 32, "ground": "audit"},
+    "/api/v1/evidence": {"first_day": "2026-11-02", "last_day": "2026-11-01"},
 }
 FORMS = {
     "/reviews": {"model": str(NOWHERE)},
     "/reviews/{review_id}/votes": {"choice": "approve"},
     "/requests/{request_id}/decision": {"choice": "approve"},
+    "/evidence": {"first_day": "2026-11-02", "last_day": "2026-11-01"},
 }
 
 

@@ -83,6 +83,13 @@ class OpeningIn(_In):
     ground: OpeningGround
 
 
+class PeriodIn(_In):
+    """Days in UTC, the first and the last included."""
+
+    first_day: date
+    last_day: date
+
+
 class FindingOut(_Out):
     """One rule's outcome; ``sentence`` says it for people."""
 

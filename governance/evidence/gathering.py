@@ -1,0 +1,173 @@
+"""What a period's entries point at, gathered from where the house keeps it; what is not there is named as missing."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from governance.errors import BrokenProof, ConfigurationError
+from governance.evidence.chain import Chain, chain_of
+from governance.gate.tables import GateRecord
+from governance.ledger.canonical import Json
+from governance.ledger.entry import Entry
+from governance.policy.texts import PolicyText, find_text
+from governance.registry.lineage import get_release, get_snapshot
+from governance.registry.reports import read_page, read_report
+from governance.registry.tables import AuditRecord, Model
+from governance.sentences import is_name
+
+ATTESTATIONS = "attestations"
+LARGEST_ATTESTATION_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A thing that an entry names and the house no longer has as it was: ``what`` it is, its name, and why."""
+
+    what: str
+    name: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Named:
+    """The things that entries name, by what they are; collected while the entries pass by."""
+
+    models: set[str] = field(default_factory=set)
+    reports: set[str] = field(default_factory=set)
+    decisions: set[str] = field(default_factory=set)
+    policies: set[str] = field(default_factory=set)
+    attestations: set[str] = field(default_factory=set)
+
+    def see(self, entry: Entry) -> None:
+        """Take up what one entry of the period names."""
+        if "model" in entry.body:
+            self.models.add(str(entry.body["model"]))
+        if entry.kind in {"registry.audit_recorded", "gate.decided"}:
+            self.reports.add(str(entry.body["report"]))
+        if entry.kind == "gate.decided":
+            self.decisions.add(str(entry.body["decision"]))
+            self.policies.add(str(entry.body["policy"]))
+        if entry.kind == "attestation.made":
+            self.attestations.add(str(entry.body["attestation"]))
+        self.see_policy(entry)
+
+    def see_policy(self, entry: Entry) -> None:
+        """Take up the policy that an entry put in force."""
+        if entry.kind == "policy.in_force":
+            self.policies.add(str(entry.body["digest"]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """Where things are read from, and what was not found there. ``home`` holds reports and attestations."""
+
+    session: Session
+    home: Path
+    missing: list[Missing] = field(default_factory=list)
+
+    def chains(self, models: Iterable[str]) -> list[Chain]:
+        """The chains of the models that are registered here."""
+        ids = [UUID(each) for each in sorted(models) if is_name(each) and "-" in each]
+        known = set(self.session.scalars(select(Model.id).where(Model.id.in_(ids))))
+        self.missing.extend(Missing("model", str(each), "it is not registered") for each in ids if each not in known)
+        return [chain_of(self.session, each) for each in ids if each in known]
+
+    def cards(self, chains: Iterable[Chain], size: int) -> Iterator[tuple[str, bytes]]:
+        """What each model is and which of the first ``size`` entries recorded it."""
+        for chain in chains:
+            yield f"models/{chain.model.id}.json", _encode(self._card(chain, size))
+
+    def reports(self, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Reports with their pages."""
+        for digest in sorted(digests):
+            record = self.session.get(AuditRecord, digest)
+            if record is None:
+                self.missing.append(Missing("report.json", digest, "it is not registered"))
+                continue
+            for suffix, read in (("json", read_report), ("html", read_page)):
+                try:
+                    yield f"reports/{digest}.{suffix}", read(self.home, record)
+                except BrokenProof:
+                    self.missing.append(Missing(f"report.{suffix}", digest, "the file is not what was registered"))
+                except ConfigurationError:
+                    self.missing.append(Missing(f"report.{suffix}", digest, "the file cannot be read"))
+
+    def decisions(self, ids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """The gate's decisions with every finding."""
+        for each in sorted(ids):
+            record = self.session.get(GateRecord, UUID(each))
+            if record is None:
+                self.missing.append(Missing("decision", each, "it is not stored"))
+            else:
+                yield f"decisions/{each}.json", _encode(_decision(record))
+
+    def policies(self, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """The texts of policies, by digest."""
+        for digest in sorted(digests):
+            try:
+                text = find_text(self.session, digest)
+            except BrokenProof:
+                self.missing.append(Missing("policy", digest, "the text that is kept is not the one that was in force"))
+                continue
+            if text is None:
+                self.missing.append(Missing("policy", digest, "its text was not kept"))
+                continue
+            row = self.session.get_one(PolicyText, digest)
+            yield f"policies/{row.name}.{digest}.yaml", text.encode()
+
+    def attestations(self, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Signed statements, as they were made."""
+        for digest in sorted(digests):
+            path = self.home / ATTESTATIONS / f"{digest}.dsse.json"
+            if path.is_file() and path.stat().st_size <= LARGEST_ATTESTATION_BYTES:
+                yield f"{ATTESTATIONS}/{digest}.dsse.json", path.read_bytes()
+            else:
+                self.missing.append(Missing("attestation", digest, "the file cannot be read"))
+
+    def _card(self, chain: Chain, size: int) -> dict[str, Any]:
+        # Nothing in it changes later: what a model's state is today is not what it was in the period.
+        model = chain.model
+        release = get_release(self.session, model.release)
+        snapshot = get_snapshot(self.session, release.snapshot_id)
+        return {
+            "model": str(model.id),
+            "kind": model.kind,
+            "digest": model.digest,
+            "parent": None if model.parent_id is None else str(model.parent_id),
+            "prices": model.prices,
+            "author": str(model.author_id),
+            "release": {"digest": release.digest, "guarantee": release.guarantee},
+            "snapshot": {
+                "id": str(snapshot.id),
+                "digest": snapshot.digest,
+                "subjects": snapshot.subjects,
+                "manifest": snapshot.manifest,
+            },
+            "steps": [
+                {"name": step.name, "entries": [each.seq for each in step.entries if each.seq < size]}
+                for step in chain.steps
+            ],
+        }
+
+
+def _decision(record: GateRecord) -> dict[str, Json]:
+    return {
+        "id": str(record.id),
+        "model": str(record.model_id),
+        "report": record.report,
+        "policy": record.policy,
+        "outcome": record.outcome,
+        "findings": record.findings,
+        "not_applicable": record.not_applicable,
+        "decided_at": record.decided_at.isoformat(),
+    }
+
+
+def _encode(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"

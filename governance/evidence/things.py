@@ -1,0 +1,178 @@
+"""What a pack holds beside entries, each held to the entries that name it."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+from governance.errors import BrokenProof
+from governance.ledger.canonical import decode_base64
+from governance.ledger.entry import Entry
+
+FOLDERS: Final = ("reports", "decisions", "models", "policies", "attestations")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What a pack was found to have.
+
+    Attributes:
+        entries: those of the period and related ones, verified, by number.
+        inside: the numbers of the period.
+        names: of all members.
+        missing: what the pack says it lacks, by ``what`` and ``name``.
+        read: gives a member's bytes.
+    """
+
+    entries: Mapping[int, Entry]
+    inside: range
+    names: Sequence[str]
+    missing: Sequence[Mapping[str, str]]
+    read: Callable[[str], bytes]
+
+    def of(self, kind: str, field: str, value: str) -> Iterator[Entry]:
+        """The entries of a kind in which a field has this value."""
+        return (each for each in self.entries.values() if each.kind == kind and each.body.get(field) == value)
+
+    def folder(self, name: str) -> Iterator[str]:
+        """The members of a folder."""
+        return (each for each in self.names if each.startswith(f"{name}/"))
+
+
+def verify_things(held: Held) -> dict[str, int]:
+    """How many things there are of each sort.
+
+    Raises:
+        BrokenProof: a thing is not what the entries say, no entry names it, or one is absent without being said to be.
+    """
+    for folder, check in _CHECKS.items():
+        for name in held.folder(folder):
+            try:
+                check(held, name, held.read(name))
+            except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as cause:
+                msg = f"{name}: it does not have the form that such a file has"
+                raise BrokenProof(msg) from cause
+    _verify_absent(held)
+    return {folder: sum(not name.endswith(".html") for name in held.folder(folder)) for folder in FOLDERS}
+
+
+def _report(held: Held, name: str, data: bytes) -> None:
+    digest = name.removeprefix("reports/").partition(".")[0]
+    named = [*held.of("registry.audit_recorded", "report", digest), *held.of("gate.decided", "report", digest)]
+    if name.endswith(".json"):
+        _require(sha256(data).hexdigest() == digest, name, "its bytes do not give the digest that the log names")
+    _require(bool(named), name, "no entry names it")
+
+
+def _decision(held: Held, name: str, data: bytes) -> None:
+    said: dict[str, Any] = json.loads(data)
+    verdicts = {
+        verdict: [f"{each['rule']} ({each['about']})" for each in said["findings"] if each["verdict"] == verdict]
+        for verdict in ("fail", "inconclusive")
+    }
+    entry = _only(held.of("gate.decided", "decision", said["id"]), name)
+    _require(name == f"decisions/{said['id']}.json", name, "it is about another decision")
+    for field, expected in (
+        ("model", said["model"]),
+        ("report", said["report"]),
+        ("policy", said["policy"]),
+        ("outcome", said["outcome"]),
+        ("failed", verdicts["fail"]),
+        ("inconclusive", verdicts["inconclusive"]),
+    ):
+        _require(entry.body[field] == expected, name, f"{field} is not what entry {entry.seq} says")
+
+
+def _model(held: Held, name: str, data: bytes) -> None:
+    said: dict[str, Any] = json.loads(data)
+    _require(name == f"models/{said['model']}.json", name, "it is about another model")
+    own = (each for each in held.of("registry.model_registered", "model", said["model"]))
+    _agree(name, _only(own, name), {
+        "digest": said["digest"], "model_kind": said["kind"], "parent": said["parent"], "author": said["author"],
+        "prices": said["prices"] or {}, "release": said["release"]["digest"],
+    })  # fmt: skip
+    made = _only(held.of("registry.release_made", "release", said["release"]["digest"]), name)
+    _agree(name, made, {"guarantee": said["release"]["guarantee"], "snapshot": said["snapshot"]["id"]})
+    taken = _only(held.of("registry.snapshot_taken", "snapshot", said["snapshot"]["id"]), name)
+    manifest = sha256(said["snapshot"]["manifest"].encode()).hexdigest()
+    _agree(name, taken, {"manifest": manifest, "subjects": said["snapshot"]["subjects"]})
+    _require(said["snapshot"]["digest"] == manifest, name, "the snapshot's manifest does not give its digest")
+    for step in said["steps"]:
+        _require(set(step["entries"]) <= held.entries.keys(), name, f"an entry of the step {step['name']!r} is absent")
+
+
+def _policy(held: Held, name: str, data: bytes) -> None:
+    policy, digest, _ = name.removeprefix("policies/").split(".")
+    _require(sha256(data).hexdigest() == digest, name, "its bytes do not give the digest that the log names")
+    in_force = list(held.of("policy.in_force", "digest", digest))
+    known = in_force or list(held.of("gate.decided", "policy", digest))
+    _require(bool(known), name, "no entry names it")
+    _require(all(each.body["name"] == policy for each in in_force), name, "the log gives it another name")
+
+
+def _attestation(held: Held, name: str, data: bytes) -> None:
+    digest = name.removeprefix("attestations/").partition(".")[0]
+    envelope = json.loads(data)
+    kind, body = envelope["payloadType"].encode(), decode_base64(envelope["payload"])
+    # DSSE's pre-authentication encoding: what was signed, and what the log names.
+    signed = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(body), body)
+    _require(sha256(signed).hexdigest() == digest, name, "what it signs does not give the digest that the log names")
+    _require(any(held.of("attestation.made", "attestation", digest)), name, "no entry names it")
+
+
+_CHECKS: Final[Mapping[str, Callable[[Held, str, bytes], None]]] = {
+    "reports": _report,
+    "decisions": _decision,
+    "models": _model,
+    "policies": _policy,
+    "attestations": _attestation,
+}
+
+
+def _verify_absent(held: Held) -> None:
+    """What the entries of the period name is there, or is said to be missing."""
+    said = {(each["what"], each["name"]) for each in held.missing}
+    names = {*held.names, *(f"policies/{name.split('.')[1]}" for name in held.folder("policies"))}
+    for entry in held.entries.values():
+        for what, value, member in _named(entry, inside=entry.seq in held.inside):
+            if member not in names and (what, value) not in said:
+                msg = f"entry {entry.seq} names the {what} {value}; the pack does not have it, nor does it say so"
+                raise BrokenProof(msg)
+
+
+def _named(entry: Entry, *, inside: bool) -> Iterator[tuple[str, str, str]]:
+    """What a pack with this entry must hold: what it is, its name, and the member."""
+    body = {field: str(value) for field, value in entry.body.items()}
+    if entry.kind == "policy.in_force":
+        yield "policy", body["digest"], f"policies/{body['digest']}"
+    if not inside:
+        return
+    if entry.kind == "registry.audit_recorded":
+        yield "report.json", body["report"], f"reports/{body['report']}.json"
+    elif entry.kind == "gate.decided":
+        yield "decision", body["decision"], f"decisions/{body['decision']}.json"
+        yield "policy", body["policy"], f"policies/{body['policy']}"
+    elif entry.kind == "registry.model_registered":
+        yield "model", body["model"], f"models/{body['model']}.json"
+    elif entry.kind == "attestation.made":
+        yield "attestation", body["attestation"], f"attestations/{body['attestation']}.dsse.json"
+
+
+def _agree(name: str, entry: Entry, expected: Mapping[str, object]) -> None:
+    for field, value in expected.items():
+        _require(entry.body[field] == value, name, f"{field} is not what entry {entry.seq} says")
+
+
+def _only(entries: Iterator[Entry], name: str) -> Entry:
+    found = next(entries, None)
+    if found is None:
+        msg = f"{name}: no entry of the pack records it"
+        raise BrokenProof(msg)
+    return found
+
+
+def _require(holds: bool, name: str, fault: str) -> None:  # noqa: FBT001 - reads as the sentence it is
+    if not holds:
+        msg = f"{name}: {fault}"
+        raise BrokenProof(msg)

@@ -1,0 +1,163 @@
+"""A home with three days in its log, each published at its end; a pack of the second; and a way to forge another."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, ClassVar
+from uuid import UUID
+from zipfile import ZipFile
+
+import pytest
+from sqlalchemy import Engine
+
+from governance.access.tokens import issue_token
+from governance.database import create_engine_for, migrate, transaction
+from governance.evidence.layout import MANIFEST, create_archive, decode_manifest, encode_manifest, store
+from governance.evidence.pack import Pack
+from governance.evidence.period import Period
+from governance.ledger.publish import publish
+from governance.ledger.store import append
+from governance.pipeline.evidence import take_evidence
+from governance.pipeline.policies import record_policies
+from governance.policy.policies import load_policies
+from governance.resources import migrations_dir, policies_dir
+from governance.settings import load_settings
+from tests.web.conftest import SIGNER, Story, TickingClock, tell
+
+FIRST, SECOND, THIRD = (datetime(2026, 11, day, 9, tzinfo=UTC) for day in (20, 23, 25))
+WORKING_DAY = Period(date(2026, 11, 23), date(2026, 11, 23))
+STATEMENT = b'{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[]}'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttestationMade:
+    """What the log says of a signed statement, as far as a pack looks at it."""
+
+    kind: ClassVar[str] = "attestation.made"
+    version: ClassVar[int] = 1
+
+    attestation: str
+
+
+@dataclass
+class Filled:
+    """A home as a pack is made from it."""
+
+    home: Path
+    engine: Engine
+    clock: TickingClock
+    things: dict[str, UUID] = field(default_factory=dict)
+    people: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ledger(self) -> Path:
+        """Where its log is published."""
+        return self.home / "ledger"
+
+    def publish(self) -> None:
+        """Sign the log as it is."""
+        publish(self.engine, self.ledger, SIGNER, clock=self.clock)
+
+    def pack(self, to: Path, period: Period = WORKING_DAY, number: int = 1) -> Pack:
+        """Take a period's evidence out."""
+        who = {"actor": "principal:auditor", "entry_id": UUID(int=10**9 + number), "clock": self.clock}
+        return take_evidence(self.engine, self.home, self.ledger, period, to, **who)
+
+    def tokens(self, *numbers: int) -> None:
+        """Entries about nothing else."""
+        with transaction(self.engine) as session:
+            for number in numbers:
+                who = self.people["engineer"]
+                issue_token(session, who, token_id=UUID(int=10**6 + number), actor="role:operator", clock=self.clock)
+
+
+def open_filled(home: Path) -> Filled:
+    return Filled(home, create_engine_for(load_settings(home).control_url), TickingClock(THIRD))
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Filled:
+    """Policies on the first day, the story on the second, three tokens on the third. Not to be changed."""
+    home, policies = tmp_path_factory.mktemp("evidence") / "home", load_policies(policies_dir())
+    (home / "control").mkdir(parents=True)
+    migrate(load_settings(home).control_url, migrations_dir("control"))
+    filled = open_filled(home)
+    filled.clock.now = FIRST
+    with transaction(filled.engine) as session:
+        record_policies(session, policies, actor="role:operator", clock=filled.clock)
+    filled.publish()
+    filled.clock.now = SECOND
+    digest = state(home, STATEMENT)
+    with transaction(filled.engine) as session:
+        story = Story(session, policies, home, filled.clock)
+        filled.people, _ = story.people()
+        filled.things = tell(story, filled.people)
+        made = AttestationMade(attestation=digest)
+        append(session, made, actor="role:pipeline", entry_id=UUID(int=77), clock=filled.clock)
+    filled.publish()
+    filled.clock.now = THIRD
+    filled.tokens(1, 2, 3)
+    filled.publish()
+    filled.engine.dispose()
+    return filled
+
+
+def state(home: Path, envelope: bytes) -> str:
+    """Keep a signed statement; the digest of its pre-authentication encoding, from DSSE's own words."""
+    from hashlib import sha256
+
+    (home / "attestations").mkdir(exist_ok=True)
+    digest = sha256(b"DSSEv1 28 application/vnd.in-toto+json 2 {}").hexdigest()
+    (home / "attestations" / f"{digest}.dsse.json").write_bytes(envelope)
+    return digest
+
+
+@pytest.fixture
+def filled(written: Filled, tmp_path: Path) -> Iterator[Filled]:
+    """A copy to change."""
+    shutil.copytree(written.home, tmp_path / "home")
+    copy = open_filled(tmp_path / "home")
+    copy.clock.now, copy.things, copy.people = written.clock.now, written.things, written.people
+    yield copy
+    copy.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def packed(written: Filled, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The evidence of the second day. Not to be changed."""
+    home = tmp_path_factory.mktemp("packed") / "home"
+    shutil.copytree(written.home, home)
+    copy = open_filled(home)
+    copy.pack(home.parent / "pack.zip")
+    copy.engine.dispose()
+    return home.parent / "pack.zip"
+
+
+Change = Mapping[str, bytes | None]
+Forge = Callable[..., Path]
+
+
+@pytest.fixture
+def forge(packed: Path, tmp_path: Path) -> Forge:
+    """Another pack: some members changed, added, or (None) taken out, and a manifest that says so."""
+
+    def forged(changes: Change, **facts: object) -> Path:
+        with ZipFile(packed) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        manifest = decode_manifest(members.pop(MANIFEST))
+        for name, data in changes.items():
+            members.pop(name, None)
+            if data is not None:
+                members[name] = data
+        from hashlib import sha256
+
+        files = {name: {"sha256": sha256(data).hexdigest(), "bytes": len(data)} for name, data in members.items()}
+        members[MANIFEST] = encode_manifest({**manifest, "files": files, **facts})
+        with (tmp_path / "forged.zip").open("wb") as file, create_archive(file) as archive:
+            for name, data in members.items():
+                store(archive, name, data)
+        return tmp_path / "forged.zip"
+
+    return forged

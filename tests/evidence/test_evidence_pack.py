@@ -1,0 +1,221 @@
+"""Making a pack: what is in it, what is not, and that the same period is the same file."""
+
+import csv
+import io
+import json
+import zipfile
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import pytest
+
+from governance.database import transaction
+from governance.errors import BrokenProof, Conflict, InvalidInput
+from governance.evidence.period import Period
+from governance.evidence.verification import verify_pack
+from governance.ledger.store import get_entry, list_entries, size
+from governance.ledger.trust_policy import trusting
+from tests.web.conftest import PEOPLE, SIGNER
+
+if TYPE_CHECKING:
+    from conftest import Filled
+
+POLICY = trusting(SIGNER.verifier_key)
+
+
+def test_a_pack_of_a_day_is_proved_complete_and_agrees_with_what_its_entries_name(packed: Path) -> None:
+    found = verify_pack(packed, POLICY)
+
+    assert (found.first, found.end, found.size, found.before, found.open_ended) == (7, 41, 44, 7, False)
+    assert found.kinds["gate.decided"] == 2
+    assert found.counts == {"reports": 2, "decisions": 2, "models": 2, "policies": 7, "attestations": 1}
+    assert found.missing == ()
+    assert found.digest == sha256(packed.read_bytes()).hexdigest()
+
+
+def test_the_same_period_is_the_same_file_however_often_and_however_late(filled: "Filled", packed: Path) -> None:
+    first = filled.pack(filled.home / "first.zip", number=2)
+    filled.tokens(4)
+    filled.publish()
+    second = filled.pack(filled.home / "second.zip", number=3)
+
+    assert first.digest == second.digest == sha256(packed.read_bytes()).hexdigest()
+
+
+def test_taking_evidence_is_an_entry_that_names_the_file_and_is_not_in_it(filled: "Filled") -> None:
+    today = Period(date(2026, 11, 25), date(2026, 11, 25))
+    pack = filled.pack(filled.home / "today.zip", today)
+
+    with transaction(filled.engine) as session:
+        entry = get_entry(session, size(session) - 1)
+    assert entry.kind == "evidence.exported"
+    assert (entry.body["pack"], entry.body["entries"], entry.body["checkpoint"]) == (pack.digest, 3, 44)
+    assert entry.actor == "principal:auditor"
+    assert verify_pack(filled.home / "today.zip", POLICY).open_ended
+    assert "evidence.exported" not in verify_pack(filled.home / "today.zip", POLICY).kinds
+
+
+def test_a_period_without_entries_is_shown_to_have_none(filled: "Filled") -> None:
+    filled.pack(filled.home / "quiet.zip", Period(date(2026, 11, 21), date(2026, 11, 22)))
+
+    found = verify_pack(filled.home / "quiet.zip", POLICY)
+
+    assert (found.first, found.end, found.open_ended, found.kinds) == (7, 7, False, {})
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "entries"),
+    [
+        ((1, 1), (11, 19), (0, 0)),
+        ((11, 20), (11, 20), (0, 7)),
+        ((11, 20), (11, 25), (0, 44)),
+        ((12, 1), (12, 2), (44, 44)),
+    ],
+)  # fmt: skip
+def test_periods_at_the_ends_of_the_log(
+    filled: "Filled", first: tuple[int, int], last: tuple[int, int], entries: tuple[int, int]
+) -> None:
+    filled.pack(filled.home / "edge.zip", Period(date(2026, *first), date(2026, *last)))
+
+    found = verify_pack(filled.home / "edge.zip", POLICY)
+
+    assert (found.first, found.end) == entries
+
+
+def test_the_table_is_readable_and_harmless_in_a_spreadsheet(packed: Path) -> None:
+    with zipfile.ZipFile(packed) as archive:
+        raw = archive.read("entries.csv")
+    rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
+
+    assert raw.startswith(b"\xef\xbb\xbf")
+    assert [int(row["entry"]) for row in rows] == list(range(7, 41))
+    assert next(row for row in rows if row["kind"] == "gate.decided")["what it says"].startswith(
+        "The gate decided fail"
+    )
+    assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row.values())
+
+
+def test_a_pack_names_nobody(packed: Path) -> None:
+    """Neither people who work here nor pseudonyms; the story's subjects are runs of one digit or counted numbers."""
+    content = packed.read_bytes()
+
+    for name in PEOPLE.values():
+        assert name.encode() not in content
+    for subject in ("a" * 32, "b" * 32, "e" * 32, f"{7:032x}"):
+        assert subject.encode() not in content
+
+
+def test_members_have_no_dates_and_any_unzip_opens_them(packed: Path) -> None:
+    with zipfile.ZipFile(packed) as archive:
+        assert archive.testzip() is None
+        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert archive.namelist()[-1] == "manifest.json"
+        assert "probity evidence verify" in archive.read("README.md").decode()
+
+
+def test_a_period_that_is_not_signed_yet_is_refused_and_leaves_nothing(filled: "Filled") -> None:
+    filled.tokens(5)
+
+    with pytest.raises(Conflict, match=r"reach to 44, 44 are signed: run `probity ledger publish`"):
+        filled.pack(filled.home / "early.zip", Period(date(2026, 11, 25), date(2026, 11, 25)))
+
+    assert not list(filled.home.glob("*early.zip*"))
+    with transaction(filled.engine) as session:
+        assert list_entries(session, kind="evidence.exported") == []
+
+
+def test_where_the_entry_cannot_be_written_there_is_no_file(filled: "Filled") -> None:
+    with transaction(filled.engine) as session:
+        taken = get_entry(session, 3).id
+
+    with pytest.raises(Conflict, match="used again"):
+        filled.pack(filled.home / "x.zip", number=taken.int - 10**9)
+
+    assert not list(filled.home.glob("*x.zip*"))
+
+
+def test_a_file_that_exists_and_a_folder_that_does_not_are_refused(filled: "Filled") -> None:
+    (filled.home / "mine.zip").write_bytes(b"mine")
+
+    with pytest.raises(Conflict, match="expected a new file"):
+        filled.pack(filled.home / "mine.zip")
+    with pytest.raises(InvalidInput, match="expected a folder that exists"):
+        filled.pack(filled.home / "nowhere" / "pack.zip")
+
+    assert (filled.home / "mine.zip").read_bytes() == b"mine"
+
+
+def test_an_entry_changed_behind_the_logs_back_does_not_leave_the_house(filled: "Filled") -> None:
+    with filled.engine.begin() as connection:
+        connection.exec_driver_sql("drop trigger ledger_entry_no_update")
+        connection.exec_driver_sql(
+            "update ledger_entry set body = cast(replace(cast(body as text), 'pass', 'fail') as blob)"
+            " where kind = 'gate.decided'"
+        )
+
+    with pytest.raises(BrokenProof, match=r"entry 33: its bytes do not lead to the signed root"):
+        filled.pack(filled.home / "pack.zip")
+
+    assert not (filled.home / "pack.zip").exists()
+
+
+def test_what_the_house_has_lost_is_named_as_missing(filled: "Filled") -> None:
+    (report, *_) = sorted((filled.home / "reports").glob("*.json"))
+    report.unlink()
+    for path in (filled.home / "attestations").iterdir():
+        path.unlink()
+    with filled.engine.begin() as connection:
+        connection.exec_driver_sql("delete from policy_text where name = 'privacy'")
+        connection.exec_driver_sql("update policy_text set text = 'a: 1' where name = 'rights'")
+
+    pack = filled.pack(filled.home / "pack.zip")
+
+    found = verify_pack(filled.home / "pack.zip", POLICY)
+    assert sorted((each.what, each.reason) for each in pack.missing) == [
+        ("attestation", "the file cannot be read"),
+        ("policy", "its text was not kept"),
+        ("policy", "the text that is kept is not the one that was in force"),
+        ("report.json", "the file cannot be read"),
+    ]
+    assert len(found.missing) == 4
+    assert found.counts["policies"] == 5
+
+
+def test_a_report_changed_after_registration_is_left_out_and_said_so(filled: "Filled") -> None:
+    for path in (filled.home / "reports").glob("*.json"):
+        path.write_bytes(path.read_bytes() + b" ")
+
+    pack = filled.pack(filled.home / "pack.zip")
+
+    assert {each.reason for each in pack.missing} == {"the file is not what was registered"}
+    assert verify_pack(filled.home / "pack.zip", POLICY).counts["reports"] == 0
+
+
+def test_a_models_card_tells_the_whole_way(packed: Path, written: "Filled") -> None:
+    with zipfile.ZipFile(packed) as archive:
+        card = json.loads(archive.read(f"models/{written.things['mitigated']}.json"))
+
+    steps = {step["name"]: step["entries"] for step in card["steps"]}
+    assert card["parent"] == str(written.things["plain"])
+    assert card["release"]["guarantee"]["epsilon"] == 5.0
+    assert all(steps[name] for name in ("Gate", "Audits", "Model", "Release", "Privacy budget", "Snapshot"))
+    assert steps["Policies in force"] == list(range(7))
+
+
+@pytest.mark.parametrize("days", [("2026-11-02", "2026-11-01"), ("2026-11-01", "9999-12-31")])
+def test_an_impossible_period_is_refused(days: tuple[str, str]) -> None:
+    with pytest.raises(InvalidInput, match="expected a first day and a last day not before it"):
+        Period(*map(date.fromisoformat, days))
+
+
+def test_a_log_that_was_never_published_has_no_evidence(filled: "Filled", tmp_path: Path) -> None:
+    with filled.engine.begin() as connection:
+        for trigger in ("ledger_checkpoint_no_delete", "ledger_cosignature_no_delete"):
+            connection.exec_driver_sql(f"drop trigger if exists {trigger}")
+        connection.exec_driver_sql("delete from ledger_checkpoint")
+
+    with pytest.raises(Conflict, match="0 are signed"):
+        filled.pack(tmp_path / "pack.zip", number=UUID(int=5).int)
