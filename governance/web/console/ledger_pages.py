@@ -1,5 +1,6 @@
 """The ledger: its timeline, and each entry with the proof against the signed checkpoint."""
 
+from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -59,7 +60,7 @@ def show_ledger(  # noqa: PLR0917 - the parts of one HTTP request
         "asked": wanted,
         "families": families(),
         "size": size(session),
-        "today": context.clock().date(),
+        "yesterday": context.clock().date() - timedelta(days=1),
     }
     return render(request, "ledger.html", values, principal=principal)
 
