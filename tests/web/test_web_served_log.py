@@ -12,13 +12,13 @@ from governance.access.tokens import issue_token
 from governance.database import transaction
 from governance.errors import NotFound
 from governance.ledger.merkle import leaf_hash, verify_inclusion
-from governance.ledger.note import encode_vkey
 from governance.ledger.proof import decode_proof
 from governance.ledger.publish import publish
 from governance.ledger.published import read_checkpoint
 from governance.ledger.serving import read_served
 from governance.ledger.store import get_entry
 from governance.ledger.tiles import TileName, tile_names
+from governance.ledger.trust_policy import trusting
 from governance.ledger.verify import verify_folder
 from governance.settings import Ledger
 from governance.web.app import create_app
@@ -64,7 +64,7 @@ def mirror(client: TestClient, size: int, to: Path) -> Path:
 def test_a_log_mirrored_over_http_verifies_as_the_folder_does(long_house: "House", tmp_path: Path) -> None:
     folder = mirror(long_house.client("auditor"), 273, tmp_path / "mirror")
 
-    found = verify_folder(folder, encode_vkey(SIGNER.verifier_key))
+    found = verify_folder(folder, trusting(SIGNER.verifier_key))
 
     assert (found.size, found.unsigned) == (273, ())
     assert (folder / "checkpoint").read_bytes() == (long_house.context.ledger / "checkpoint").read_bytes()
