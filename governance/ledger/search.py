@@ -53,7 +53,7 @@ def follow(session: Session, wanted: Filter, *, after_seq: int | None = None, li
     return [decode_entry(seq, body) for seq, body in session.execute(query)]
 
 
-def _matching(wanted: Filter) -> Select[tuple[int, bytes]]:
+def _matching(wanted: Filter) -> Select[int, bytes]:
     query = select(LedgerEntry.seq, LedgerEntry.body)
     if wanted.kinds:
         query = query.where(or_(*(_of_kind(kind) for kind in wanted.kinds)))

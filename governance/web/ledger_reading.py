@@ -132,7 +132,9 @@ def read_standing(session: Session, folder: Path, entries: Sequence[Entry]) -> S
 def _prove_all(
     folder: Path, checkpoint: Checkpoint, entries: Sequence[Entry]
 ) -> tuple[dict[int, State], tuple[str, ...]]:
-    tree, states, broken = SignedTree(folder, checkpoint), {}, []
+    tree = SignedTree(folder, checkpoint)
+    states: dict[int, State] = {}
+    broken: list[str] = []
     for entry in entries:
         states[entry.seq] = _state(tree, entry, broken)
     return states, tuple(broken)
