@@ -1,8 +1,8 @@
 """Each kind of ledger entry as one sentence for people: a registry to read, and what fills it in.
 
-``{field}`` is a field of the entry's body. ``{field:words}`` writes a slug as words. What stands in ``[…]`` is left out
-where a field in it is missing or empty, so a sentence also fits the older shapes of its kind. Ids and digests are
-shortened for reading; the entry itself has them whole.
+``{field}`` is a field of the entry's body. ``{field:words}`` writes a slug as words, ``{field:names}`` the keys of a
+mapping. What stands in ``[…]`` is left out where a field in it is missing or empty, so a sentence also fits the older
+shapes of its kind. Ids and digests are shortened for reading; the entry itself has them whole.
 """
 
 import math
@@ -16,6 +16,8 @@ from governance.ledger.canonical import Json
 
 SENTENCES: Final[Mapping[str, str]] = {
     "policy.in_force": "The policy {name:words} took effect with the text {digest}.",
+    "key.rotated": "The signing key {old} of the {key:words} was replaced by {new} ({ground:words}); "
+    "the old one was {retired:words}.",
     "access.principal_added": "{principal} may act from now on as {roles:words}.",
     "access.token_issued": "The token {token} was issued to {principal}[, valid until {expires_on}].",
     "access.token_revoked": "The token {token} of {principal} was revoked.",
@@ -24,6 +26,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "[; {late} came late][; {repeated} repeated].",
     "registry.batch_ingested": "The batch {batch} was taken in[: {written:words}][; dropped {dropped:words}]"
     "[; lines in quarantine {quarantined}].",
+    "registry.batch_quarantined": "Of the batch {batch}, {lines} lines were rejected: {reasons:words}. "
+    "Their text was {text:words}.",
     "registry.catalogue_changed": "The catalogue became {catalogue}, with {items} items.",
     "budget.reserved": "ε {epsilon} at δ {delta} was reserved on {population} for {purpose:words}; "
     "that makes ε {composed_epsilon} of {budget_epsilon}. Reservation {reservation}.",
@@ -37,6 +41,10 @@ SENTENCES: Final[Mapping[str, str]] = {
     "registry.audit_recorded": "An audit of the model {model} was stored as the report {report}.",
     "gate.decided": "The gate decided {outcome:words} on the model {model} by the report {report}"
     "[; missed: {failed}][; undecided: {inconclusive}].",
+    "gate.waiver_granted": "The waiver {waiver} lets the model {model} ship until {expires_on} although it missed "
+    "{rules}, with {approvals} approvals.",
+    "gate.waiver_expired": "The waiver {waiver} for the model {model} ended on {expires_on}; "
+    "the model is {model_state:words}.",
     "review.opened": "{author} asked the board whether the model {model} may ship.",
     "review.vote_cast": "{voter} voted to {choice:words} in the review {review}[, changed {revision} times].",
     "review.closed": "The board {outcome:words} the model {model}[, with {approvals} in favour].",
@@ -45,6 +53,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "because of {reason:words}; deployment {undone} ended.",
     "rights.request_received": "A request for {right:words} ({regime:words}) came in, due on {due_on}: {request}.",
     "rights.request_moved": "The request {request} is {state:words}[, due on {due_on}].",
+    "rights.request_extended": "The request {request} for {right:words} ({regime:words}) was extended to {due_on} "
+    "({reason:words}).",
     "rights.request_fulfilled": "The request {request} for {right:words} ({regime:words}) was fulfilled.",
     "rights.request_refused": "The request {request} for {right:words} ({regime:words}) was refused: {ground:words}.",
     "rights.erasure_started": "The erasure for the request {request} began in {stores:words}.",
@@ -53,18 +63,25 @@ SENTENCES: Final[Mapping[str, str]] = {
     "evidence.exported": "The evidence from {first_day} to {last_day} was taken out: {entries} entries, "
     "in the file with the digest {pack}.",
     "retention.run": "What was kept long enough was destroyed[: events {events:words}]"
-    "[, batches in quarantine {quarantine}][, packages {packages}][, closed requests {requests}].",
+    "[, batches in quarantine {quarantine}][, packages {packages}]"
+    "[, closed requests {requests}][, openings {openings}].",
+    "reidentification.asked": "Somebody asked who is behind a pseudonym of {domain:words} ({ground:words}), "
+    "for the case {case}, until {valid_until}.",
+    "reidentification.approved": "{approver} allowed the case {case}, once.",
+    "reidentification.used": "The case {case} is over: {outcome:words}.",
+    "evidence.opened": "Somebody ({roles:words}) was shown whom the commitment {commitment} is about ({ground:words}).",
+    "checkpoint.witnessed": "Witnesses cosigned the checkpoint of {size} entries: {witnesses:names}.",
 }
 """By kind. A kind of `governance.events.EVENTS` without a line here turns a test red."""
 
-_SLOT = re.compile(r"\{([a-z_]+)(?::(words))?\}")
+_SLOT = re.compile(r"\{([a-z_]+)(?::(words|names))?\}")
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 _SLUG = re.compile(r"[a-z0-9_:.-]+")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DIGEST = re.compile(r"[0-9a-f]{32,}")
 UUID_SHOWN = 8
 DIGEST_SHOWN = 12
-MOST_NAMED = 4
+MOST_NAMED = 6
 LONGEST_TEXT = 80
 EMPTY = (None, "", 0)
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -139,7 +156,9 @@ def _filled(template: str, body: Mapping[str, Json]) -> Iterator[Part]:
     for slot in _SLOT.finditer(template):
         if slot.start() > place:
             yield Part(text=template[place : slot.start()])
-        yield _part(slot[1], body[slot[1]], as_words=slot[2] is not None)
+        value = body[slot[1]]
+        named = list(value) if slot[2] == "names" and isinstance(value, Mapping) else value
+        yield _part(slot[1], named, as_words=slot[2] == "words")
         place = slot.end()
     if place < len(template):
         yield Part(text=template[place:])

@@ -51,7 +51,7 @@ def test_a_kind_nobody_here_knows_is_told_by_its_fields() -> None:
 
     said = sentence_of("later.thing", body)
 
-    assert said == "later.thing: model 3f0c1f6e… · counts a b 2, c 0.25 · kinds a, b, c, d, … · none none"
+    assert said == "later.thing: model 3f0c1f6e… · counts a b 2, c 0.25 · kinds a, b, c, d, e, f · none none"
 
 
 def test_an_entry_that_lacks_a_field_of_its_sentence_is_told_by_its_fields() -> None:
