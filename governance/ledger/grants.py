@@ -7,7 +7,7 @@ triggers of `guards`, nor alter or drop a table. On SQLite whoever can write the
 import re
 from collections.abc import Sequence
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 from governance.errors import ConfigurationError
@@ -51,18 +51,17 @@ def grant_statements(role: str, database: str) -> tuple[str, ...]:
     )
 
 
-def grant(owner: Engine, role: str) -> None:
-    """Give the application's role what it needs on the database that ``owner`` connects to.
+def grant(owner: Connection, role: str) -> None:
+    """Give the application's role what it needs on the database that the ``owner`` is connected to.
 
     Raises:
         ConfigurationError: ``role`` is the owner itself.
     """
-    if owner.url.username == role:
+    if owner.engine.url.username == role:
         msg = f"control.owner_url: expected another role than the application's, got {role} for both"
         raise ConfigurationError(msg)
-    with owner.begin() as connection:
-        for statement in grant_statements(role, owner.url.database or ""):
-            connection.exec_driver_sql(statement)
+    for statement in grant_statements(role, owner.engine.url.database or ""):
+        owner.exec_driver_sql(statement)
 
 
 def missing_guards(session: Session) -> list[str]:

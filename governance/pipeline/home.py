@@ -143,7 +143,8 @@ def _grant_application(settings: Settings) -> None:
         return
     owner = create_engine_for(settings.control_owner_url)
     try:
-        grant(owner, make_url(settings.control_url).username or "")
+        with owner.begin() as connection:
+            grant(connection, make_url(settings.control_url).username or "")
     finally:
         owner.dispose()
 

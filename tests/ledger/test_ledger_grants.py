@@ -11,7 +11,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 
 from governance.clock import system_clock
-from governance.database import create_engine_for, reading, transaction
+from governance.database import reading, transaction
 from governance.errors import ConfigurationError
 from governance.ledger import store
 from governance.ledger.grants import grant, grant_statements, missing_guards, powers_over_log
@@ -94,10 +94,13 @@ def test_a_dropped_trigger_is_told_on_sqlite(sqlite_log: Engine) -> None:
         assert powers_over_log(session) == []
 
 
-def test_one_role_for_both_is_refused() -> None:
-    engine = create_engine_for("postgresql+psycopg://app@localhost/control")
-    with pytest.raises(ConfigurationError, match="expected another role than the application's, got app for both"):
-        grant(engine, "app")
+@pytest.mark.postgres
+def test_one_role_for_both_is_refused(postgres_log: Engine) -> None:
+    with (
+        postgres_log.connect() as connection,
+        pytest.raises(ConfigurationError, match="expected another role than the application's, got probity for both"),
+    ):
+        grant(connection, "probity")
 
 
 def test_a_role_that_cannot_be_quoted_is_refused() -> None:
