@@ -36,6 +36,7 @@ STATUS: dict[type[errors.GovernanceError], HTTPStatus] = {
     errors.LedgerError: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.BrokenProof: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.UnreadableEntry: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.QuorumMissed: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.Rollback: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 """Total over the tree of `governance.errors`: a new error without a line here turns a test red."""
