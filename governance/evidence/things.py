@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
+from governance.attest.dsse import attestation_digest
 from governance.errors import BrokenProof
 from governance.ledger.canonical import decode_base64
 from governance.ledger.entry import Entry
@@ -114,10 +115,8 @@ def _policy(held: Held, name: str, data: bytes) -> None:
 def _attestation(held: Held, name: str, data: bytes) -> None:
     digest = name.removeprefix("attestations/").partition(".")[0]
     envelope = json.loads(data)
-    kind, body = envelope["payloadType"].encode(), decode_base64(envelope["payload"])
-    # DSSE's pre-authentication encoding: what was signed, and what the log names.
-    signed = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(body), body)
-    _require(sha256(signed).hexdigest() == digest, name, "what it signs does not give the digest that the log names")
+    signed = attestation_digest(envelope["payloadType"], decode_base64(envelope["payload"]))
+    _require(signed == digest, name, "what it signs does not give the digest that the log names")
     _require(any(held.of("attestation.made", "attestation", digest)), name, "no entry names it")
 
 

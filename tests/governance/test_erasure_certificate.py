@@ -8,14 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from governance.attest.signing import EnvelopeSigner, create_signer, load_signer
 from governance.errors import BrokenProof, ConfigurationError, Conflict
 from governance.rights.certificate import (
     Certificate,
-    CertificateSigner,
     ModelMemory,
     StoreErasure,
-    create_signer,
-    load_signer,
     sign_certificate,
     verify_certificate,
 )
@@ -24,7 +22,7 @@ from governance.rights.certificate import (
 SEED = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
 PUBLIC = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
 
-SIGNER = CertificateSigner(SEED)
+SIGNER = EnvelopeSigner(SEED)
 CERTIFICATE = Certificate(
     request="00000000-0000-4000-8000-000000000001",
     right="erasure",
@@ -94,7 +92,7 @@ def test_json_that_is_no_envelope_is_refused(unverified: bytes) -> None:
 
 
 def test_another_key_is_refused_by_name() -> None:
-    other = CertificateSigner(bytes(32))
+    other = EnvelopeSigner(bytes(32))
 
     with pytest.raises(BrokenProof, match=f"signed by key {SIGNER.key_id}, expected {other.key_id}"):
         verify_certificate(ENVELOPE, other.public_key)
@@ -158,4 +156,4 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_signer_does_not_print_its_seed() -> None:
-    assert repr(SIGNER) == "CertificateSigner()"
+    assert repr(SIGNER) == "EnvelopeSigner()"

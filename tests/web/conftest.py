@@ -20,6 +20,7 @@ from audits.verdict import Outcome
 from governance.access.principals import add_principal
 from governance.access.tables import Principal
 from governance.access.tokens import issue_token
+from governance.attest.signing import EnvelopeSigner
 from governance.budget.reservations import begin_reading, reserve, spend
 from governance.consent.merging import Decision as ConsentChoice
 from governance.consent.notices import publish_notice
@@ -39,7 +40,6 @@ from governance.resources import migrations_dir, policies_dir
 from governance.review.board import propose
 from governance.rights.certificate import (
     Certificate,
-    CertificateSigner,
     ModelMemory,
     StoreErasure,
     sign_certificate,
@@ -344,7 +344,7 @@ class Story:
         acknowledge(self.session, request, actor="role:operator", clock=self.clock)
         approve(self.session, request, officer, policy=self.policies.rights.value, clock=self.clock)
         request.state, request.closed_at, request.subject = "fulfilled", self.clock(), None
-        envelope = sign_certificate(certificate_of(request, model), CertificateSigner(bytes(32)))
+        envelope = sign_certificate(certificate_of(request, model), EnvelopeSigner(bytes(32)))
         row = CertificateRecord(
             digest=sha256(envelope).hexdigest(), request_id=request.id, envelope=envelope, issued_on=MORNING.date()
         )
