@@ -4,6 +4,7 @@ from alembic import context
 from sqlalchemy import Connection, text
 
 import governance.access.tables
+import governance.attest.tables
 import governance.budget.tables
 import governance.consent.tables
 import governance.gate.tables

@@ -1,0 +1,1 @@
+"""One module for each shape of statement. `governance.attest.registry` lists them."""
