@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from governance.access.events import PrincipalAdded, TokenIssued, TokenRevoked
+from governance.attest.events import AttestationMade, AttestationWithdrawn
 from governance.budget.events import BudgetCancelled, BudgetReadingBegun, BudgetReserved, BudgetSpent
 from governance.consent.events import ConsentsRecorded, NoticePublished
 from governance.evidence.events import EvidenceExported
@@ -114,6 +115,8 @@ KINDS: Final = (
     Kind(EvidenceOpened, "a reviewer was shown whom an entry is about", "reviewer (principal:<id>)"),
     Kind(CheckpointWitnessed, "witnesses cosigned a checkpoint", OPERATOR),
     Kind(EvidenceExported, "a period's evidence was taken out", "reviewer (principal:<id>)"),
+    Kind(AttestationMade, "a statement was signed", OPERATOR),
+    Kind(AttestationWithdrawn, "a signed statement was withdrawn", OPERATOR),
 )
 """Every kind, in the order of the house: rules, data, budget, models, decisions, subjects, the log itself."""
 

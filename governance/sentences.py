@@ -71,6 +71,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "reidentification.used": "The case {case} is over: {outcome:words}.",
     "evidence.opened": "Somebody ({roles:words}) was shown whom the commitment {commitment} is about ({ground:words}).",
     "checkpoint.witnessed": "Witnesses cosigned the checkpoint of {size} entries: {witnesses:names}.",
+    "attestation.made": "A statement about {about} was signed: {attestation}, of the type {predicate_type}.",
+    "attestation.withdrawn": "The signed statement {attestation} about {about} was withdrawn ({reason:words}).",
 }
 """By kind. A kind of `governance.events.EVENTS` without a line here turns a test red."""
 

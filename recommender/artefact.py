@@ -79,6 +79,15 @@ def artefact_digest(description: Mapping[str, Any], arrays: Mapping[str, np.ndar
     return _digest(_files(description, arrays))
 
 
+def folder_digest(folder: Path) -> str:
+    """The digest (64 hex digits) of the artefact in a folder, whatever it holds.
+
+    Raises:
+        CorruptArtefact: the folder cannot be read.
+    """
+    return _digest(_read_files(folder))
+
+
 def _files(description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, bytes]:
     files = {f"{name}.npy": _array_bytes(array) for name, array in arrays.items()}
     files[_DESCRIPTION] = json.dumps(description, sort_keys=True, indent=1, ensure_ascii=False).encode()

@@ -20,6 +20,7 @@ from governance.errors import EmptySnapshot
 from governance.gate.decision import Decision, decide
 from governance.gate.records import record_decision
 from governance.pipeline.artefacts import load_recommender
+from governance.pipeline.attesting import Attesting, attest_audit, attest_decision
 from governance.pipeline.catalogue import load_catalogue
 from governance.pipeline.home import OPERATOR, Home
 from governance.pipeline.interactions import read_interactions
@@ -83,9 +84,9 @@ def audit_model(home: Home, model_id: UUID, *, progress: Progress | None = None)
     with home.transaction() as session:
         model = get_model(session, model_id)
     given = audit_input(home, model, policy)
-    report = run(given, config=_configuration(policy, model.digest, given.membership), progress=progress)
-    encoded = report.to_json()
-    return Audited(record=_store(home, model, report, encoded), report=report)
+    config = _configuration(policy, model.digest, given.membership)
+    report = run(given, config=config, progress=progress)
+    return Audited(record=_store(home, model, report, config), report=report)
 
 
 def audit_input(home: Home, model: Model, policy: FairnessPolicy) -> AuditInput:
@@ -123,7 +124,7 @@ def decide_on(home: Home, model_id: UUID, *, decision_id: UUID) -> Decision:
         page = render(report, title=_title(model), decision=sentences).encode()
         write_atomically(home.settings.home / page_path(page), page)
         record.path_html = page_path(page)
-        record_decision(
+        decided = record_decision(
             session,
             decision,
             decision_id=decision_id,
@@ -133,6 +134,8 @@ def decide_on(home: Home, model_id: UUID, *, decision_id: UUID) -> Decision:
             actor=OPERATOR,
             clock=home.clock,
         )
+        by = Attesting(session=session, home=home)
+        attest_decision(by, model, record, decision, decided.decided_at)
     return decision
 
 
@@ -150,13 +153,14 @@ def _configuration(policy: FairnessPolicy, model_digest: str, membership: Member
     )
 
 
-def _store(home: Home, model: Model, report: Report, encoded: bytes) -> AuditRecord:
-    digest, page = hashlib.sha256(encoded).hexdigest(), render(report, title=_title(model)).encode()
+def _store(home: Home, model: Model, report: Report, config: AuditConfig) -> AuditRecord:
+    encoded, page = report.to_json(), render(report, title=_title(model)).encode()
+    digest = hashlib.sha256(encoded).hexdigest()
     home.folder("reports")
     write_atomically(home.settings.home / f"reports/{digest}.json", encoded)
     write_atomically(home.settings.home / page_path(page), page)
     with home.transaction() as session:
-        return register_report(
+        record = register_report(
             session,
             get_model(session, model.id),
             digest,
@@ -165,6 +169,9 @@ def _store(home: Home, model: Model, report: Report, encoded: bytes) -> AuditRec
             actor=OPERATOR,
             clock=home.clock,
         )
+        by = Attesting(session=session, home=home)
+        attest_audit(by, model, record, config, decide(home.policies.fairness.value, report))
+    return record
 
 
 def _title(model: Model) -> str:

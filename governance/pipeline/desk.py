@@ -40,6 +40,7 @@ def tools(home: Home, *, actor: str = OPERATOR) -> Tools:
         lake=home.lake,
         policies=home.policies,
         signer=home.certificate_signer,
+        attester=home.attester,
         packages=home.folder("outbox"),
         recommendations=recommendations_for_access(home, LISTED),
         actor=actor,

@@ -10,22 +10,32 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine, inspect, make_url
+from sqlalchemy import Engine, inspect, make_url, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from governance.attest.attester import Attester, attester_with
+from governance.attest.signing import EnvelopeSigner
+from governance.attest.tables import AttestationRecord
 from governance.clock import Clock
 from governance.consent.notices import publish_notice
-from governance.database import create_engine_for, migrate, require_current, transaction
+from governance.database import create_engine_for, migrate, reading, require_current, transaction
 from governance.errors import ConfigurationError
 from governance.ledger.grants import grant
 from governance.ledger.note import LedgerSigner, VerifierKey, decode_vkey
 from governance.ledger.published import VKEY
 from governance.pipeline.policies import record_policies
-from governance.pipeline.signing_keys import CERTIFICATE, LEDGER, SIGNING_KEYS, public_keys, retired_signer, settle
+from governance.pipeline.signing_keys import (
+    ATTEST,
+    CERTIFICATE,
+    LEDGER,
+    SIGNING_KEYS,
+    public_keys,
+    retired_signer,
+    settle,
+)
 from governance.policy.policies import Policies, load_policies
 from governance.resources import migrations_dir
-from governance.rights.certificate import CertificateSigner
 from governance.settings import Settings
 from pseudonymisation.keyring import Keyring, create_keyring, load_keyring
 from pseudonymisation.lake.store import Lake
@@ -35,6 +45,10 @@ from pseudonymisation.vault.store import Vault
 
 OPERATOR = "role:operator"
 """How the ledger names whoever works at the command line of a home."""
+
+HOME_TABLE, ATTESTATION_TABLE = "ledger_entry", AttestationRecord.__tablename__
+SIGNED_IN = {ATTEST: ATTESTATION_TABLE}
+"""Where one sees that a key has signed; of the others, that the home is in use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +69,8 @@ class Home:
     ledger_signer: LedgerSigner
     ledger_signers_retired: tuple[LedgerSigner, ...] = ()
     ledger_keys: tuple[VerifierKey, ...]
-    certificate_signer: CertificateSigner
+    certificate_signer: EnvelopeSigner
+    attester: Attester
     clock: Clock
 
     @contextmanager
@@ -133,6 +148,7 @@ def open_home(settings: Settings, *, clock: Clock) -> Home:
         ledger_signers_retired=() if retired is None else (retired,),
         ledger_keys=ledger_keys,
         certificate_signer=CERTIFICATE.load(CERTIFICATE.file(keys)),
+        attester=attester_with(ATTEST.load(ATTEST.file(keys)), settings.folder("attestations")),
         clock=clock,
     )
 
@@ -151,10 +167,12 @@ def _grant_application(settings: Settings) -> None:
 
 def _create_keys(settings: Settings) -> None:
     keyring, keys = settings.folder("identity") / "keyring.json", settings.folder("keys")
-    needed = (keyring, *(key.file(keys) for key in SIGNING_KEYS))
-    missing = [path for path in needed if not path.exists()]
-    if missing and _holds_data(settings):
-        # A new key beside old data would make every subject unknown, or start another log.
+    # A new key beside old data would make every subject unknown, start another log, or leave what was signed without
+    # its signer. A key that has signed nothing yet may be made, also in a home that is older than its kind.
+    needed = [(keyring, HOME_TABLE), *((key.file(keys), SIGNED_IN.get(key, HOME_TABLE)) for key in SIGNING_KEYS)]
+    used = _tables_in_use(settings)
+    missing = [path for path, table in needed if not path.exists() and table in used]
+    if missing:
         msg = f"{missing[0]} is missing from a home that is in use: restore it from your back-up"
         raise ConfigurationError(msg)
     if not keyring.exists():
@@ -164,16 +182,25 @@ def _create_keys(settings: Settings) -> None:
             key.create(key.file(keys), settings.ledger.origin, secrets.token_bytes)
 
 
-def _holds_data(settings: Settings) -> bool:
-    """Whether the control database has its tables, or a log was published: keys were in use then."""
+def _tables_in_use(settings: Settings) -> set[str]:
+    """The log's table, if the control database has it or a log was published, and the attestations', if it has rows."""
+    published = {HOME_TABLE} if (settings.folder("ledger") / VKEY).exists() else set()
     url = make_url(settings.control_url)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
-        return False
+        return published
     engine = create_engine_for(settings.control_url)
     try:
-        known = inspect(engine).has_table("ledger_entry")
+        return published | _filled(engine)
     except OperationalError:
-        known = False
+        return published
     finally:
         engine.dispose()
-    return known or (settings.folder("ledger") / VKEY).exists()
+
+
+def _filled(engine: Engine) -> set[str]:
+    known = {table for table in (HOME_TABLE, ATTESTATION_TABLE) if inspect(engine).has_table(table)}
+    if ATTESTATION_TABLE in known:
+        with reading(engine) as session:
+            if session.scalar(select(AttestationRecord.id).limit(1)) is None:
+                known.remove(ATTESTATION_TABLE)
+    return known

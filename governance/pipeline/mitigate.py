@@ -20,6 +20,7 @@ from governance.access.principals import actor_of
 from governance.access.tables import Principal
 from governance.errors import Conflict
 from governance.pipeline.artefacts import load_recommender, load_registered_release, save_model
+from governance.pipeline.attesting import Attesting, attest_mitigation
 from governance.pipeline.catalogue import load_catalogue
 from governance.pipeline.home import Home
 from governance.policy.rules import FairnessPolicy, FairnessRule
@@ -60,6 +61,7 @@ def mitigate(
         Conflict: the policy has no exposure rule that applies to this catalogue.
         InfeasibleLimits, PriceAtBox: no prices can meet the rules.
     """
+    started_at = home.clock()
     with home.transaction() as session:
         parent = get_model(session, model_id)
         release = get_release(session, parent.release)
@@ -82,6 +84,14 @@ def mitigate(
             clock=home.clock,
             parent=parent,
             prices=prices,
+        )
+        attest_mitigation(
+            Attesting(session=session, home=home),
+            model,
+            parent,
+            release,
+            internal={"prices": prices, "seed": policy.seed, "syntheticSubjects": SYNTHETIC_SUBJECTS},
+            started_at=started_at,
         )
     return Mitigated(model=model, fit=fit, prices=prices)
 

@@ -25,13 +25,14 @@ from typing import Any, Final, get_args
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from governance.attest.attester import create_attester_key, encode_attester, load_attester_key
+from governance.attest.signing import EnvelopeSigner, create_signer, key_id_of, load_signer
 from governance.clock import Clock
 from governance.database import reading, transaction
 from governance.errors import ConfigurationError, GovernanceError, InvalidInput
 from governance.keys.rotation import PublicKey, Retired, RotationGround, last_rotation, list_rotations, record_rotation
 from governance.keys.tables import KeyRotation
 from governance.ledger.note import LedgerSigner, decode_signer, encode_signer, encode_vkey
-from governance.rights.certificate import CertificateSigner, create_signer, load_signer
 from pseudonymisation.durable import sync_folder, write_atomically
 
 Draw = Callable[[int], bytes]
@@ -92,8 +93,12 @@ def _public_ledger_key(signer: LedgerSigner) -> PublicKey:
     return PublicKey(id=signer.verifier_key.key_id.hex(), public=encode_vkey(signer.verifier_key))
 
 
-def _public_certificate_key(signer: CertificateSigner) -> PublicKey:
+def _public_certificate_key(signer: EnvelopeSigner) -> PublicKey:
     return PublicKey(id=signer.key_id, public=urlsafe_b64encode(signer.public_key).decode())
+
+
+def _public_attester_key(key: LedgerSigner) -> PublicKey:
+    return PublicKey(id=key_id_of(key.verifier_key.public_key), public=encode_attester(key.verifier_key))
 
 
 LEDGER: Final = SigningKey(
@@ -113,7 +118,16 @@ CERTIFICATE: Final = SigningKey(
     public=_public_certificate_key,
 )
 
-SIGNING_KEYS: Final = (LEDGER, CERTIFICATE)
+ATTEST: Final = SigningKey(
+    # As for certificates: what it signed verifies with the public key, which stays on record.
+    name="attest",
+    retired="destroyed",
+    create=create_attester_key,
+    load=load_attester_key,
+    public=_public_attester_key,
+)
+
+SIGNING_KEYS: Final = (LEDGER, CERTIFICATE, ATTEST)
 """Every key that signs in this home's name. Those of the identity plane seal, and lie in its keyring."""
 
 

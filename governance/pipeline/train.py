@@ -15,6 +15,7 @@ from governance.access.tables import Principal
 from governance.budget.reservations import BudgetState, begin_reading, reserve, spend, state
 from governance.errors import Conflict, EmptySnapshot, PolicyError
 from governance.pipeline.artefacts import save_model
+from governance.pipeline.attesting import Attesting, attest_models, attest_release
 from governance.pipeline.catalogue import catalogue_digest, load_catalogue
 from governance.pipeline.home import Home
 from governance.pipeline.interactions import read_interactions
@@ -108,7 +109,8 @@ def train(
             actor=actor,
             clock=home.clock,
         )
-    return Trained(release=record, models=_fit_models(home, release, record, training_id, author))
+        attest_release(Attesting(session=session, home=home), record, snapshot, mechanism)
+    return Trained(release=record, models=_fit_models(home, release, record, snapshot, author))
 
 
 def _require_fitting(home: Home, snapshot: Snapshot, mechanism: Mechanism) -> None:
@@ -141,19 +143,19 @@ def _measure(home: Home, snapshot: Snapshot, mechanism: Mechanism, progress: Pro
 
 
 def _fit_models(
-    home: Home, release: Release, record: ReleaseRecord, training_id: UUID, author: Principal
+    home: Home, release: Release, record: ReleaseRecord, snapshot: Snapshot, author: Principal
 ) -> dict[str, Model]:
     categories = load_catalogue(home.settings.folder("catalogue")).categories
     denoised = denoise(release, features_from(categories))
     fitted = {kind.slug: kind.fit_from(denoised) for kind in MODELS}
     paths = {slug: save_model(home, model) for slug, model in fitted.items()}
     with home.transaction() as session:
-        return {
+        models = {
             slug: register_model(
                 session,
                 slug,
                 model.digest,
-                model_id=uuid5(training_id, slug),
+                model_id=uuid5(record.reservation_id, slug),
                 release=record,
                 author=author,
                 path=paths[slug],
@@ -162,3 +164,5 @@ def _fit_models(
             )
             for slug, model in fitted.items()
         }
+        attest_models(Attesting(session=session, home=home), models, record, snapshot)
+    return models

@@ -28,6 +28,7 @@ from governance.registry.lineage import (
 )
 from governance.reidentification.procedure import count as count_cases
 from governance.reidentification.procedure import forget as forget_cases
+from governance.rights.attesting import attest_erasure
 from governance.rights.certificate import Certificate, ModelMemory, StoreErasure, sign_certificate
 from governance.rights.events import ErasureCertified, ErasureStarted
 from governance.rights.openings import commit
@@ -143,6 +144,14 @@ def certify(session: Session, tools: Tools, task: Task) -> Handover:
         retrain_by=certificate.retrain_by,
     )
     append(session, event, actor=tools.actor, entry_id=uuid5(task.request.id, event.kind), clock=tools.clock)
+    attest_erasure(
+        session,
+        tools.attester,
+        certificate,
+        digest,
+        policies=tools.policies,
+        clock=tools.clock,
+    )
     return Handover(certificate=envelope)
 
 

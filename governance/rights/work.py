@@ -11,11 +11,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from governance.attest.attester import Attester
+from governance.attest.signing import EnvelopeSigner
 from governance.clock import Clock
 from governance.errors import Conflict
 from governance.ledger.canonical import Json
 from governance.policy.policies import Policies
-from governance.rights.certificate import CertificateSigner
 from governance.rights.tables import Job, RightsRequest
 from pseudonymisation.lake.store import Lake
 from pseudonymisation.pseudonym import Pseudonym
@@ -33,7 +34,8 @@ class Tools:
     vault: Vault
     lake: Lake
     policies: Policies
-    signer: CertificateSigner
+    signer: EnvelopeSigner
+    attester: Attester
     packages: Path
     recommendations: Recommendations
     actor: str

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from governance.access.events import PrincipalAdded, TokenIssued, TokenRevoked
+from governance.attest.events import AttestationMade, AttestationWithdrawn
 from governance.budget.events import BudgetCancelled, BudgetReadingBegun, BudgetReserved, BudgetSpent
 from governance.consent.events import ConsentsRecorded, NoticePublished
 from governance.evidence.events import EvidenceExported
@@ -187,6 +188,20 @@ EXAMPLES: tuple[Any, ...] = (
     EvidenceOpened(commitment=COMMITMENT, ground="supervisory_authority", roles=("auditor",)),
     CheckpointWitnessed(size=70_000, root=DIGEST, witnesses={"witness.example/w1+85ecc407": 1_795_521_600}),
     EvidenceExported(pack=DIGEST, first_day="2026-11-01", last_day="2026-11-30", entries=412, checkpoint=1733),
+    AttestationMade(
+        attestation=DIGEST,
+        predicate_type="https://slsa.dev/verification_summary/v1",
+        artefact="cd" * 32,
+        about=ONE,
+        key="ef" * 32,
+    ),
+    AttestationWithdrawn(
+        attestation=DIGEST,
+        predicate_type="https://slsa.dev/verification_summary/v1",
+        artefact="cd" * 32,
+        about=ONE,
+        reason="mistaken",
+    ),
 )
 
 

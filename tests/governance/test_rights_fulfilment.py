@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from governance.attest.attester import Attester
+from governance.attest.signing import EnvelopeSigner
 from governance.consent.merging import Decision
 from governance.consent.notices import publish_notice
 from governance.consent.recording import record
@@ -19,7 +21,7 @@ from governance.errors import Conflict, NotFound
 from governance.ledger.store import list_entries
 from governance.registry.lineage import count_memberships
 from governance.resources import migrations_dir
-from governance.rights.certificate import Certificate, CertificateSigner, verify_certificate
+from governance.rights.certificate import Certificate, verify_certificate
 from governance.rights.erasure import ERASURE, get_certificate
 from governance.rights.fulfilment import RIGHTS, fulfil, right_of
 from governance.rights.openings import VaultBoxes
@@ -36,7 +38,7 @@ from pseudonymisation.vault import Vault, create_vault_engine, vault_migrate
 from tests.governance.builders import NOON, SYSTEM, Build
 
 EMAIL = "jane.canary@example.org"
-SIGNER = CertificateSigner(bytes(range(32)))
+SIGNER = EnvelopeSigner(bytes(range(32)))
 
 
 def _ratings(subject: str, count: int, start: int) -> pa.Table:
@@ -102,6 +104,7 @@ def house(engine: Engine, build: Build, tmp_path: Path) -> Iterator[House]:
         lake=lake,
         policies=build.policies,
         signer=SIGNER,
+        attester=Attester(signer=SIGNER, name="https://probity.example/attester", folder=tmp_path / "attestations"),
         packages=tmp_path / "packages",
         recommendations=lambda _session, subject: [{"item": "item-99", "because": f"12 ratings of {subject[:0]}yours"}],
         actor=SYSTEM,

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select
 
 from governance.access.tables import Principal
+from governance.attest.attester import Attester
+from governance.attest.signing import EnvelopeSigner
 from governance.database import transaction
 from governance.errors import BrokenProof, Conflict, Gone, InvalidInput, NotFound
 from governance.ledger.commitment import Opening, encode_opening, verify_opening
@@ -21,7 +23,7 @@ from governance.ledger.opening import LedgerOpening, find_opening
 from governance.ledger.store import list_entries
 from governance.resources import migrations_dir
 from governance.rights import erasure
-from governance.rights.certificate import CertificateSigner, verify_certificate
+from governance.rights.certificate import verify_certificate
 from governance.rights.fulfilment import fulfil
 from governance.rights.openings import VaultBoxes, commit, open_commitment
 from governance.rights.requests import acknowledge, approve, extend, get_request, receive, refuse
@@ -34,7 +36,7 @@ from pseudonymisation.pseudonym import DOMAINS
 from pseudonymisation.vault import Vault, create_vault_engine, vault_migrate
 from tests.governance.builders import SYSTEM, Build
 
-SIGNER = CertificateSigner(bytes(range(32)))
+SIGNER = EnvelopeSigner(bytes(range(32)))
 
 
 @dataclass
@@ -71,6 +73,7 @@ class Office:
     def fulfil(self, name: str) -> Any:  # noqa: ANN401 - a handover
         tools = Tools(
             vault=self.vault, lake=Lake(str(self.folder / "lake")), policies=self.build.policies, signer=SIGNER,
+            attester=Attester(signer=SIGNER, name="https://probity.example/attester", folder=self.folder / "said"),
             packages=self.folder, recommendations=lambda _session, _subject: [], actor=SYSTEM, clock=self.build.clock,
         )  # fmt: skip
         return fulfil(partial(transaction, self.engine), tools, self.build.id(name))

@@ -97,7 +97,7 @@ def test_a_key_that_somebody_may_know_never_signs_again(engine: Engine, folder: 
     _rotate(engine, folder, LEDGER)
     _rotate(engine, folder, LEDGER, "suspected_compromise")
 
-    assert _names(folder) == {"ledger.key", "certificate.key"}
+    assert _names(folder) == {"ledger.key", "certificate.key", "attest.key"}
     assert [event["retired"] for event in _events(engine)] == ["kept", "destroyed"]
 
 
@@ -105,7 +105,7 @@ def test_an_old_certificate_key_is_destroyed_but_its_public_half_is_kept(engine:
     old = CERTIFICATE.public(CERTIFICATE.load(CERTIFICATE.file(folder)))
     _rotate(engine, folder, CERTIFICATE)
 
-    assert _names(folder) == {"ledger.key", "certificate.key"}
+    assert _names(folder) == {"ledger.key", "certificate.key", "attest.key"}
     with transaction(engine) as session:
         assert public_keys(session, folder, CERTIFICATE)[1] == old
 
@@ -119,7 +119,7 @@ def test_the_entry_gives_the_public_key_as_those_who_verify_take_it(engine: Engi
 def test_a_ground_is_a_word_of_the_list_and_a_key_one_of_the_registry(engine: Engine, folder: Path) -> None:
     with pytest.raises(InvalidInput, match=r"ground: expected one of .*, got another word"):
         _rotate(engine, folder, LEDGER, "because")
-    with pytest.raises(InvalidInput, match="key: expected one of ledger, certificate, got another word"):
+    with pytest.raises(InvalidInput, match="key: expected one of ledger, certificate, attest, got another word"):
         signing_keys.signing_key("kek")
     assert _events(engine) == []
     assert "ledger.next" not in _names(folder)

@@ -1,0 +1,280 @@
+"""What the pipeline attests, in the transaction of what it attests: trainings, guarantees, audits, decisions."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from sqlalchemy.orm import Session
+
+from audits.configuration import AuditConfig
+from audits.encoding import encode
+from audits.verdict import Outcome
+from governance.attest.checks import as_summary, as_test_result
+from governance.attest.dsse import decode_envelope
+from governance.attest.predicate import Predicate
+from governance.attest.predicates.privacy_audit import LEVEL as PRIVACY_LEVEL
+from governance.attest.predicates.privacy_audit import Paid, PrivacyAudit
+from governance.attest.predicates.provenance import MITIGATION, TRAINING, Provenance
+from governance.attest.predicates.test_result import Result, TestResult
+from governance.attest.predicates.verification_summary import VerificationSummary
+from governance.attest.resource import Resource
+from governance.attest.statement import Subject, decode_statement
+from governance.attest.store import Made, attest, file_name, find_in_force, read_envelope
+from governance.budget.reservations import state
+from governance.budget.tables import Reservation
+from governance.errors import ConfigurationError
+from governance.gate.decision import Decision, Finding
+from governance.ledger.canonical import Json
+from governance.pipeline.code import probity_version, trainer_digest
+from governance.pipeline.home import Home
+from governance.registry.tables import AuditRecord, Model, ReleaseRecord, Snapshot
+from recommender.mechanism import Mechanism
+
+GATE_LEVEL = "PROBITY_GATE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attesting:
+    """One transaction in which the home attests."""
+
+    session: Session
+    home: Home
+
+    def say(self, predicate: Predicate, subject: Subject, about: str) -> Made:
+        """Attest one thing."""
+        return attest(
+            self.session,
+            self.home.attester,
+            predicate,
+            subject=subject,
+            about=about,
+            clock=self.home.clock,
+        )
+
+
+def attest_release(by: Attesting, release: ReleaseRecord, snapshot: Snapshot, mechanism: Mechanism) -> None:
+    """How the release was made, what it promises, and both as generic tools read them."""
+    home, reservation = by.home, _reservation(by.session, release)
+    subject = Subject(f"releases/{release.digest}", release.digest)
+    made = by.say(
+        Provenance(
+            build_type=TRAINING,
+            external={"purpose": reservation.purpose, "snapshot": str(snapshot.id)},
+            internal={"mechanism": dict(asdict(mechanism))},
+            dependencies=_inputs(home, snapshot),
+            builder=home.attester.name,
+            builder_version=probity_version(),
+            invocation=str(reservation.id),
+            started_at=reservation.reserved_at,
+            finished_at=release.made_at,
+        ),
+        subject,
+        release.digest,
+    )
+    _attest_guarantee(by, release, reservation, subject, made)
+
+
+def attest_models(by: Attesting, models: Mapping[str, Model], release: ReleaseRecord, snapshot: Snapshot) -> None:
+    """How each model was made from the release."""
+    home, reservation = by.home, _reservation(by.session, release)
+    dependencies = (_released(home, release), *_inputs(home, snapshot))
+    for model in models.values():
+        by.say(
+            Provenance(
+                build_type=TRAINING,
+                external={"kind": model.kind, "snapshot": str(snapshot.id)},
+                internal={},
+                dependencies=dependencies,
+                builder=home.attester.name,
+                builder_version=probity_version(),
+                invocation=str(reservation.id),
+                started_at=reservation.reserved_at,
+                finished_at=model.registered_at,
+            ),
+            _subject(model),
+            str(model.id),
+        )
+
+
+def attest_mitigation(
+    by: Attesting,
+    model: Model,
+    parent: Model,
+    release: ReleaseRecord,
+    *,
+    internal: Mapping[str, Json],
+    started_at: datetime,
+) -> None:
+    """How exposure prices were put on a model."""
+    home = by.home
+    by.say(
+        Provenance(
+            build_type=MITIGATION,
+            external={"parent": str(parent.id)},
+            internal=internal,
+            dependencies=(
+                Resource(home.attester.uri(f"models/{parent.id}"), parent.digest),
+                _released(home, release),
+                home.attester.policy(home.policies.fairness.name, home.policies.fairness.digest),
+                _code(home),
+            ),
+            builder=home.attester.name,
+            builder_version=probity_version(),
+            invocation=str(model.id),
+            started_at=started_at,
+            finished_at=model.registered_at,
+        ),
+        _subject(model),
+        str(model.id),
+    )
+
+
+def attest_audit(by: Attesting, model: Model, report: AuditRecord, config: AuditConfig, decision: Decision) -> None:
+    """What an audit found, rule by rule of the policy in force; the report is named by its digest."""
+    home, fairness = by.home, by.home.policies.fairness
+    settings = sha256(encode(config)).hexdigest()
+    by.say(
+        TestResult(
+            result=_result(decision),
+            configuration=(
+                home.attester.policy(fairness.name, fairness.digest),
+                Resource(home.attester.uri("audit-configuration"), settings),
+            ),
+            url=_report_url(home, report),
+            passed=tuple(_name(each) for each in decision.findings if _group(each) == "passed"),
+            warned=tuple(_name(each) for each in decision.findings if _group(each) == "warned"),
+            failed=tuple(_name(each) for each in decision.findings if _group(each) == "failed"),
+        ),
+        _subject(model),
+        str(model.id),
+    )
+
+
+def attest_decision(by: Attesting, model: Model, report: AuditRecord, decision: Decision, decided_at: datetime) -> None:
+    """The gate's decision as a verification summary; an inconclusive one did not pass."""
+    home, fairness = by.home, by.home.policies.fairness
+    passed = decision.outcome == Outcome.PASS
+    by.say(
+        VerificationSummary(
+            verifier=home.attester.name,
+            verified_at=decided_at,
+            resource=home.attester.uri(f"models/{model.id}"),
+            policy=home.attester.policy(fairness.name, fairness.digest),
+            inputs=_audits(by, model, report),
+            result="PASSED" if passed else "FAILED",
+            levels=(GATE_LEVEL,) if passed else (),
+        ),
+        _subject(model),
+        str(model.id),
+    )
+
+
+def _attest_guarantee(
+    by: Attesting, release: ReleaseRecord, reservation: Reservation, subject: Subject, made: Made
+) -> None:
+    home, privacy = by.home, by.home.policies.privacy
+    policy, promise = home.attester.policy(privacy.name, privacy.digest), release.guarantee
+    audit = PrivacyAudit(
+        auditor=home.attester.name,
+        audited_at=home.clock(),
+        unit=str(promise["unit"]),
+        neighbouring=str(promise["neighbouring"]),
+        epsilon=float(promise["epsilon"]),
+        delta=float(promise["delta"]),
+        accountant=str(promise["accountant"]),
+        mechanism=str(promise["mechanism"]),
+        paid=Paid(
+            reservation=str(reservation.id),
+            population=reservation.population,
+            purpose=reservation.purpose,
+            composed_epsilon=state(by.session, policy=privacy.value).epsilon_spent,
+            budget_epsilon=privacy.value.budget_epsilon,
+            release_epsilon=privacy.value.release_epsilon,
+            delta=privacy.value.delta,
+        ),
+        policy=policy,
+        inputs=(made.resource,),
+    )
+    own = by.say(audit, subject, release.digest)
+    tested = by.say(as_test_result(audit.checks, configuration=(policy,)), subject, release.digest)
+    summary = as_summary(
+        audit.checks,
+        verifier=home.attester.name,
+        verified_at=home.clock(),
+        resource=home.attester.uri(subject.name),
+        policy=policy,
+        inputs=(own.resource, tested.resource),
+        level=PRIVACY_LEVEL,
+    )
+    by.say(summary, subject, release.digest)
+
+
+def _inputs(home: Home, snapshot: Snapshot) -> tuple[Resource, ...]:
+    """Everything from outside that a training depends on."""
+    policies = home.policies
+    return (
+        Resource(home.attester.uri(f"snapshots/{snapshot.id}"), snapshot.digest),
+        Resource(home.attester.uri("catalogue"), json.loads(snapshot.manifest)["catalogue"]),
+        *(
+            home.attester.policy(policy.name, policy.digest)
+            for policy in (policies.purposes, policies.minimisation, policies.privacy)
+        ),
+        _code(home),
+    )
+
+
+def _code(home: Home) -> Resource:
+    return Resource(home.attester.uri("code/recommender"), trainer_digest(), {"version": probity_version()})
+
+
+def _released(home: Home, release: ReleaseRecord) -> Resource:
+    return Resource(home.attester.uri(f"releases/{release.digest}"), release.digest)
+
+
+def _subject(model: Model) -> Subject:
+    return Subject(f"models/{model.id}", model.digest)
+
+
+def _reservation(session: Session, release: ReleaseRecord) -> Reservation:
+    reservation = session.get(Reservation, release.reservation_id)
+    if reservation is None:
+        msg = f"the reservation of release {release.digest} is gone from the database"
+        raise ConfigurationError(msg)
+    return reservation
+
+
+def _report_url(home: Home, report: AuditRecord) -> str:
+    return home.attester.uri(f"reports/{report.digest}.json")
+
+
+def _audits(by: Attesting, model: Model, report: AuditRecord) -> tuple[Resource, ...]:
+    """The attestation of the audit that the gate decided on. A report that is older than attestations has none."""
+    record = find_in_force(by.session, TestResult.predicate_type, model.digest)
+    if record is None:
+        return ()
+    envelope = read_envelope(by.home.attester.folder, record.digest)
+    opened = decode_envelope(envelope)
+    said = TestResult.read(decode_statement(opened.payload_type, opened.payload).predicate)
+    if said.url != _report_url(by.home, report):
+        return ()
+    name = by.home.attester.uri(f"attestations/{file_name(record.digest)}")
+    return (Resource(name, sha256(envelope).hexdigest()),)
+
+
+def _result(decision: Decision) -> Result:
+    if decision.outcome != Outcome.PASS:
+        return "FAILED"
+    return "WARNED" if any(_group(each) == "warned" for each in decision.findings) else "PASSED"
+
+
+def _group(finding: Finding) -> str:
+    if finding.blocks:
+        return "failed"
+    return "passed" if finding.verdict == Outcome.PASS else "warned"
+
+
+def _name(finding: Finding) -> str:
+    undecided = ": inconclusive" if finding.verdict == Outcome.INCONCLUSIVE else ""
+    return f"{finding.rule} ({finding.about}){undecided}"
