@@ -61,6 +61,7 @@ COMMANDS: dict[str, str] = {
     "rollback": "review",
     "rights": "rights",
     "retention": "retention",
+    "attest": "attest",
     "ledger": "ledger",
     "witness": "witness",
     "evidence": "evidence",

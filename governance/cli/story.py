@@ -16,6 +16,10 @@ from governance.access.principals import actor_of, add_principal
 from governance.access.secret import BearerSecret
 from governance.access.tables import Principal
 from governance.access.tokens import issue_token
+from governance.attest.evidence import read_log
+from governance.attest.gathering import pinned_policies
+from governance.attest.registry import PREDICATES
+from governance.attest.verification import Expected, Status, verify_attestation
 from governance.budget.reservations import state
 from governance.cli import audit as audit_command
 from governance.cli import gate as gate_command
@@ -325,6 +329,23 @@ class Story:
         else:
             msg = "a tampered log verified"
             raise RuntimeError(msg)
+        self._verify_attestations(exported)
+
+    def _verify_attestations(self, exported: Path) -> None:
+        self._title("What was attested is verified against that log and the policies")
+        home = self.home
+        expected = Expected(
+            attesters=(home.attester.verifier_key,),
+            now=home.clock(),
+            policies=pinned_policies(home.settings.policies_folder),
+            log=read_log(exported, trust_policy_of(home)),
+        )
+        found = [verify_attestation(path.read_bytes(), expected) for path in home.attester.folder.iterdir()]
+        rows = []
+        for kind in PREDICATES:
+            states = [each.status for each in found if each.predicate_type == kind.predicate_type]
+            rows.append((kind.slug, states.count(Status.HOLDS), states.count(Status.REFUSED)))
+        table(None, ("signed statement", "holds", "holds and says no"), rows)
 
     def show_tokens(self) -> None:
         """The tokens of the demo's people, shown once."""

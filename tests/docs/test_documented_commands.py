@@ -104,7 +104,7 @@ def test_every_probity_command_in_the_pages_text_exists(shell: Shell) -> None:
     }
     groups = {
         "data", "consent", "audit", "gate", "review", "rights", "ledger", "witness", "evidence", "policy", "access",
-        "serve", "keys", "reidentify",
+        "serve", "keys", "reidentify", "attest",
     }  # fmt: skip
 
     for command in sorted(named):

@@ -5,17 +5,27 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 
+from governance.attest.attester import load_attester_key
+from governance.attest.dsse import decode_envelope
+from governance.attest.evidence import read_log
+from governance.attest.gathering import pinned_policies
+from governance.attest.registry import PREDICATES
+from governance.attest.verification import Expected, Status, verify_attestation
 from governance.clock import system_clock
 from governance.events import KINDS
+from governance.ledger.note import decode_vkey
 from governance.ledger.opening import LedgerOpening
 from governance.ledger.store import list_entries
+from governance.ledger.trust_policy import trusting
 from governance.pipeline.home import open_home
+from governance.resources import policies_dir
 from governance.rights.tables import RightsRequest
 from governance.settings import load_settings
 from pseudonymisation.sources.sample import SampleSettings, write_sample
@@ -76,6 +86,35 @@ def test_the_deletion_leaves_nothing_and_says_what_models_had_seen(demo: tuple[P
     assert "The vault no longer knows this account" in story
     assert "left: 0" in story
     assert "memory bounded by epsilon 5, delta 1e-06" in story
+
+
+def test_whatever_was_made_decided_or_erased_is_attested_and_in_the_exported_log(demo: tuple[Path, str]) -> None:
+    home, story = demo
+    vkey = (home / "ledger-export" / "log.vkey").read_text().strip()
+    expected = Expected(
+        attesters=(load_attester_key(home / "keys" / "attest.key").verifier_key,),
+        now=system_clock(),
+        policies=pinned_policies(policies_dir()),
+        log=read_log(home / "ledger-export", trusting(decode_vkey(vkey))),
+    )
+
+    found = [verify_attestation(path.read_bytes(), expected) for path in (home / "attestations").iterdir()]
+
+    slugs = {kind.predicate_type: kind.slug for kind in PREDICATES}
+    assert Counter(slugs[str(each.predicate_type)] for each in found) == {
+        "provenance": 1 + 5 + 1,
+        "privacy-audit": 1,
+        "test-result": 1 + 6 + 1,
+        "vsa": 1 + 2 + 1,
+        "erasure-certificate": 1,
+    }
+    findings = [finding for each in found for finding in each.findings]
+    # Some models do not meet the policy, and say so; nothing else is against any of them.
+    assert {finding.check for finding in findings if finding.status == Status.REFUSED} == {"verdict"}
+    assert [finding.sentence for finding in findings if finding.status == Status.MISSING] == []
+    assert re.search(r"│ vsa\s+│\s+3 │\s+1 │", story)
+    reached = Counter(level for each in found for level in each.levels)
+    assert reached == {"PROBITY_GATE": 1, "PROBITY_PRIVACY": 1, "PROBITY_ERASURE": 1}
 
 
 def test_the_access_package_is_readable_json_and_html_on_the_subjects_side(demo: tuple[Path, str]) -> None:
@@ -175,7 +214,9 @@ def _search(folder: Path, needles: list[bytes], *, skip: tuple[str, ...]) -> lis
 
 
 def _decoded(path: Path) -> bytes:
-    """Parquet is compressed: its values are searched as text."""
+    """Parquet is compressed and attestations are in base64: what they hold is searched as text."""
+    if path.name.endswith(".dsse.json"):
+        return decode_envelope(path.read_bytes()).payload
     if path.suffix != ".parquet":
         return b""
     table = pq.ParquetFile(path).read()
