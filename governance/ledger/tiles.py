@@ -125,7 +125,7 @@ def decode_bundle(name: TileName, unverified: bytes) -> list[bytes]:
     """
     entries: list[bytes] = []
     place, last = 0, len(unverified) - LENGTH_BYTES
-    while place <= last:
+    while place <= last and len(entries) < name.width:
         begin = place + LENGTH_BYTES
         place = begin + _LENGTH.unpack_from(unverified, place)[0]
         entries.append(unverified[begin:place])

@@ -196,3 +196,8 @@ def test_many_leaves_at_once_grow_the_tree_that_one_by_one_grow(runs: list[int])
             one_by_one.root(),
             one_by_one.partials(),
         )
+
+
+def test_a_bundle_of_a_million_empty_entries_is_refused_after_its_width() -> None:
+    with pytest.raises(BrokenProof, match="expected 256 entries and no byte more, got 256 that end at byte 512"):
+        decode_bundle(TileName(None, 0), bytes(2_000_000))
