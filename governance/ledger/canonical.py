@@ -22,6 +22,7 @@ Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 LARGEST_EXACT_INTEGER = 2**53 - 1
 FIRST_FOUR_BYTE_LEAD = 0xF0
 POINT, PLUS = b".+"
+MILLIONTHS = b"e-6"
 SMALLEST_PLAIN_FLOAT, LARGEST_PLAIN_FLOAT = 1e-4, 1e15
 """Between these, a float with a fraction has one spelling everywhere: its shortest digits, without an exponent."""
 
@@ -70,12 +71,12 @@ def decode_json(unverified: bytes) -> Json:
 def is_surely_canonical(unverified: bytes) -> bool:
     """Whether a quick look shows that ``unverified`` is canonical JSON. If not, only `decode_json` can tell.
 
-    The value is written again and must give the same bytes. A float shows in what is written by a point or a signed
-    exponent; where neither is, there is none, and otherwise each is checked, as it is read, by the package that
-    decides. Left to the slow way: integers beyond 2^53 - 1, and four-byte characters, which UTF-16 sorts before others.
+    The value is written again and must give the same bytes. The floats that `orjson` spells in a way of its own show it
+    by a point, a plus or as millionths (``1e-6`` for ``0.000001``): where one of these is, each number is checked as it
+    is read. Left to the slow way: integers beyond 2^53 - 1, and four-byte characters, which UTF-16 sorts before others.
     """
     try:
-        if POINT in unverified or PLUS in unverified or unverified.find(b"e-") >= 0:
+        if POINT in unverified or PLUS in unverified or unverified.find(MILLIONTHS) >= 0:
             value, _ = _CHECKING.raw_decode(unverified.decode())
         else:
             value = orjson.loads(unverified)
@@ -128,7 +129,9 @@ def _is_ordinary(value: object) -> bool:
 
 
 def _checked_number(digits: str) -> orjson.Fragment:
-    if rfc8785.dumps(float(digits)) != digits.encode():
+    value = float(digits)
+    plain = SMALLEST_PLAIN_FLOAT <= abs(value) <= LARGEST_PLAIN_FLOAT and value % 1 != 0
+    if (repr(value) if plain else rfc8785.dumps(value).decode()) != digits:
         msg = "a number in another spelling"
         raise ValueError(msg)
     return orjson.Fragment(digits)

@@ -6,6 +6,7 @@ from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import rfc8785
 from hypothesis import given
@@ -243,3 +244,23 @@ def test_every_published_entry_takes_the_quick_way(path: Path) -> None:
 def test_bytes_that_are_no_text_are_refused(junk: bytes) -> None:
     assert not accepted(junk)
     assert not is_surely_canonical(junk)
+
+
+def require_seen_or_alike(value: float) -> None:
+    """`is_surely_canonical` looks closer where a point, a plus or ``e-6`` shows; elsewhere the spellings must agree."""
+    written = orjson.dumps(value)
+
+    assert any(mark in written for mark in (b".", b"+", b"e-6")) or written == rfc8785.dumps(value)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_float_that_is_spelled_in_another_way_shows_it(value: float) -> None:
+    require_seen_or_alike(value)
+
+
+def test_every_short_float_that_is_spelled_in_another_way_shows_it() -> None:
+    for digits in range(1, 100):
+        for exponent in range(-324, 309):
+            value = float(f"{digits}e{exponent}")
+            if value not in {0, float("inf")}:
+                require_seen_or_alike(value)
