@@ -68,6 +68,10 @@ def test_the_reviewers_page_exports_a_log_that_verifies(walked: Shell) -> None:
     assert (walked.folder / "first-entry.tlog-proof").read_text().startswith("c2sp.org/tlog-proof@v1\n")
 
 
+def test_the_operators_page_publishes_and_checks(walked: Shell) -> None:
+    assert "probity.example/ledger+" in walked.run("\n".join(blocks(DOCS / "operator.md", "sh")))
+
+
 def test_the_subjects_page_hands_over_a_package_and_then_a_certificate(walked: Shell) -> None:
     tokens = {
         "FRONTEND_TOKEN": walked.run("probity access add Frontend --role frontend").strip(),
