@@ -126,7 +126,7 @@ def test_subclasses_of_plain_types_are_written_the_same(value: Any) -> None:  # 
         2**53,
         "\ud800",
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_is_no_json_is_refused_as_before(value: Any) -> None:  # noqa: ANN401 - anything
     with pytest.raises(InvalidInput, match="expected values that RFC 8785 can write"):
