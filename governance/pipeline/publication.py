@@ -7,6 +7,7 @@ from uuid import NAMESPACE_URL, uuid5
 from sqlalchemy import select
 
 from governance.errors import ConfigurationError, InvalidInput
+from governance.keys.rotation import require_in_force
 from governance.ledger.checkpoint import Checkpoint
 from governance.ledger.events import CheckpointWitnessed
 from governance.ledger.note import encode_vkey
@@ -18,6 +19,7 @@ from governance.ledger.trust_policy import TrustPolicy, parse_policy, trusting
 from governance.ledger.verify import verify_folder
 from governance.ledger.witness_client import Cosigned, ProveFrom, WitnessAnswer, collect, last_sizes, open_client
 from governance.pipeline.home import Home
+from governance.pipeline.signing_keys import LEDGER
 
 Progress = Callable[[int, int], None]
 
@@ -59,9 +61,11 @@ def publish_log(home: Home, *, progress: Progress | None = None) -> Publication:
     Raises:
         Rollback: the database is behind what was published, or what a witness has seen.
         QuorumMissed: too few witnesses cosigned; what was published before stays.
-        ConfigurationError: the trust policy cannot be used.
+        ConfigurationError: the trust policy cannot be used, or the key was replaced since the home was opened.
     """
     policy, folder = trust_policy_of(home), home.folder("ledger")
+    with home.transaction() as session:
+        require_in_force(session, LEDGER.name, LEDGER.public(home.ledger_signer).id)
     previous = read_note(folder) if (folder / CHECKPOINT).exists() else None
     answers: list[WitnessAnswer] = []
     with open_client() as client:

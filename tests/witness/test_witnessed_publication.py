@@ -144,6 +144,8 @@ def test_a_rotated_key_signs_beside_the_old_one_and_every_reader_can_follow(home
     first = publish_log(home).checkpoint
     keys = home.settings.folder("keys")
     rotate(home.engine, keys, LEDGER, "scheduled", origin=old.name, actor="role:operator", clock=noon)
+    with pytest.raises(ConfigurationError, match="was replaced by"):
+        publish_log(home)  # a publisher that runs on with the key that it began with
     home = open_home(home.settings, clock=noon)
     new = home.ledger_signer.verifier_key
 
