@@ -37,6 +37,7 @@ def pack(
     The entries must be published. Making the file is an entry of its own, which names the digest.
     """
     from governance.pipeline.evidence import take_evidence
+    from governance.pipeline.publication import trust_policy_of
 
     here = opened(home)
     with here.transaction() as session:
@@ -51,6 +52,7 @@ def pack(
             actor=actor,
             entry_id=uuid4(),
             clock=here.clock,
+            policy=trust_policy_of(here),
             progress=step,
         )
     say(f"{file}: {made.entries} entries, proved against the signed log of {made.checkpoint}")

@@ -23,6 +23,7 @@ def console(home: HomeOption = DEFAULT_HOME, port: Port = None) -> None:
     import uvicorn
 
     from governance.pipeline.desk import Desk
+    from governance.pipeline.publication import trust_policy_of
     from governance.web.app import create_app
     from governance.web.context import WebContext
 
@@ -34,6 +35,7 @@ def console(home: HomeOption = DEFAULT_HOME, port: Port = None) -> None:
         clock=here.clock,
         ledger=here.folder("ledger"),
         desk=Desk(here),
+        trust=trust_policy_of(here),
     )
     host, chosen = here.settings.web.host, port or here.settings.web.port
     say(f"console and API at http://{host}:{chosen} — sign in with a token from `probity access add` or `access token`")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from governance.errors import BrokenProof
+from governance.errors import BrokenProof, Conflict
 from governance.evidence.chain import Chain
 from governance.evidence.consistency import encode_consistency
 from governance.evidence.gathering import Missing, Named, Shelf
@@ -34,9 +34,9 @@ from governance.ledger.note import VerifierKey, decode_note, decode_vkey, encode
 from governance.ledger.proof import InclusionProof, encode_proof
 from governance.ledger.proving import SignedTree
 from governance.ledger.published import VKEY as VKEY_FILE
-from governance.ledger.published import read_file
+from governance.ledger.published import read_file, read_note
 from governance.ledger.store import SignedCheckpoint, list_rows
-from governance.ledger.trust_policy import encode_policy, trusting
+from governance.ledger.trust_policy import TrustPolicy, encode_policy, trusting, verify_cosigned
 
 ROWS_PER_READ = 1024
 LONGEST_VKEY = 1024
@@ -46,11 +46,15 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Where a pack is made from: the database, the ``home`` with reports and attestations, the published ``ledger``."""
+    """Where a pack is made from: the database, the ``home`` with reports and attestations, the published ``ledger``.
+
+    ``policy`` is whom the operator proposes to believe; without it, the published key and no witness.
+    """
 
     session: Session
     home: Path
     ledger: Path
+    policy: TrustPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +79,11 @@ def write_pack(sources: Sources, period: Period, to: Path, *, progress: Progress
         BrokenProof: the database or a published file does not hold what was signed.
         FileExistsError: ``to`` exists.
     """
-    span = find_span(sources.session, period)
-    key = decode_vkey(read_file(sources.ledger, VKEY_FILE, LONGEST_VKEY).decode(errors="replace").removesuffix("\n"))
+    key, policy, published = _published(sources)
+    span = find_span(sources.session, period, policy, published)
     shelf = Shelf(session=sources.session, home=sources.home)
     with to.open("xb") as file, create_archive(file) as archive:
-        making = _Making(PackWriter(archive), sources, span, key)
+        making = _Making(PackWriter(archive), sources, span, key, policy)
         making.checkpoints()
         named = making.entries(progress)
         chains = shelf.chains(named.models)
@@ -97,11 +101,21 @@ def write_pack(sources: Sources, period: Period, to: Path, *, progress: Progress
     return Pack(digest=digest_of(to), entries=span.end - span.first, checkpoint=span.after.size, missing=missing)
 
 
+def _published(sources: Sources) -> tuple[VerifierKey, TrustPolicy, int]:
+    """The published key, whom to believe, and how many entries the published checkpoint has; 0 before the first."""
+    if not (sources.ledger / VKEY_FILE).exists() or not (sources.ledger / CHECKPOINT).exists():
+        msg = "nothing was published yet: run `probity ledger publish` first"
+        raise Conflict(msg)
+    key = decode_vkey(read_file(sources.ledger, VKEY_FILE, LONGEST_VKEY).decode(errors="replace").removesuffix("\n"))
+    policy = trusting(key) if sources.policy is None else sources.policy
+    return key, policy, verify_cosigned(read_note(sources.ledger), policy).checkpoint.size
+
+
 class _Making:
     """The steps of one pack, in the order of the archive."""
 
-    def __init__(self, writer: PackWriter, sources: Sources, span: Span, key: VerifierKey) -> None:
-        self.writer, self.sources, self.span, self.key = writer, sources, span, key
+    def __init__(self, writer: PackWriter, sources: Sources, span: Span, key: VerifierKey, policy: TrustPolicy) -> None:
+        self.writer, self.sources, self.span, self.key, self.policy = writer, sources, span, key, policy
         self.head = Checkpoint(key.name, span.after.size, span.after.root)
         self.tree = SignedTree(sources.ledger, self.head)
         for signed in (span.after, *(() if span.before is None else (span.before,))):
@@ -111,7 +125,7 @@ class _Making:
         """The signed heads, the proof that one grew out of the other, the key and a policy with it."""
         self.writer.add(CHECKPOINT, self.span.after.note)
         self.writer.add(VKEY, f"{encode_vkey(self.key)}\n".encode())
-        self.writer.add(POLICY, encode_policy(trusting(self.key)).encode())
+        self.writer.add(POLICY, encode_policy(self.policy).encode(errors="surrogateescape"))
         before = self.span.before
         if before is not None and before.size < self.head.size:
             self.writer.add(BEFORE, before.note)

@@ -1,13 +1,16 @@
 """Which entries a period has, and which signed checkpoints stand before and after it."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from governance.errors import Conflict
+from governance.errors import BrokenProof, Conflict
 from governance.evidence.period import Period
+from governance.ledger.cosigned import with_cosignatures
 from governance.ledger.search import Filter, follow, search
 from governance.ledger.store import SignedCheckpoint, list_checkpoints
+from governance.ledger.trust_policy import TrustPolicy, verify_cosigned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,29 +28,45 @@ class Span:
         return tuple(seq for seq in (self.first - 1, self.end) if 0 <= seq < self.after.size)
 
 
-def find_span(session: Session, period: Period) -> Span:
+def find_span(session: Session, period: Period, policy: TrustPolicy, published: int) -> Span:
     """The entries of a period without a gap, from its earliest to its latest.
 
     The checkpoint after is the first that also covers the entry after the period, so that the same period gives the
-    same pack from then on.
+    same pack from then on. It is one that ``policy``, which the operator proposes, accepts: signed and witnessed.
+
+    Args:
+        session: of the control database.
+        period: which days.
+        policy: whom the operator proposes to believe.
+        published: how many entries the published checkpoint has; one that was signed and not published does not count.
 
     Raises:
-        Conflict: an entry of the period is not covered by a signed checkpoint yet.
+        Conflict: an entry of the period is not covered by such a checkpoint yet.
     """
     first, end = _bounds(session, period)
-    checkpoints = list_checkpoints(session)
+    checkpoints = [each for each in list_checkpoints(session) if each.size <= published]
     covering = [each for each in checkpoints if each.size >= max(end, 1)]
-    if not covering:
-        signed = checkpoints[-1].size if checkpoints else 0
-        msg = f"the period's entries reach to {end - 1}, {signed} are signed: run `probity ledger publish` first"
+    in_turn = sorted(covering, key=lambda each: (each.size == end, each.size))
+    after = next(_accepted(session, in_turn, policy), None)
+    if after is None:
+        msg = f"the period's entries reach to {end - 1}, {published} are signed: run `probity ledger publish` first"
         raise Conflict(msg)
-    older = [each for each in checkpoints if 0 < each.size <= first]
-    return Span(
-        first=first,
-        end=end,
-        before=older[-1] if older else None,
-        after=next((each for each in covering if each.size > end), covering[0]),
-    )
+    older = (each for each in reversed(checkpoints) if 0 < each.size <= first)
+    before = next(_accepted(session, older, TrustPolicy(logs=policy.logs)), None)
+    return Span(first=first, end=end, before=before, after=after)
+
+
+def _accepted(
+    session: Session, checkpoints: Iterable[SignedCheckpoint], policy: TrustPolicy
+) -> Iterator[SignedCheckpoint]:
+    """Those that a policy accepts, each with the cosignatures that witnesses gave."""
+    for signed in checkpoints:
+        note = with_cosignatures(session, signed.size, signed.note)
+        try:
+            verify_cosigned(note, policy)
+        except BrokenProof:
+            continue
+        yield replace(signed, note=note)
 
 
 def _bounds(session: Session, period: Period) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from governance.evidence.events import EvidenceExported
 from governance.evidence.pack import Pack, Sources, write_pack
 from governance.evidence.period import Period
 from governance.ledger.store import append
+from governance.ledger.trust_policy import TrustPolicy
 
 Progress = Callable[[int, int], None]
 
@@ -28,9 +29,12 @@ def take_evidence(
     actor: str,
     entry_id: UUID,
     clock: Clock,
+    policy: TrustPolicy | None = None,
     progress: Progress | None = None,
 ) -> Pack:
     """Write the evidence of a period into the new file ``to``, and enter that in the log.
+
+    ``policy`` is whom the operator proposes to believe (`governance.pipeline.publication.trust_policy_of`).
 
     Guarantees:
       - a file of that name is whole, durable, and its digest is in the log
@@ -45,7 +49,7 @@ def take_evidence(
     staged = to.with_name(f".{to.name}.{entry_id}")
     try:
         with reading(engine) as session:
-            sources = Sources(session=session, home=home, ledger=ledger)
+            sources = Sources(session=session, home=home, ledger=ledger, policy=policy)
             pack = write_pack(sources, period, staged, progress=progress)
         _synchronise(staged)
         event = EvidenceExported(

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from governance.access.secret import Draw, secure_draw
 from governance.clock import Clock
+from governance.ledger.trust_policy import TrustPolicy
 from governance.policy.policies import Policies
 from governance.rights.openings import Boxes
 from governance.settings import Settings
@@ -61,6 +62,7 @@ class WebContext:
         clock: present moment, aware UTC.
         ledger: folder in which the log is published (checkpoint, tiles, ``log.vkey``).
         desk: the identity plane's hands, or None where it cannot be reached: requests are then refused with 503.
+        trust: whom this log asks readers to believe; None for the key it is published under, and no witness.
         draw: random bytes for sessions and forms.
         new_id: ids of votes, reviews and requests.
     """
@@ -71,5 +73,6 @@ class WebContext:
     clock: Clock
     ledger: Path
     desk: RightsDesk | None
+    trust: TrustPolicy | None = None
     draw: Draw = secure_draw
     new_id: Callable[[], UUID] = uuid4

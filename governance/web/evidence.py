@@ -50,6 +50,7 @@ def _sent(context: WebContext, principal: Principal, period: Period) -> Streamin
         actor=actor_of(principal),
         entry_id=entry_id,
         clock=context.clock,
+        policy=context.trust,
     )
     file = made.open("rb")
     size = made.stat().st_size
