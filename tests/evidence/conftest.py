@@ -19,6 +19,7 @@ from governance.evidence.pack import Pack
 from governance.evidence.period import Period
 from governance.ledger.publish import publish
 from governance.ledger.store import append
+from governance.ledger.trust_policy import TrustPolicy
 from governance.pipeline.evidence import take_evidence
 from governance.pipeline.policies import record_policies
 from governance.policy.policies import load_policies
@@ -60,10 +61,10 @@ class Filled:
         """Sign the log as it is."""
         publish(self.engine, self.ledger, SIGNER, clock=self.clock)
 
-    def pack(self, to: Path, period: Period = WORKING_DAY, number: int = 1) -> Pack:
+    def pack(self, to: Path, period: Period = WORKING_DAY, number: int = 1, policy: TrustPolicy | None = None) -> Pack:
         """Take a period's evidence out."""
         who = {"actor": "principal:auditor", "entry_id": UUID(int=10**9 + number), "clock": self.clock}
-        return take_evidence(self.engine, self.home, self.ledger, period, to, **who)
+        return take_evidence(self.engine, self.home, self.ledger, period, to, policy=policy, **who)
 
     def tokens(self, *numbers: int) -> None:
         """Entries about nothing else."""

@@ -16,8 +16,11 @@ from governance.database import transaction
 from governance.errors import BrokenProof, Conflict, InvalidInput
 from governance.evidence.period import Period
 from governance.evidence.verification import verify_pack
-from governance.ledger.store import get_entry, list_entries, size
-from governance.ledger.trust_policy import trusting
+from governance.ledger.cosignature import WitnessSigner, cosign, encode_witness_vkey
+from governance.ledger.cosigned import keep_cosignatures, with_cosignatures
+from governance.ledger.note import add_signatures, decode_note, encode_vkey
+from governance.ledger.store import get_entry, list_checkpoints, list_entries, size
+from governance.ledger.trust_policy import parse_policy, trusting
 from tests.web.conftest import PEOPLE, SIGNER
 
 if TYPE_CHECKING:
@@ -219,3 +222,51 @@ def test_a_log_that_was_never_published_has_no_evidence(filled: "Filled", tmp_pa
 
     with pytest.raises(Conflict, match="44 are signed"):
         filled.pack(tmp_path / "pack.zip", number=UUID(int=5).int)
+
+
+WITNESS = WitnessSigner("auditor.example/witness", bytes(range(32, 64)))
+WITNESSED = parse_policy(
+    f"log {encode_vkey(SIGNER.verifier_key)}\n"
+    f"witness auditor {encode_witness_vkey(WITNESS.witness_key)}\n"
+    "quorum auditor\n"
+)
+
+
+def witness(filled: "Filled", seen: int) -> None:
+    """Let the witness cosign the checkpoint of a size, and keep its cosignature."""
+    with transaction(filled.engine) as session:
+        (signed,) = (each for each in list_checkpoints(session) if each.size == seen)
+        line = cosign(decode_note(signed.note).text, filled.clock(), WITNESS)
+        keep_cosignatures(session, seen, add_signatures(signed.note, [line]), WITNESSED)
+        if seen == 44:
+            (filled.ledger / "checkpoint").write_bytes(with_cosignatures(session, seen, signed.note))
+
+
+def test_a_pack_carries_the_cosignatures_that_the_auditors_policy_wants(filled: "Filled") -> None:
+    witness(filled, 44)
+    filled.pack(filled.home / "pack.zip", policy=WITNESSED)
+
+    found = verify_pack(filled.home / "pack.zip", WITNESSED)
+
+    assert found.witnesses == ("auditor",)
+    assert found.before == 7  # from before the witness was asked
+    assert verify_pack(filled.home / "pack.zip", POLICY).witnesses == ()
+
+
+def test_a_pack_without_the_cosignatures_that_a_policy_wants_does_not_hold(packed: Path) -> None:
+    with pytest.raises(BrokenProof, match="quorum auditor"):
+        verify_pack(packed, WITNESSED)
+
+
+def test_a_checkpoint_that_was_signed_but_missed_its_quorum_carries_no_pack(filled: "Filled") -> None:
+    witness(filled, 44)
+    filled.tokens(6)
+    with transaction(filled.engine) as session:
+        for signed in list_checkpoints(session):
+            assert signed.size <= 44
+
+    with pytest.raises(Conflict, match=r"reach to 44, 44 are signed"):
+        filled.pack(filled.home / "early.zip", Period(date(2026, 11, 25), date(2026, 11, 25)), policy=WITNESSED)
+    filled.publish()
+    with pytest.raises(BrokenProof, match="quorum auditor"):
+        filled.pack(filled.home / "early.zip", Period(date(2026, 11, 25), date(2026, 11, 25)), policy=WITNESSED)

@@ -11,6 +11,11 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from governance.evidence.verification import verify_pack
+from governance.ledger.proof import decode_proof
+from governance.ledger.trust_policy import trusting
+from tests.web.conftest import SIGNER
+
 if TYPE_CHECKING:
     from conftest import House
 
@@ -110,6 +115,7 @@ def test_no_page_is_wider_than_the_window_and_none_makes_the_browser_complain(
         f"/requests/{things['access']}",
         "/ledger",
         "/ledger/17",
+        f"/models/{things['mitigated']}/history",
         "/budget",
         "/policies",
     )
@@ -122,6 +128,40 @@ def test_no_page_is_wider_than_the_window_and_none_makes_the_browser_complain(
             wide[path] = overflow(page)
 
     assert wide == dict.fromkeys(paths, 0)
+    assert complaints == []
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_an_auditor_filters_the_ledger_follows_a_model_and_takes_the_evidence_home(
+    house: "House", browser: Browser, width: int, tmp_path: Path
+) -> None:
+    complaints: list[str] = []
+    policy = trusting(SIGNER.verifier_key)
+    with served(house) as address, page_for(browser, address, width, complaints) as page:
+        sign_in(page, house.tokens["auditor"])
+        page.goto("/ledger")
+        page.get_by_label("Kind").select_option("gate.")
+        page.get_by_label("From").fill("2026-11-23")
+        page.get_by_role("button", name="Show").click()
+        decided = page.locator(".timeline li").all_inner_texts()
+        page.locator(".timeline li").first.get_by_role("link").nth(1).click()
+        page.get_by_role("link", name="Every step with its proof").click()
+        steps = page.get_by_role("heading", level=2).all_inner_texts()
+        page.goto("/ledger/19")
+        with page.expect_download() as proof:
+            page.get_by_role("link", name="Take it home").click()
+        page.goto("/ledger")
+        page.get_by_label("Last day").fill("2026-11-23")
+        with page.expect_download() as pack:
+            page.get_by_role("button", name="Make the file").click()
+        pack.value.save_as(tmp_path / "pack.zip")
+        proof.value.save_as(tmp_path / "19.tlog-proof")
+
+    assert len(decided) == 2
+    assert all("The gate decided" in each and "proved" in each for each in decided)
+    assert steps[:4] == ["Deployment", "Board", "Gate", "Audits"]
+    assert decode_proof((tmp_path / "19.tlog-proof").read_bytes()).index == 19
+    assert verify_pack(tmp_path / "pack.zip", policy).end == 33
     assert complaints == []
 
 
@@ -155,7 +195,9 @@ def test_text_has_the_contrast_that_people_need(house: "House", browser: Browser
             "/",
             f"/models/{house.things['plain']}",
             f"/requests/{house.things['done']}",
+            "/ledger",
             "/ledger/3",
+            f"/models/{house.things['plain']}/history",
             "/budget",
         ):
             page.goto(path)
