@@ -8,10 +8,12 @@ import governance.attest.tables
 import governance.budget.tables
 import governance.consent.tables
 import governance.gate.tables
+import governance.keys.tables
 import governance.ledger.opening
 import governance.ledger.tables
 import governance.policy.texts
 import governance.registry.tables
+import governance.reidentification.tables
 import governance.review.tables
 import governance.rights.tables  # noqa: F401 - each import adds its tables to the metadata
 from governance.database import Base, create_engine_for
