@@ -139,6 +139,12 @@ def _audits(origin: Origin) -> Step:
     return Step(name="Audits", facts=facts, entries=tuple(entries), faults=_unrecorded(reports, entries))
 
 
+def _attestations(origin: Origin) -> Step:
+    things = (origin.model.id, origin.release.digest)
+    found = {entry.seq: entry for each in things for entry in origin.named(each, "attestation.")}
+    return Step(name="Attestations", entries=tuple(found[seq] for seq in sorted(found)))
+
+
 def _model(origin: Origin) -> Step:
     made = [entry for each in _ancestry(origin) for entry in _registered(origin, each)]
     facts = [("digest", origin.model.digest)]
@@ -234,6 +240,7 @@ STEPS: Final[Sequence[Callable[[Origin], Step]]] = (
     _board,
     _gate,
     _audits,
+    _attestations,
     _model,
     _release,
     _budget,
