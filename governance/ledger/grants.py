@@ -76,18 +76,28 @@ def missing_guards(session: Session) -> list[str]:
     return sorted(expected - set(found))
 
 
-def powers_over_log(session: Session) -> Sequence[str]:
-    """Why the present role could switch the triggers off: it is a superuser, or owns a table; empty where it cannot.
-
-    On SQLite there are no roles, and the answer is empty.
+_POWERS = text(
     """
-    if session.get_bind().dialect.name != "postgresql":
-        return []
-    superuser = session.scalar(text("select rolsuper from pg_roles where rolname = current_user"))
-    owned = session.scalars(
-        text(
-            "select tablename from pg_tables where schemaname = 'public' and tableowner = current_user"
-            " and tablename like 'ledger\\_%' order by tablename"
-        )
-    ).all()
-    return [*(["is a superuser"] if superuser else []), *(f"owns {name}" for name in owned)]
+    select 'is a superuser' from pg_roles where rolname = current_user and rolsuper
+    union all
+    select 'may act as the owner of ' || relname from pg_class
+      where relkind = 'r' and relnamespace = 'public'::regnamespace and relname like 'ledger\\_%'
+        and pg_has_role(current_user, relowner, 'MEMBER')
+    union all
+    select 'may act as the owner of ' || proname || '()' from pg_proc
+      where pronamespace = 'public'::regnamespace and proname like 'ledger\\_%'
+        and pg_has_role(current_user, proowner, 'MEMBER')
+    union all
+    select 'may act as the owner of the schema ' || nspname from pg_namespace
+      where nspname = 'public' and pg_has_role(current_user, nspowner, 'MEMBER')
+    """
+)
+
+
+def powers_over_log(session: Session) -> Sequence[str]:
+    """Why the present role could switch the triggers off or drop a table; empty where it cannot.
+
+    It is a superuser, or a member of a role that owns a table, a function or the schema. On SQLite there are no roles,
+    and the answer is empty.
+    """
+    return session.scalars(_POWERS).all() if session.get_bind().dialect.name == "postgresql" else []

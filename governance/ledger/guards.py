@@ -62,7 +62,10 @@ _SQLITE_STORAGE = (
 
 
 def _postgresql_function(name: str, condition: str, message: str) -> str:
-    return f"""create function {name}() returns trigger language plpgsql as $$
+    # The temporary schema comes last: without the setting it comes first, and whoever may make a temporary table could
+    # have the function look at that instead of the log.
+    return f"""create or replace function {name}() returns trigger language plpgsql
+set search_path = public, pg_temp as $$
 begin
   if {condition} then
     raise exception using message = {message}, errcode = 'check_violation';
@@ -86,7 +89,7 @@ def _postgresql_only_grows(table: str) -> tuple[str, ...]:
     )
 
 
-_POSTGRESQL_LOG = (
+_POSTGRESQL_LOG_FUNCTIONS = (
     _postgresql_function(
         "ledger_entry_next",
         """new.seq is distinct from (select coalesce(max(seq), -1) + 1 from ledger_entry)
@@ -99,12 +102,17 @@ _POSTGRESQL_LOG = (
         "'ledger_checkpoint: not larger than the last'",
     ),
     _postgresql_function("ledger_only_grows", "true", "tg_table_name || ' only grows'"),
+)
+
+_POSTGRESQL_LOG = (
+    *_POSTGRESQL_LOG_FUNCTIONS,
     *_postgresql_trigger("ledger_entry", "dense", "insert", "ledger_entry_next"),
     *_postgresql_trigger("ledger_checkpoint", "grows", "insert", "ledger_checkpoint_next"),
     *(statement for table in LOG_TABLES for statement in _postgresql_only_grows(table)),
 )
 
 _POSTGRESQL_STORAGE = (
+    *_POSTGRESQL_LOG_FUNCTIONS,  # again, for logs whose functions are older than their search path
     _postgresql_function(
         "ledger_inbox_placed",
         "not exists (select 1 from ledger_entry where id = old.id)",

@@ -6,6 +6,7 @@ verification fail; whoever can write ``ledger_checkpoint`` can make the publishe
 """
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Integer, LargeBinary, SmallInteger, Text, Uuid
@@ -15,6 +16,9 @@ from governance.database import Base, UtcDateTime
 
 POSITION = BigInteger().with_variant(Integer, "sqlite")
 # On SQLite only INTEGER PRIMARY KEY is the rowid itself; any other key leaves a second way to replace a row.
+
+ONE_KEY: dict[str, Any] = {"sqlite_with_rowid": False}
+"""On SQLite, for tables of another key: without it a hidden row number is a second way to replace a row."""
 
 
 class LedgerInbox(Base):
@@ -45,6 +49,7 @@ class LedgerTile(Base):
     """A full tile of 256 hashes, so that a proof needs a few rows whatever the log's size; ``root`` is over them."""
 
     __tablename__ = "ledger_tile"
+    __table_args__ = ONE_KEY
 
     level: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     index: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
@@ -56,6 +61,7 @@ class LedgerMention(Base):
     """Which entries name an id or a digest: what a search for a model, a request or a release reads."""
 
     __tablename__ = "ledger_mention"
+    __table_args__ = ONE_KEY
 
     value: Mapped[str] = mapped_column(Text, primary_key=True)
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False, index=True)
@@ -76,6 +82,7 @@ class LedgerCosignature(Base):
     """What a witness signed under a checkpoint: one signature line of the note, verified before it was stored."""
 
     __tablename__ = "ledger_cosignature"
+    __table_args__ = ONE_KEY
 
     size: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     witness: Mapped[str] = mapped_column(Text, primary_key=True)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from governance.database import reading, transaction
 from governance.errors import ConfigurationError
@@ -74,6 +74,7 @@ SQLITE_IGNORED = [
     f'insert or replace into ledger_tile {TILE} select level, "index", hashes, hashes from ledger_tile',  # noqa: S608 - literals of this file
     f"insert or replace into ledger_inbox {INBOX} select null, id, x'00' from ledger_inbox",  # noqa: S608 - literals of this file
     f"insert or replace into ledger_inbox {INBOX} select arrival, zeroblob(16), x'00' from ledger_inbox",  # noqa: S608 - literals of this file
+    "insert or replace into ledger_mention select value, seq from ledger_mention",
     "insert or replace into ledger_cosignature select size, witness, x'00', cosigned_at from ledger_cosignature",
 ]
 POSTGRES_REWRITES = [
@@ -140,6 +141,13 @@ def test_sqlite_replaces_nothing_where_it_is_asked_to(statement: str, filled: En
         session.connection().exec_driver_sql(statement)
 
     assert snapshot(filled) == before
+
+
+@pytest.mark.parametrize("log", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("table", ["ledger_tile", "ledger_mention", "ledger_cosignature"])
+def test_sqlite_has_no_second_key_by_which_a_row_could_be_replaced(table: str, filled: Engine) -> None:
+    with filled.connect() as connection, pytest.raises(OperationalError, match="no such column: rowid"):
+        connection.exec_driver_sql(f"select rowid from {table}")  # noqa: S608 - literals of this file
 
 
 @pytest.mark.postgres

@@ -33,12 +33,14 @@ def upgrade() -> None:
         sa.Column("root", sa.LargeBinary(), nullable=False),
         sa.Column("hashes", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("level", "index", name=op.f("pk_ledger_tile")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "ledger_mention",
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("value", "seq", name=op.f("pk_ledger_mention")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_ledger_mention_seq"), "ledger_mention", ["seq"], unique=False)
     op.create_table(
@@ -48,6 +50,7 @@ def upgrade() -> None:
         sa.Column("line", sa.LargeBinary(), nullable=False),
         sa.Column("cosigned_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("size", "witness", name=op.f("pk_ledger_cosignature")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_ledger_entry_at"), "ledger_entry", ["at"], unique=False)
     _take_in_existing_entries()
@@ -56,6 +59,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    if op.get_bind().scalar(sa.text("select count(*) from ledger_inbox")):
+        msg = "entries wait for their place in the log: run `probity ledger publish` before going back"
+        raise RuntimeError(msg)
     op.drop_index(op.f("ix_ledger_entry_at"), "ledger_entry")
     for table in reversed(TABLES):
         op.drop_table(table)
