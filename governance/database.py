@@ -6,7 +6,7 @@ these tables can change what they say, and only published checkpoints of the led
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,8 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from governance.errors import ConfigurationError, Conflict, StaleDatabase
 
 _log = logging.getLogger(__name__)
-_FOLLOW_UP = "probity_after_commit"
+_AFTER_COMMIT = "probity_after_commit"
+_AFTER_END = "probity_after_end"
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -116,13 +117,21 @@ def reading(engine: Engine) -> Iterator[Session]:
 def transaction(engine: Engine) -> Iterator[Session]:
     """One transaction: committed when the block ends, rolled back when it raises. Only the edge opens one.
 
-    What was asked for by `after_commit` is done when the block has ended. The change is durable by then, so a failure
-    there is logged and not raised.
+    What was asked for by `after_commit` or `after_end` is done when the block has ended. The change is durable by then,
+    so a failure there is logged and not raised.
     """
+    follow_up: list[Callable[[Engine], object]] = []
     with Session(engine, expire_on_commit=False) as session:
-        with session.begin():
-            yield session
-        follow_up: list[Callable[[Engine], object]] = session.info.pop(_FOLLOW_UP, [])
+        try:
+            with session.begin():
+                yield session
+            follow_up += session.info.pop(_AFTER_COMMIT, [])
+        finally:
+            follow_up += session.info.pop(_AFTER_END, [])
+            _follow(engine, dict.fromkeys(follow_up))
+
+
+def _follow(engine: Engine, follow_up: Iterable[Callable[[Engine], object]]) -> None:
     for work in follow_up:
         try:
             work(engine)
@@ -135,9 +144,12 @@ def after_commit(session: Session, work: Callable[[Engine], object]) -> None:
 
     ``work`` opens a transaction of its own, and whatever it leaves undone must be taken up by its next run.
     """
-    follow_up = session.info.setdefault(_FOLLOW_UP, [])
-    if work not in follow_up:
-        follow_up.append(work)
+    session.info.setdefault(_AFTER_COMMIT, []).append(work)
+
+
+def after_end(session: Session, work: Callable[[Engine], object]) -> None:
+    """Like `after_commit`, and also done after a rollback: for what others left undone because of this transaction."""
+    session.info.setdefault(_AFTER_END, []).append(work)
 
 
 def clear_residue(engine: Engine) -> None:

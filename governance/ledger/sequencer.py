@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Engine, delete, func, insert, select, text
 from sqlalchemy.orm import Session
 
-from governance.database import reading, transaction
+from governance.database import after_end, reading, transaction
 from governance.errors import BrokenProof
 from governance.ledger.canonical import Json
 from governance.ledger.entry import Entry, decode_entry
@@ -77,6 +77,8 @@ def wait_for_turn(session: Session) -> None:
     # what the previous holder committed (READ COMMITTED).
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": SETTLE_LOCK})
+        # Whoever committed an entry meanwhile saw the lock taken and went on.
+        after_end(session, sequence)
 
 
 def next_place(session: Session) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -138,6 +139,22 @@ def test_a_writer_does_not_wait_for_whoever_gives_places_out(postgres_log: Engin
         assert (sequence(postgres_log), waiting(postgres_log)) == (0, 1)
 
     assert (sequence(postgres_log), waiting(postgres_log)) == (1, 0)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("ends", ["committed", "rolled back"])
+def test_what_arrived_while_somebody_held_the_turn_gets_its_place_when_they_end(
+    postgres_log: Engine, ends: str
+) -> None:
+    with suppress(TimeoutError), transaction(postgres_log) as holder:
+        settle(holder)
+        with transaction(postgres_log) as session:
+            append(session, ConsentGranted(), actor="role:dpo", entry_id=UUID(int=1), clock=noon)
+        assert waiting(postgres_log) == 1
+        if ends == "rolled back":
+            raise TimeoutError
+
+    assert (waiting(postgres_log), len(entries_of(postgres_log))) == (0, 1)
 
 
 def test_what_a_killed_writer_left_gets_its_place_in_the_order_of_arrival(log: Engine) -> None:
