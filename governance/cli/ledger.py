@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy.exc import OperationalError
 
 from governance.cli import ledger_verify, opening_check, openings
 from governance.cli.context import HomeOption, JsonOption, opened
@@ -63,6 +64,8 @@ def publish(
         except (QuorumMissed, Conflict) as passing:
             # Whatever else is wrong with the log stops the publisher.
             say(f"{passing}")
+        except OperationalError:
+            say("the database cannot be reached; trying again")
         time.sleep(every)
     with progress("publishing") as step:
         publication = publish_log(here, progress=step)

@@ -11,6 +11,7 @@ from governance.clock import Clock
 from governance.errors import ConfigurationError
 from governance.keys.events import KeyRotated
 from governance.keys.tables import KeyRotation
+from governance.ledger.sequencer import wait_for_turn
 from governance.ledger.store import append
 
 RotationGround = Literal["scheduled", "suspected_compromise", "personnel_change", "algorithm"]
@@ -40,6 +41,8 @@ def record_rotation(
     clock: Clock,
 ) -> KeyRotation:
     """Put ``new`` in force in the place of ``old``, with the entry that says so, in the caller's transaction."""
+    # Nothing is being signed while a key is replaced: whoever signs holds the same lock, and looks here first.
+    wait_for_turn(session)
     last = last_rotation(session, key)
     row = KeyRotation(
         key=key,

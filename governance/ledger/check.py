@@ -63,6 +63,7 @@ def check_database(
             msg = f"{signed[-1].size} entries were signed, but the database has {count}"
             raise BrokenProof(msg)
         _require_no_more_tiles(session, tiles)
+        _require_no_more_mentions(session, count)
         return Checked(size=count, tiles=tiles, checkpoints=len(signed), waiting=_waiting(session))
 
 
@@ -135,6 +136,13 @@ def _require_mentions(session: Session, begin: int, entries: Sequence[Entry]) ->
     different = {(row.value, row.seq) for row in found} ^ expected
     if different:
         msg = f"entry {min(seq for _, seq in different)}: the search index does not say what it names"
+        raise BrokenProof(msg)
+
+
+def _require_no_more_mentions(session: Session, count: int) -> None:
+    beyond = session.scalar(select(func.min(LedgerMention.seq)).where(LedgerMention.seq >= count))
+    if beyond is not None:
+        msg = f"the search index names entry {beyond}, but the database has {count}"
         raise BrokenProof(msg)
 
 

@@ -20,7 +20,7 @@ from governance.ledger.checkpoint import Checkpoint, sign_checkpoint
 from governance.ledger.cosigned import keep_cosignatures, with_cosignatures
 from governance.ledger.durable_files import create, locked, replace
 from governance.ledger.merkle import Frontier, consistency_path
-from governance.ledger.note import LedgerSigner, VerifierKey, encode_vkey
+from governance.ledger.note import LedgerSigner, VerifierKey, decode_note, encode_vkey, verified_lines
 from governance.ledger.published import CHECKPOINT, VKEY, read_note, tile_reader
 from governance.ledger.sequencer import sequence, wait_for_turn
 from governance.ledger.store import (
@@ -69,6 +69,7 @@ def publish(
     retired: Sequence[LedgerSigner] = (),
     known: Sequence[VerifierKey] = (),
     witnesses: Witnesses | None = None,
+    permit: Callable[[Session], None] = lambda _: None,
     progress: Progress | None = None,
 ) -> Checkpoint:
     """Bring ``folder`` to the present size of the log and sign it. With nothing new, nothing is written.
@@ -81,6 +82,7 @@ def publish(
         retired: earlier keys that still sign beside ``signer``, so that whoever knows only those can follow.
         known: every key under which this log was ever published.
         witnesses: without them a checkpoint needs no cosignature.
+        permit: raises where ``signer`` may not sign any more; called in the transaction that stores the signature.
         progress: called as entries are done.
 
     Guarantees:
@@ -100,6 +102,7 @@ def publish(
         policy = trusting(signer.verifier_key, *(key for key in known if key != signer.verifier_key))
         _require_vkey(folder, policy)
         published = verify_cosigned(read_note(folder), policy).checkpoint if (folder / CHECKPOINT).exists() else None
+        _renew_vkey(folder, signer)
         with transaction(engine) as session:
             count, signed = size(session), last_checkpoint(session)
             is_known = published is None or _is_known(session, published)
@@ -113,11 +116,9 @@ def publish(
             if progress is not None:
                 progress(done, count)
         checkpoint = Checkpoint(signer.name, count, tree.root())
-        note = _sign(engine, checkpoint, (signer, *retired), clock)
+        note = _sign(engine, checkpoint, (signer, *retired), permit, clock)
         replace(folder, CHECKPOINT, _cosigned(engine, folder, checkpoint, note, witnesses))
-        if (folder / VKEY).read_bytes() != _vkey(signer.verifier_key):
-            # After the checkpoint: an earlier key still signs beside the new one, so both files fit at any moment.
-            replace(folder, VKEY, _vkey(signer.verifier_key))
+        _renew_vkey(folder, signer)
         return checkpoint
 
 
@@ -126,6 +127,15 @@ def _require_vkey(folder: Path, policy: TrustPolicy) -> None:
     keys = [_vkey(log.key) for log in policy.logs]
     if not (folder / VKEY).exists() or (folder / VKEY).read_bytes() not in keys:
         create(folder, VKEY, keys[0])
+
+
+def _renew_vkey(folder: Path, signer: LedgerSigner) -> None:
+    """The newest key lies beside the log as soon as it signed the checkpoint; before, the one that did."""
+    expected = _vkey(signer.verifier_key)
+    if (folder / CHECKPOINT).exists() and (folder / VKEY).read_bytes() != expected:
+        signed_by = verified_lines(decode_note(read_note(folder)), [signer.verifier_key])
+        if signed_by:
+            replace(folder, VKEY, expected)
 
 
 def _vkey(key: VerifierKey) -> bytes:
@@ -138,10 +148,11 @@ def _is_witnessed(folder: Path, witnesses: Witnesses | None) -> bool:
 
 def _cosigned(engine: Engine, folder: Path, checkpoint: Checkpoint, note: bytes, witnesses: Witnesses | None) -> bytes:
     """The note with the cosignatures that were kept for it and those that witnesses give now, which are kept first."""
-    with transaction(engine) as session:
-        note = with_cosignatures(session, checkpoint.size, note)
     if witnesses is None:
         return note
+    with transaction(engine) as session:
+        note = with_cosignatures(session, checkpoint.size, note)
+    last_sizes(note, witnesses.policy)  # raises where what was kept does not hold
     subtree = subtree_from_tiles(checkpoint.size, tile_reader(folder))
     answers = witnesses.collect(note, checkpoint, lambda old: consistency_path(old, checkpoint.size, subtree))
     with transaction(engine) as session:
@@ -252,11 +263,18 @@ def _read(engine: Engine, begin: int, end: int) -> list[tuple[bytes, bytes]]:
     return [(verified_leaf(row), row.body) for row in rows]
 
 
-def _sign(engine: Engine, checkpoint: Checkpoint, signers: Sequence[LedgerSigner], clock: Clock) -> bytes:
+def _sign(
+    engine: Engine,
+    checkpoint: Checkpoint,
+    signers: Sequence[LedgerSigner],
+    permit: Callable[[Session], None],
+    clock: Clock,
+) -> bytes:
     """The signed note, remembered in the database before anybody can see it."""
     note = sign_checkpoint(checkpoint, *signers)
     with transaction(engine) as session:
         wait_for_turn(session)
+        permit(session)
         last = last_checkpoint(session)
         if last is not None and last.size == checkpoint.size and last.root == checkpoint.root:
             # Signed before a crash that came ahead of the file. The signature is deterministic, so is the note.

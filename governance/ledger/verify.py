@@ -173,6 +173,9 @@ def _verify_policy_file(folder: Path, keys: list[VerifierKey]) -> None:
 
 def _older(folder: Path, policy: TrustPolicy) -> dict[str, Checkpoint]:
     older: dict[str, Checkpoint] = {}
+    if (folder / OLDER).exists() and not (folder / OLDER).is_dir():
+        msg = f"{OLDER}: expected a folder of older checkpoints, found a file"
+        raise BrokenProof(msg)
     for path in sorted((folder / OLDER).glob("*")):
         name = f"{OLDER}/{printable(path.name)}"
         if not path.name.isdecimal():

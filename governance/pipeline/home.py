@@ -191,8 +191,10 @@ def _tables_in_use(settings: Settings) -> set[str]:
     engine = create_engine_for(settings.control_url)
     try:
         return published | _filled(engine)
-    except OperationalError:
-        return published
+    except OperationalError as cause:
+        # Not knowing whether there is data, no key may be made beside it.
+        msg = f"the database {engine.url.render_as_string(hide_password=True)} cannot be reached"
+        raise ConfigurationError(msg) from cause
     finally:
         engine.dispose()
 

@@ -13,7 +13,8 @@ from governance.ledger.events import CheckpointWitnessed
 from governance.ledger.note import encode_vkey
 from governance.ledger.publish import Witnesses, publish
 from governance.ledger.published import CHECKPOINT, read_note
-from governance.ledger.store import append, is_recorded
+from governance.ledger.sequencer import settle
+from governance.ledger.store import append, is_recorded, list_latest
 from governance.ledger.tables import LedgerCosignature, LedgerEntry
 from governance.ledger.trust_policy import TrustPolicy, parse_policy, trusting
 from governance.ledger.verify import verify_folder
@@ -64,8 +65,6 @@ def publish_log(home: Home, *, progress: Progress | None = None) -> Publication:
         ConfigurationError: the trust policy cannot be used, or the key was replaced since the home was opened.
     """
     policy, folder = trust_policy_of(home), home.folder("ledger")
-    with home.transaction() as session:
-        require_in_force(session, LEDGER.name, LEDGER.public(home.ledger_signer).id)
     previous = read_note(folder) if (folder / CHECKPOINT).exists() else None
     answers: list[WitnessAnswer] = []
     with open_client() as client:
@@ -84,9 +83,10 @@ def publish_log(home: Home, *, progress: Progress | None = None) -> Publication:
             retired=home.ledger_signers_retired,
             known=home.ledger_keys,
             witnesses=Witnesses(policy, ask) if policy.witnesses else None,
+            permit=lambda session: require_in_force(session, LEDGER.name, LEDGER.public(home.ledger_signer).id),
             progress=progress,
         )
-    _record_witnesses(home, checkpoint, last_sizes(previous, policy))
+    _record_witnesses(home, checkpoint)
     return Publication(checkpoint=checkpoint, answers=tuple(answers))
 
 
@@ -103,8 +103,10 @@ def verify_published(home: Home) -> Checkpoint | None:
     return Checkpoint(found.origin, found.size, found.root)
 
 
-def _record_witnesses(home: Home, checkpoint: Checkpoint, before: dict[str, int]) -> None:
+def _record_witnesses(home: Home, checkpoint: Checkpoint) -> None:
     with home.transaction() as session:
+        settle(session)
+        last = list_latest(session, kind=CheckpointWitnessed.kind, limit=1)
         cosignatures = session.scalars(select(LedgerCosignature).where(LedgerCosignature.size == checkpoint.size)).all()
         event = CheckpointWitnessed(
             size=checkpoint.size,
@@ -114,7 +116,7 @@ def _record_witnesses(home: Home, checkpoint: Checkpoint, before: dict[str, int]
         entry_id = uuid5(NAMESPACE_URL, f"probity:{event.kind}:{checkpoint.origin}:{checkpoint.size}")
         actor = f"key:{home.ledger_signer.verifier_key.key_id.hex()}"
         since = select(LedgerEntry.seq).where(
-            LedgerEntry.seq >= max(before.values(), default=0),
+            LedgerEntry.seq >= (last[0].body["size"] if last else 0),
             LedgerEntry.seq < checkpoint.size,
             LedgerEntry.kind != event.kind,
         )

@@ -161,6 +161,42 @@ def test_a_rotated_key_signs_beside_the_old_one_and_every_reader_can_follow(home
     assert (checked.size, checked.checkpoints) == (published.size, 2)
 
 
+def test_a_key_file_that_a_crash_left_behind_its_checkpoint_is_renewed(home: Home) -> None:
+    old = home.ledger_signer.verifier_key
+    publish_log(home)
+    keys = home.settings.folder("keys")
+    rotate(home.engine, keys, LEDGER, "suspected_compromise", origin=old.name, actor="role:operator", clock=noon)
+    home = open_home(home.settings, clock=noon)
+    publish_log(home)
+    vkey = home.folder("ledger") / "log.vkey"
+    vkey.write_text(encode_vkey(old) + "\n")
+
+    publish_log(home)
+
+    assert vkey.read_text() == encode_vkey(home.ledger_signer.verifier_key) + "\n"
+    assert verify_published(home) is not None
+
+
+def test_a_cosigned_checkpoint_is_recorded_by_the_next_run_after_a_crash(
+    home: Home, tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = witness_of(home, tmp_path, "one")
+    home = trusting_witnesses(home, {one: serve(create_witness_app(one, clock=noon))}, "quorum w0")
+
+    def crash(*_: object) -> None:
+        raise TimeoutError
+
+    with monkeypatch.context() as killed:
+        killed.setattr("governance.pipeline.publication._record_witnesses", crash)
+        with pytest.raises(TimeoutError):
+            publish_log(home)
+    before = len(entries_of(home))
+
+    publish_log(home)
+
+    assert [entry.kind for entry in entries_of(home)[before:]] == ["checkpoint.witnessed"]
+
+
 def test_a_trust_policy_of_another_log_is_refused(home: Home, tmp_path: Path) -> None:
     path = tmp_path / "policy"
     settings = home.settings.model_copy(update={"ledger": Ledger(trust_policy=path)})
