@@ -5,16 +5,19 @@ Subjects, items, categories and groups are sorted by name: the report cannot dep
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from scipy import sparse
 
 from audits.categories import Attribute, attribute_of
 from audits.configuration import AuditConfig
 from audits.errors import InvalidConfig
 from audits.tables import AuditInput, codes
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -42,9 +45,9 @@ class Evidence:
 
     lists: Ints
     weights: Floats
-    exposure: sparse.csr_array
+    exposure: "sparse.csr_array"
     attributes: tuple[Attribute, ...]
-    targets: sparse.csr_array | None
+    targets: "sparse.csr_array | None"
     popularity: Floats | None
     groups: tuple[str, ...]
     group_codes: Ints
@@ -112,12 +115,16 @@ def _lists(given: AuditInput, subjects: tuple[str, ...], k: int | None) -> Ints:
     return lists
 
 
-def _exposure(lists: Ints, weights: Floats, items: int) -> sparse.csr_array:
+def _exposure(lists: Ints, weights: Floats, items: int) -> "sparse.csr_array":
+    from scipy import sparse  # takes a while, which who only reads a report need not wait for
+
     row, rank = np.nonzero(lists != ABSENT)
     return sparse.csr_array((weights[rank], (row, lists[row, rank])), shape=(lists.shape[0], items))
 
 
-def _targets(given: AuditInput, subjects: tuple[str, ...]) -> tuple[sparse.csr_array | None, int]:
+def _targets(given: AuditInput, subjects: tuple[str, ...]) -> "tuple[sparse.csr_array | None, int]":
+    from scipy import sparse
+
     if given.relevance is None:
         return None, 0
     row, column = codes(given.relevance["subject"], subjects), codes(given.relevance["item"], given.items)

@@ -8,12 +8,9 @@ Rényi accounting.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Self
-
-from scipy.optimize import brentq
-from scipy.special import log_ndtr
 
 from recommender.errors import BadMechanism
 
@@ -67,6 +64,8 @@ def delta_at(mu: float, epsilon: float) -> float:
     ``mu`` > 0, ``epsilon`` ≥ 0. Worked in logarithms, so that e^ε does not overflow and the difference keeps its
     digits.
     """
+    from scipy.special import log_ndtr  # SciPy takes half a second, which who only reads a guarantee need not wait for
+
     if mu <= 0:
         return 0.0
     first = float(log_ndtr(-epsilon / mu + mu / 2))
@@ -86,7 +85,7 @@ def epsilon_at(mu: float, delta: float) -> float:
     high = 1.0
     while delta_at(mu, high) > delta:
         high *= 2
-    return float(brentq(lambda epsilon: delta_at(mu, epsilon) - delta, 0.0, high, xtol=1e-13, rtol=1e-14))
+    return _root(lambda epsilon: delta_at(mu, epsilon) - delta, 0.0, high, tolerance=1e-13)
 
 
 def mu_for(epsilon: float, delta: float) -> float:
@@ -99,12 +98,18 @@ def mu_for(epsilon: float, delta: float) -> float:
     if not (0 < epsilon < math.inf):
         msg = f"epsilon must be positive and finite, got {epsilon}"
         raise BadMechanism(msg)
-    return float(brentq(lambda mu: delta_at(mu, epsilon) - delta, SMALLEST_MU, LARGEST_MU, xtol=1e-15, rtol=1e-14))
+    return _root(lambda mu: delta_at(mu, epsilon) - delta, SMALLEST_MU, LARGEST_MU, tolerance=1e-15)
 
 
 def compose_mu(mus: Iterable[float]) -> float:
     """μ of all the mechanisms together, adaptively chosen or not: the root of the sum of squares."""
     return math.hypot(*mus)
+
+
+def _root(excess: Callable[[float], float], low: float, high: float, *, tolerance: float) -> float:
+    from scipy.optimize import brentq
+
+    return float(brentq(excess, low, high, xtol=tolerance, rtol=1e-14))
 
 
 def _check_delta(delta: float) -> None:

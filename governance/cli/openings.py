@@ -10,7 +10,6 @@ from governance.cli.display import JsonOption, listing, say, stdout
 from governance.cli.opening_check import commitment_of
 from governance.events import KINDS
 from governance.ledger.commitment import encode_opening
-from governance.pipeline.desk import Desk
 from governance.rights.openings import OpeningGround, open_commitment
 from governance.settings import DEFAULT_HOME
 
@@ -33,6 +32,8 @@ def open_entry(
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Show whom an entry is about, and log that it was shown. What is printed is personal data."""
+    from governance.pipeline.desk import Desk  # brings along what answers requests, which listing kinds does not need
+
     here, committed = opened(home), commitment_of(commitment)
     with here.transaction() as session:
         opening = open_commitment(

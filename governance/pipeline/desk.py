@@ -7,7 +7,6 @@ from uuid import UUID
 from governance.database import clear_residue
 from governance.errors import InvalidInput
 from governance.pipeline.home import OPERATOR, Home
-from governance.pipeline.recommend import recommendations_for_access
 from governance.rights.fulfilment import fulfil
 from governance.rights.openings import DOMAIN, VaultBoxes
 from governance.rights.work import Handover, Tools
@@ -35,6 +34,8 @@ def identity_of(kind: str, unverified_identifier: str) -> Identity:
 
 def tools(home: Home, *, actor: str = OPERATOR) -> Tools:
     """What fulfilment works with in this home."""
+    from governance.pipeline.recommend import recommendations_for_access  # brings the recommender along
+
     return Tools(
         vault=home.vault,
         lake=home.lake,

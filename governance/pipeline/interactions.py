@@ -5,7 +5,6 @@ One Ibis expression, run by DuckDB here and by any engine that Ibis speaks elsew
 
 from collections.abc import Mapping, Sequence
 
-import ibis
 import pyarrow as pa
 
 from governance.pipeline.home import Home
@@ -30,6 +29,8 @@ def interested(
         interest: the public rule.
         purpose: slug that must be among a row's purposes.
     """
+    import ibis  # takes half a second, which who reads no events need not wait for
+
     seen, rated = ibis.memtable(views), ibis.memtable(ratings)
     chosen = ibis.memtable(pa.table({"subject": pa.array(list(subjects), pa.string())}))
     watched = seen.filter(

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as pads
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
@@ -33,6 +32,7 @@ from pseudonymisation.schema import EVENT_KINDS, KIND_BY_NAME, TIME, EventKind, 
 
 if TYPE_CHECKING:
     import ibis
+    import pyarrow.dataset as pads
 
 CONFIGURATION = {
     "delta.dataSkippingStatsColumns": "at",  # for writers that are not ours: see ``storage`` on what a log must not say
@@ -127,12 +127,14 @@ class Lake:
         tables = {kind.name: self._table(kind.name) for kind in EVENT_KINDS}
         return {name: table.version() for name, table in tables.items() if table is not None}
 
-    def dataset(self, kind: str, *, version: int | None = None) -> pads.Dataset:
+    def dataset(self, kind: str, *, version: int | None = None) -> "pads.Dataset":
         """One kind's table, lazily, for Arrow, DuckDB or Ibis; empty where nothing was ever written.
 
         Raises:
             UnknownVersion: there is no such version.
         """
+        import pyarrow.dataset as pads  # brings pandas along, which most commands do not need
+
         table = self._table(kind, version)
         if table is None:
             return pads.dataset(KIND_BY_NAME[kind].schema.empty_table())
