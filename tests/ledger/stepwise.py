@@ -1,6 +1,7 @@
 """Stopping work at each of its steps: every statement, every commit and every call that touches the disk, in turn.
 
-A step is stopped before it took effect or after, by an error or by killing the process.
+A step is stopped by an error, before it took effect or after, or by killing the process before it: a process killed
+after a step is one that was killed before the next.
 """
 
 import io
@@ -14,9 +15,9 @@ from typing import Any, Literal
 import pytest
 from sqlalchemy import Engine, event
 
-How = Literal["failed", "failed but persisted", "killed before", "killed after"]
+How = Literal["failed", "failed but persisted", "killed"]
 ERRORS: tuple[How, ...] = ("failed", "failed but persisted")
-KILLS: tuple[How, ...] = ("killed before", "killed after")
+KILLS: tuple[How, ...] = ("killed",)
 
 DISK = [
     (os, "open"),
@@ -44,16 +45,16 @@ class Stop:
     def before(self) -> None:
         self.steps += 1
         if self.steps == self.number:
-            self._happen({"failed", "killed before"})
+            self._happen({"failed", "killed"})
 
     def after(self, step: int) -> None:
         if step == self.number:
-            self._happen({"failed but persisted", "killed after"})
+            self._happen({"failed but persisted"})
 
     def _happen(self, at: set[str]) -> None:
         if self.how not in at:
             return
-        if self.how.startswith("killed"):
+        if self.how == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
         raise InjectedFaultError
 

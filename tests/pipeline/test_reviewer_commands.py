@@ -184,10 +184,17 @@ def test_the_keys_are_listed_rotated_and_listed_again(home: Path, probity: Run) 
     rotated = probity("keys", "rotate", "certificate", "--ground", "scheduled", "--home", home)
     after = json.loads(probity("keys", "list", "--json", "--home", home).out)
 
-    assert [(row["key"], row["state"]) for row in before] == [("ledger", "in force"), ("certificate", "in force")]
+    assert [(row["key"], row["state"]) for row in before] == [
+        ("ledger", "in force"),
+        ("certificate", "in force"),
+        ("attest", "in force"),
+    ]
     assert [(row["key"], row["state"], row["ground"]) for row in after] == [
-        ("ledger", "in force", None), ("certificate", "in force", "scheduled"), ("certificate", "retired", None),
-    ]  # fmt: skip
+        ("ledger", "in force", None),
+        ("certificate", "in force", "scheduled"),
+        ("certificate", "retired", None),
+        ("attest", "in force", None),
+    ]
     assert after[1]["public_key"] == rotated.out.strip() == probity("rights", "public-key", "--home", home).out.strip()
     assert after[2]["public_key"] == old
     assert probity("init", "--home", home).code == 0
