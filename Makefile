@@ -4,7 +4,7 @@ BIN := .venv/bin
 HOME_FOLDER ?= .probity
 DEMO ?=
 
-.PHONY: demo test check serve bench format clean
+.PHONY: demo test check serve bench bench-ledger format clean
 
 demo: .venv/installed
 	$(BIN)/probity demo --home $(HOME_FOLDER) $(DEMO)
@@ -23,6 +23,11 @@ serve: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/demo.py
+
+bench-ledger: .venv/installed
+	$(BIN)/python benchmarks/ledger.py appends
+	$(BIN)/python benchmarks/ledger.py proofs
+	$(BIN)/python benchmarks/ledger_verify.py
 
 format: .venv/installed
 	$(BIN)/ruff check --fix-only .
