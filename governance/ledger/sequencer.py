@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, delete, func, insert, select, text
+from sqlalchemy import Engine, bindparam, delete, func, insert, select, text
 from sqlalchemy.orm import Session
 
 from governance.database import after_end, reading, transaction
@@ -35,8 +35,10 @@ _ID = re.compile(r"[0-9a-f]{32,128}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ARRIVED = select(LedgerInbox.arrival, LedgerInbox.body).order_by(LedgerInbox.arrival).limit(BATCH)
 _WAITING = select(LedgerInbox.arrival).limit(1)
 _LAST = select(func.max(LedgerEntry.seq))
-_PLACE = insert(LedgerEntry)
-_MENTION = insert(LedgerMention)
+_TAKEN = delete(LedgerInbox).where(LedgerInbox.arrival.in_(bindparam("arrivals", expanding=True)))
+# What they return is not needed; asking for it makes SQLAlchemy send a batch as one statement.
+_PLACE = insert(LedgerEntry).returning(LedgerEntry.seq)
+_MENTION = insert(LedgerMention).returning(LedgerMention.seq)
 _TILE = insert(LedgerTile)
 
 
@@ -141,8 +143,7 @@ def _drain(session: Session) -> int:
         if arrived:
             begin = next_place(session)
             _place(session, [decode_entry(begin + place, row.body) for place, row in enumerate(arrived)])
-            arrivals = [row.arrival for row in arrived]
-            session.execute(delete(LedgerInbox).where(LedgerInbox.arrival.in_(arrivals)))
+            session.connection().execute(_TAKEN, {"arrivals": [row.arrival for row in arrived]})
             placed += len(arrived)
         if len(arrived) < BATCH:
             return placed

@@ -80,7 +80,7 @@ def _arrive(session: Session, events: Mapping[UUID, Event], actor: str, clock: C
         {"id": entry_id, "body": encode_entry(event, actor=actor, entry_id=entry_id, at=at)}
         for entry_id, event in events.items()
     ]
-    arrived = set(connection.execute(_ARRIVE[connection.dialect.name], rows).scalars())
+    arrived = set(connection.execute(_ARRIVE[connection.dialect.name], rows if len(rows) > 1 else rows[0]).scalars())
     # The inbox is written first and the log read after it: had an id left the inbox for the log before, it is seen
     # there; does it arrive twice at once, the second waits for the first.
     for entry_id, seq, body in connection.execute(_PLACED, {"ids": list(events)}).all():
