@@ -10,13 +10,14 @@ change settles what it finds, unless somebody is at it already.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Engine, bindparam, delete, func, insert, select, text
+from sqlalchemy import Engine, Table, bindparam, delete, func, insert, select, text
 from sqlalchemy.orm import Session
 
 from governance.database import after_end, reading, transaction
 from governance.errors import BrokenProof
+from governance.ledger.bulk import insert_rows
 from governance.ledger.canonical import Json
 from governance.ledger.entry import Entry, decode_entry
 from governance.ledger.merkle import root_of
@@ -36,10 +37,8 @@ _ARRIVED = select(LedgerInbox.arrival, LedgerInbox.body).order_by(LedgerInbox.ar
 _WAITING = select(LedgerInbox.arrival).limit(1)
 _LAST = select(func.max(LedgerEntry.seq))
 _TAKEN = delete(LedgerInbox).where(LedgerInbox.arrival.in_(bindparam("arrivals", expanding=True)))
-# What they return is not needed; asking for it makes SQLAlchemy send a batch as one statement.
-_PLACE = insert(LedgerEntry).returning(LedgerEntry.seq)
-_MENTION = insert(LedgerMention).returning(LedgerMention.seq)
 _TILE = insert(LedgerTile)
+ENTRIES, MENTIONS = (cast("Table", each.__table__) for each in (LedgerEntry, LedgerMention))
 
 
 def sequence(engine: Engine) -> int:
@@ -150,21 +149,19 @@ def _drain(session: Session) -> int:
 
 
 def _place(session: Session, entries: Sequence[Entry]) -> None:
-    session.connection().execute(
-        _PLACE,
-        [
-            {
-                "seq": entry.seq,
-                "id": entry.id,
-                "kind": entry.kind,
-                "at": entry.at,
-                "actor": entry.actor,
-                "body": entry.encoded,
-                "leaf_hash": entry.leaf,
-            }
-            for entry in entries
-        ],
-    )
+    rows = [
+        {
+            "seq": entry.seq,
+            "id": entry.id,
+            "kind": entry.kind,
+            "at": entry.at,
+            "actor": entry.actor,
+            "body": entry.encoded,
+            "leaf_hash": entry.leaf,
+        }
+        for entry in entries
+    ]
+    insert_rows(session.connection(), ENTRIES, rows)
     derive(session, entries)
 
 
@@ -172,7 +169,6 @@ def derive(session: Session, entries: Sequence[Entry]) -> None:
     """Store what follows from entries that got the places after all others: what they name, and the tiles they fill."""
     connection = session.connection()
     named = [{"value": value, "seq": entry.seq} for entry in entries for value in sorted(mentions_of(entry.body))]
-    if named:
-        connection.execute(_MENTION, named)
+    insert_rows(connection, MENTIONS, named)
     for row in tile_rows(session, entries[0].seq, entries[-1].seq + 1):
         connection.execute(_TILE, row)
