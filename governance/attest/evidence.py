@@ -16,7 +16,7 @@ from governance.ledger.merkle import Frontier, leaf_hash
 from governance.ledger.proof import decode_proof, verify_proof
 from governance.ledger.published import CHECKPOINT, read_bundle, read_note
 from governance.ledger.tiles import TILE_WIDTH, TileName
-from governance.ledger.trust_policy import CosignedCheckpoint, TrustPolicy, verify_cosigned
+from governance.ledger.trust_policy import CosignedCheckpoint, TrustPolicy, Witnessed, verify_cosigned
 
 KINDS = (AttestationMade.kind, AttestationWithdrawn.kind)
 MARK = b'"kind":"attestation.'
@@ -39,7 +39,8 @@ class Logged:
 class Evidence:
     """Every entry about attestations in a log of ``size`` entries whose root was signed, in order.
 
-    ``seen_at`` is when a witness last said that this was the newest root it knew; None where none did.
+    ``seen_at`` is when enough witnesses for the reader's quorum last said that this was the newest root they knew;
+    None where none did.
     """
 
     origin: str
@@ -81,7 +82,7 @@ def read_log(folder: Path, trust: TrustPolicy) -> Evidence:
         msg = f"the {checkpoint.size} entries in {folder} do not give the signed root {checkpoint.root.hex()}"
         raise BrokenProof(msg)
     # Nothing in an entry is looked at before the root vouches for it.
-    return _evidence(cosigned, [_logged(decode_entry(seq, entry)) for seq, entry in logged])
+    return _evidence(cosigned, trust, [_logged(decode_entry(seq, entry)) for seq, entry in logged])
 
 
 def read_proof(unverified: bytes, trust: TrustPolicy) -> Evidence:
@@ -96,16 +97,27 @@ def read_proof(unverified: bytes, trust: TrustPolicy) -> Evidence:
         msg = "proof: expected the entry in a line `extra`, as `probity attest prove` writes it, found none"
         raise BrokenProof(msg)
     cosigned = verify_proof(proof, proof.extra, trust)
-    return _evidence(cosigned, [_logged(decode_entry(proof.index, proof.extra))])
+    return _evidence(cosigned, trust, [_logged(decode_entry(proof.index, proof.extra))])
 
 
-def _evidence(cosigned: CosignedCheckpoint, logged: list[Logged | None]) -> Evidence:
+def _evidence(cosigned: CosignedCheckpoint, trust: TrustPolicy, logged: list[Logged | None]) -> Evidence:
     return Evidence(
         origin=cosigned.checkpoint.origin,
         size=cosigned.checkpoint.size,
         logged=tuple(each for each in logged if each is not None),
-        seen_at=max((each.cosigned_at for each in cosigned.witnesses), default=None),
+        seen_at=_seen_at(cosigned.witnesses, trust),
     )
+
+
+def _seen_at(witnesses: tuple[Witnessed, ...], trust: TrustPolicy) -> datetime | None:
+    """The latest moment since which a quorum cosigned: one witness that lies about the time is not believed alone.
+
+    Where the policy asks for no quorum, the newest cosignature.
+    """
+    for moment in sorted({each.cosigned_at for each in witnesses}, reverse=True):
+        if trust.is_met_by([each.name for each in witnesses if each.cosigned_at >= moment]):
+            return moment
+    return None
 
 
 def _entries(folder: Path, size: int) -> Iterator[bytes]:

@@ -253,6 +253,27 @@ def test_only_a_witness_says_how_old_a_copy_of_the_log_is(log: Log, days: int, s
     assert found(second, "log age") == [status]
 
 
+@pytest.mark.parametrize(
+    ("quorum", "days"),
+    [("none", 0), ("any", 0), ("2", 3), ("all", 9)],
+)
+def test_the_log_is_as_old_as_the_quorums_cosignatures_whatever_one_witness_says(
+    log: Log, quorum: str, days: int
+) -> None:
+    log.say(SUMMARY)
+    log.publish()
+    witnesses = {days: WitnessSigner(f"w{days}.example", bytes([days + 1] * 32)) for days in (0, 3, 9)}
+    note = (log.folder / "checkpoint").read_bytes()
+    text = decode_note(note).text
+    cosigned = [cosign(text, NOON - timedelta(days=days), each) for days, each in witnesses.items()]
+    (log.folder / "checkpoint").write_bytes(add_signatures(note, cosigned))
+    named = [f"witness w{days} {encode_witness_vkey(each.witness_key)}" for days, each in witnesses.items()]
+    ending = ["quorum none"] if quorum == "none" else [f"group g {quorum} w0 w3 w9", "quorum g"]
+    policy = parse_policy("".join(f"{line}\n" for line in [f"log {encode_vkey(LOG.verifier_key)}", *named, *ending]))
+
+    assert read_log(log.folder, policy).seen_at == NOON - timedelta(days=days)
+
+
 def test_a_log_without_the_quorum_that_the_reader_asks_for_says_nothing(log: Log) -> None:
     log.say(SUMMARY)
     log.publish()
