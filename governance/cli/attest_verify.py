@@ -34,6 +34,7 @@ from governance.cli.context import JsonOption
 from governance.cli.display import stdout, write_json
 from governance.clock import system_clock
 from governance.errors import InvalidInput
+from governance.ledger.published import printable
 
 EXITS = {Status.HOLDS: 0, Status.REFUSED: 1, Status.MISSING: 3}
 WORDS = {
@@ -160,8 +161,7 @@ def _print_findings(findings: Sequence[Finding]) -> None:
 
 def _print(line: str) -> None:
     # What a predicate says is text of strangers, whoever signed it: no markup, and nothing that moves a cursor.
-    shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
-    stdout.print(shown, markup=False, soft_wrap=True)
+    stdout.print(printable(line), markup=False, soft_wrap=True)
 
 
 def _as_json(finding: Finding) -> dict[str, str]:

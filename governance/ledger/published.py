@@ -105,9 +105,9 @@ def read_bundle(folder: Path, name: TileName) -> list[bytes]:
     return decode_bundle(name, read_file(folder, name.path, LARGEST_BUNDLE_BYTES))
 
 
-def printable(name: str) -> str:
-    """A name that came with a folder, fit for a terminal: control characters and broken text are escaped."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in name)
+def printable(text: str) -> str:
+    """Text of strangers, such as a file's name, fit for a terminal: control characters and broken text are escaped."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def list_files(folder: Path) -> list[str]:
