@@ -16,6 +16,8 @@ class Predicate(Protocol):
     predicate_type: ClassVar[str]
     slug: ClassVar[str]
     """What the command line calls it."""
+    is_verdict: ClassVar[bool]
+    """Whether it judges by a policy, so that it can grow too old and its policy be replaced. The rest is history."""
 
     def as_json(self) -> Mapping[str, Json]:
         """The predicate as it is signed. It names nobody."""

@@ -16,6 +16,8 @@ from governance.ledger.canonical import Json, encode_json
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+MODELS = "models/"
+"""How the name of a subject that is a model begins."""
 
 
 @dataclass(frozen=True, slots=True)

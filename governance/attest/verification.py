@@ -15,12 +15,14 @@ from governance.attest.evidence import Evidence, Logged
 from governance.attest.predicate import Predicate
 from governance.attest.predicates.verification_summary import VerificationSummary
 from governance.attest.registry import read_predicate
-from governance.attest.statement import Statement, decode_statement
+from governance.attest.statement import MODELS, Statement, decode_statement
 from governance.errors import BrokenProof
 from governance.ledger.note import VerifierKey
 
 SKEW = timedelta(minutes=5)
 """How far ahead of ours another clock may be."""
+
+HISTORY = "it says what happened then, which neither time nor another policy undoes"
 
 
 class Status(StrEnum):
@@ -63,16 +65,26 @@ class Expected:
     log: Evidence | Finding | None = None
     complete: bool = True
 
+    @property
+    def asks_of_verdicts(self) -> bool:
+        """Whether something is asked that only a verdict can answer."""
+        return any(each is not None for each in (self.policies, self.policy_digest, self.max_age))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """What was found out about one envelope. ``digest`` and ``predicate_type`` are None where no signature held."""
+    """What was found out about one envelope. ``digest`` and ``predicate_type`` are None where no signature held.
+
+    ``models`` are those of the ``subjects`` that are named as models; ``is_verdict`` as in `Predicate`.
+    """
 
     findings: tuple[Finding, ...]
     digest: str | None = None
     predicate_type: str | None = None
     subjects: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
+    is_verdict: bool = False
 
     @property
     def status(self) -> Status:
@@ -105,6 +117,7 @@ def verify_attestation(unverified: bytes, expected: Expected) -> Verified:
         return Verified(findings=(signed, Finding("statement", Status.REFUSED, str(refusal))), digest=envelope.digest)
     findings = [signed, _subject(statement, expected)]
     levels: tuple[str, ...] = ()
+    is_verdict = False
     try:
         predicate = read_predicate(statement)
     except BrokenProof as refusal:
@@ -112,37 +125,16 @@ def verify_attestation(unverified: bytes, expected: Expected) -> Verified:
     else:
         findings += _said(envelope, statement, predicate, names, expected)
         levels = predicate.levels if isinstance(predicate, VerificationSummary) else ()
+        is_verdict = predicate.is_verdict
     return Verified(
         findings=tuple(findings),
         digest=envelope.digest,
         predicate_type=statement.predicate_type,
         subjects=tuple(each.sha256 for each in statement.subjects),
+        models=tuple(each.sha256 for each in statement.subjects if each.name.startswith(MODELS)),
         levels=levels,
+        is_verdict=is_verdict,
     )
-
-
-def require_types(found: Sequence[Verified], required: Sequence[str]) -> list[Finding]:
-    """One finding for each predicate type that has to be among what was found."""
-    present = {each.predicate_type for each in found}
-    return [
-        Finding("required", Status.HOLDS, f"{each} is there")
-        if each in present
-        else Finding("required", Status.MISSING, f"expected a statement of type {each}, found none")
-        for each in required
-    ]
-
-
-def require_levels(found: Sequence[Verified], required: Sequence[str]) -> list[Finding]:
-    """One finding for each level that one of the verifications found has to have reached."""
-    reached = {level for each in found for level in each.levels}
-    verified = any(each.predicate_type == VerificationSummary.predicate_type for each in found)
-    absent = Status.REFUSED if verified else Status.MISSING
-    return [
-        Finding("level", Status.HOLDS, f"{level} is reached")
-        if level in reached
-        else Finding("level", absent, f"expected {level}, reached {', '.join(sorted(reached)) or 'none'}")
-        for level in required
-    ]
 
 
 def _said(
@@ -193,9 +185,11 @@ def _resource(predicate: Predicate, expected: Expected) -> list[Finding]:
 
 
 def _policies(predicate: Predicate, expected: Expected) -> list[Finding]:
-    if expected.policies is None and expected.policy_digest is None:
+    asked = expected.policies is not None or expected.policy_digest is not None
+    if not asked or not predicate.is_verdict:
         named = ", ".join(f"{name} {digest[:12]}" for name, digest in predicate.policies.items()) or "none"
-        return [Finding("policy", Status.UNASKED, f"made under {named}; compared with none")]
+        why = HISTORY if asked else "compared with none"
+        return [Finding("policy", Status.UNASKED, f"made under {named}; {why}")]
     if not predicate.policies:
         return [Finding("policy", Status.MISSING, "it names no policy that it was made under")]
     found = []
@@ -220,8 +214,11 @@ def _age(predicate: Predicate, logged: Logged | None, expected: Expected) -> Fin
     moment = predicate.moment or (None if logged is None else logged.on)
     if moment is not None and moment > expected.now + SKEW:
         return Finding("age", Status.REFUSED, f"made at {moment.isoformat()}, which is yet to come")
+    made = f"made at {'an unsaid time' if moment is None else moment.isoformat()}"
     if expected.max_age is None:
-        return Finding("age", Status.UNASKED, f"made at {'an unsaid time' if moment is None else moment.isoformat()}")
+        return Finding("age", Status.UNASKED, made)
+    if not predicate.is_verdict:
+        return Finding("age", Status.UNASKED, f"{made}; {HISTORY}")
     if moment is None:
         return Finding("age", Status.MISSING, "it does not say when it was made, and no log that does was given")
     age = (expected.now - moment) / timedelta(days=1)

@@ -19,14 +19,13 @@ from governance.attest.gathering import (
     read_trust,
 )
 from governance.attest.registry import predicate_type_of
+from governance.attest.required import require_of_each
 from governance.attest.statement import require_sha256
 from governance.attest.verification import (
     Expected,
     Finding,
     Status,
     Verified,
-    require_levels,
-    require_types,
     verify_attestation,
     worst,
 )
@@ -49,14 +48,17 @@ def verify(
     *,
     key: Annotated[str, typer.Option(help="The known attesters: a file of lines as `probity attest key` prints them.")],
     subject: Annotated[
-        list[str] | None, typer.Option(help="What it must be about: a file, a model's folder, or a SHA-256.")
+        list[str] | None,
+        typer.Option(help="What must be vouched for, each of them: a file, a model's folder, or a SHA-256."),
     ] = None,
-    require: Annotated[list[str] | None, typer.Option(help="A statement that must be there, such as vsa.")] = None,
-    level: Annotated[list[str] | None, typer.Option(help="A level that a verification must have reached.")] = None,
+    require: Annotated[list[str] | None, typer.Option(help="A statement that each must have, such as vsa.")] = None,
+    level: Annotated[list[str] | None, typer.Option(help="A level that each must have reached.")] = None,
     resource_uri: Annotated[str | None, typer.Option(help="What a verification must name as its resource.")] = None,
-    policies: Annotated[Path | None, typer.Option(help="The folder of policies that it must be made under.")] = None,
-    policy_digest: Annotated[str | None, typer.Option(help="SHA-256 of the policy that it must be made under.")] = None,
-    max_age_days: Annotated[float | None, typer.Option(min=0, help="How old it may be.")] = None,
+    policies: Annotated[Path | None, typer.Option(help="The policies that a verdict must be made under.")] = None,
+    policy_digest: Annotated[
+        str | None, typer.Option(help="SHA-256 of the policy that a verdict must be made under.")
+    ] = None,
+    max_age_days: Annotated[float | None, typer.Option(min=0, help="How old a verdict may be.")] = None,
     threshold: Annotated[int, typer.Option(min=1, help="How many of the attesters must have signed.")] = 1,
     ledger: Annotated[Path | None, typer.Option(help="A published or exported log that must hold it.")] = None,
     proof: Annotated[Path | None, typer.Option(help="A proof instead of the log; it shows no later entry.")] = None,
@@ -85,7 +87,7 @@ def verify(
         complete=proof is None,
     )
     found, more = _verified(file, expected)
-    more += [*require_types(found, required), *require_levels(found, level or ())]
+    more += require_of_each(found, expected, types=required, levels=level or ())
     outcome = worst([*(finding for each in found for finding in each.findings), *more])
     _show(outcome, found, more, as_json=as_json)
     raise typer.Exit(EXITS[outcome])

@@ -20,7 +20,7 @@ from governance.attest.predicates.provenance import MITIGATION, TRAINING, Proven
 from governance.attest.predicates.test_result import Result, TestResult
 from governance.attest.predicates.verification_summary import VerificationSummary
 from governance.attest.resource import Resource
-from governance.attest.statement import Subject, decode_statement
+from governance.attest.statement import MODELS, Subject, decode_statement
 from governance.attest.store import Made, attest, file_name, find_in_force, read_envelope
 from governance.budget.reservations import state
 from governance.budget.tables import Reservation
@@ -234,7 +234,7 @@ def _released(home: Home, release: ReleaseRecord) -> Resource:
 
 
 def _subject(model: Model) -> Subject:
-    return Subject(f"models/{model.id}", model.digest)
+    return Subject(f"{MODELS}{model.id}", model.digest)
 
 
 def _reservation(session: Session, release: ReleaseRecord) -> Reservation:

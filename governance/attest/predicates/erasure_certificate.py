@@ -36,6 +36,7 @@ class ErasureCertificate:
 
     predicate_type: ClassVar[str] = f"{OURS}/erasure-certificate/v0.1"
     slug: ClassVar[str] = "erasure-certificate"
+    is_verdict: ClassVar[bool] = False
 
     certifier: str
     request: str

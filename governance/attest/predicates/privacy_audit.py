@@ -56,6 +56,7 @@ class PrivacyAudit:
 
     predicate_type: ClassVar[str] = f"{OURS}/privacy-audit/v0.1"
     slug: ClassVar[str] = "privacy-audit"
+    is_verdict: ClassVar[bool] = False
 
     auditor: str
     audited_at: datetime

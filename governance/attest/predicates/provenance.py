@@ -26,6 +26,7 @@ class Provenance:
 
     predicate_type: ClassVar[str] = "https://slsa.dev/provenance/v1"
     slug: ClassVar[str] = "provenance"
+    is_verdict: ClassVar[bool] = False
 
     build_type: str
     external: Mapping[str, Json]

@@ -23,6 +23,7 @@ class TestResult:
 
     predicate_type: ClassVar[str] = "https://in-toto.io/attestation/test-result/v0.1"
     slug: ClassVar[str] = "test-result"
+    is_verdict: ClassVar[bool] = True
     __test__: ClassVar[bool] = False  # not a test of ours, whatever its name
 
     result: Result

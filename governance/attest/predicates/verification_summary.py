@@ -23,6 +23,7 @@ class VerificationSummary:
 
     predicate_type: ClassVar[str] = "https://slsa.dev/verification_summary/v1"
     slug: ClassVar[str] = "vsa"
+    is_verdict: ClassVar[bool] = True
 
     verifier: str
     verified_at: datetime
