@@ -30,7 +30,7 @@ from governance.attest.verification import (
     worst,
 )
 from governance.cli.context import JsonOption
-from governance.cli.display import stdout, write_json
+from governance.cli.display import say, stdout, write_json
 from governance.clock import system_clock
 from governance.errors import InvalidInput
 from governance.ledger.published import printable
@@ -90,6 +90,7 @@ def verify(
     more += require_of_each(found, expected, types=required, levels=level or ())
     outcome = worst([*(finding for each in found for finding in each.findings), *more])
     _show(outcome, found, more, as_json=as_json)
+    _tell_unasked(expected)
     raise typer.Exit(EXITS[outcome])
 
 
@@ -121,6 +122,20 @@ def _log(ledger: Path | None, proof: Path | None, trust_policy: Path | None) -> 
         return gather_proof(proof, trust)
     msg = "--trust-policy: expected --ledger or --proof beside it, got neither"
     raise InvalidInput(msg)
+
+
+def _tell_unasked(expected: Expected) -> None:
+    """One line on stderr: an answer is worth no more than the question."""
+    policy = expected.policies is not None or expected.policy_digest is not None
+    questions = {
+        "which artefact it is about (--subject)": bool(expected.subjects),
+        "which policy it was made under (--policies)": policy,
+        "how old it may be (--max-age-days)": expected.max_age is not None,
+        "whether something later replaced it (--ledger)": expected.log is not None and expected.complete,
+    }
+    unasked = [question for question, asked in questions.items() if not asked]
+    if unasked:
+        say(f"not asked, and so not answered: {'; '.join(unasked)}")
 
 
 def _days(days: float | None) -> timedelta | None:

@@ -155,6 +155,7 @@ def test_the_answer_to_pipe_has_every_finding(verify: Run) -> None:
 
     answer = json.loads(ran.out)
     assert (ran.code, answer["outcome"]) == (REFUSED, "refused")
+    assert [each in ran.err for each in ("--subject", "--policies", "--max-age", "--ledger")] == [False, *[True] * 3]
     assert [each["check"] for each in answer["attestations"][0]["findings"] if each["status"] == "refused"] == [
         "subject"
     ]
