@@ -21,7 +21,8 @@ from governance.attest.predicates.test_result import Result, TestResult
 from governance.attest.predicates.verification_summary import VerificationSummary
 from governance.attest.resource import Resource
 from governance.attest.statement import MODELS, Subject, decode_statement
-from governance.attest.store import Made, attest, file_name, find_in_force, read_envelope
+from governance.attest.store import Made, attest, file_name, list_attestations, read_envelope
+from governance.attest.tables import AttestationRecord
 from governance.budget.reservations import state
 from governance.budget.tables import Reservation
 from governance.errors import ConfigurationError
@@ -33,6 +34,7 @@ from governance.registry.tables import AuditRecord, Model, ReleaseRecord, Snapsh
 from recommender.mechanism import Mechanism
 
 GATE_LEVEL = "PROBITY_GATE"
+SETTINGS = "audit-configuration"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,15 +135,29 @@ def attest_mitigation(
 
 def attest_audit(by: Attesting, model: Model, report: AuditRecord, config: AuditConfig, decision: Decision) -> None:
     """What an audit found, rule by rule of the policy in force; the report is named by its digest."""
+    settings = Resource(by.home.attester.uri(SETTINGS), sha256(encode(config)).hexdigest())
+    _attest_report(by, model, report, (settings,), decision)
+
+
+def attest_audit_again(by: Attesting, model: Model, report: AuditRecord, decision: Decision) -> None:
+    """What an audit found by the rules of the present policy; the settings are those it was run with, where attested.
+
+    Without it the old policy's verdict on the report would stay in force beside the new policy's decision.
+    """
+    said = _find_audit(by, model, report)
+    run_with = () if said is None else said[1].configuration
+    settings = tuple(each for each in run_with if each.uri.endswith(f"/{SETTINGS}"))
+    _attest_report(by, model, report, settings, decision)
+
+
+def _attest_report(
+    by: Attesting, model: Model, report: AuditRecord, settings: tuple[Resource, ...], decision: Decision
+) -> None:
     home, fairness = by.home, by.home.policies.fairness
-    settings = sha256(encode(config)).hexdigest()
     by.say(
         TestResult(
             result=_result(decision),
-            configuration=(
-                home.attester.policy(fairness.name, fairness.digest),
-                Resource(home.attester.uri("audit-configuration"), settings),
-            ),
+            configuration=(home.attester.policy(fairness.name, fairness.digest), *settings),
             url=_report_url(home, report),
             passed=tuple(_name(each) for each in decision.findings if _group(each) == "passed"),
             warned=tuple(_name(each) for each in decision.findings if _group(each) == "warned"),
@@ -250,17 +266,27 @@ def _report_url(home: Home, report: AuditRecord) -> str:
 
 
 def _audits(by: Attesting, model: Model, report: AuditRecord) -> tuple[Resource, ...]:
-    """The attestation of the audit that the gate decided on. A report that is older than attestations has none."""
-    record = find_in_force(by.session, TestResult.predicate_type, model.digest)
-    if record is None:
+    """The attestation in force of the audit that the gate decided on, if it has one."""
+    found = _find_audit(by, model, report, in_force=True)
+    if found is None:
         return ()
+    record, _ = found
     envelope = read_envelope(by.home.attester.folder, record.digest)
-    opened = decode_envelope(envelope)
-    said = TestResult.read(decode_statement(opened.payload_type, opened.payload).predicate)
-    if said.url != _report_url(by.home, report):
-        return ()
     name = by.home.attester.uri(f"attestations/{file_name(record.digest)}")
     return (Resource(name, sha256(envelope).hexdigest()),)
+
+
+def _find_audit(
+    by: Attesting, model: Model, report: AuditRecord, *, in_force: bool = False
+) -> tuple[AttestationRecord, TestResult] | None:
+    """What was attested last about a report. One that is older than attestations has nothing."""
+    for record in list_attestations(by.session, model.digest, in_force=in_force):
+        if record.predicate_type == TestResult.predicate_type:
+            opened = decode_envelope(read_envelope(by.home.attester.folder, record.digest))
+            said = TestResult.read(decode_statement(opened.payload_type, opened.payload).predicate)
+            if said.url == _report_url(by.home, report):
+                return record, said
+    return None
 
 
 def _result(decision: Decision) -> Result:

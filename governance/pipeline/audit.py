@@ -20,7 +20,7 @@ from governance.errors import EmptySnapshot
 from governance.gate.decision import Decision, decide
 from governance.gate.records import record_decision
 from governance.pipeline.artefacts import load_recommender
-from governance.pipeline.attesting import Attesting, attest_audit, attest_decision
+from governance.pipeline.attesting import Attesting, attest_audit, attest_audit_again, attest_decision
 from governance.pipeline.catalogue import load_catalogue
 from governance.pipeline.home import OPERATOR, Home
 from governance.pipeline.interactions import read_interactions
@@ -108,7 +108,8 @@ def audit_input(home: Home, model: Model, policy: FairnessPolicy) -> AuditInput:
 def decide_on(home: Home, model_id: UUID, *, decision_id: UUID) -> Decision:
     """Let the gate decide on the model's latest report.
 
-    The decision is stored, logged and written into the report's page.
+    The decision is stored, logged, attested and written into the report's page, and what the audit found is
+    attested anew, by the policy that is in force now.
 
     Raises:
         NotFound: no such model, or no report on it.
@@ -135,6 +136,7 @@ def decide_on(home: Home, model_id: UUID, *, decision_id: UUID) -> Decision:
             clock=home.clock,
         )
         by = Attesting(session=session, home=home)
+        attest_audit_again(by, model, record, decision)
         attest_decision(by, model, record, decision, decided.decided_at)
     return decision
 

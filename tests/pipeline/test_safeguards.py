@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
@@ -10,12 +11,17 @@ from uuid import UUID
 import pytest
 
 import governance.database
+from governance.attest.dsse import decode_envelope
+from governance.attest.predicates.test_result import TestResult
+from governance.attest.statement import decode_statement
+from governance.attest.store import find_in_force, read_envelope
 from governance.clock import system_clock
 from governance.consent.merging import Decision
 from governance.consent.recording import record
 from governance.pipeline.desk import Desk, identity_of
 from governance.pipeline.home import Home, open_home
 from governance.pipeline.recommend import recommend_to
+from governance.registry.models import get_model
 from governance.resources import policies_dir
 from governance.settings import load_settings
 from pseudonymisation.disclosure import open_package
@@ -99,6 +105,35 @@ def test_a_report_that_was_rewritten_is_no_basis_for_a_decision(home: Path, prob
     assert (ran.code, ran.err.count("\n")) == (1, 1)
     assert "is not the report that was registered" in ran.err
     assert probity("ledger", "list", "--kind", "gate.decided", "--json", "--home", home).out.strip() == "[]"
+
+
+def test_a_decision_under_a_new_policy_replaces_the_old_policys_verdict_on_the_audit(home: Path, probity: Run) -> None:
+    model, policy = _trained(probity, home), home / "policies" / "fairness.yaml"
+    before = _test_result(home, model)
+    policy.write_text(LENIENT.replace("0.0001", "0.99"))
+
+    assert probity("gate", "run", "--model", model, "--home", home).code == 1
+
+    after = _test_result(home, model)
+    assert (before.refusals, after.failed) == ((), ("quality (all titles)",))
+    assert after.policies == {"fairness.yaml": sha256(policy.read_bytes()).hexdigest()} != before.policies
+    assert (after.url, after.configuration[1:]) == (before.url, before.configuration[1:])
+    assert len(after.configuration) == 2
+    listed = json.loads(probity("attest", "list", "--model", model, "--json", "--home", home).out)
+    assert [(each["says"], each["state"]) for each in listed] == [
+        ("vsa", "in force"), ("test-result", "in force"), ("test-result", "superseded"), ("provenance", "in force"),
+    ]  # fmt: skip
+
+
+def _test_result(home: Path, model: str) -> TestResult:
+    """What is attested, and in force, about the audit of a model."""
+    here = open_home(load_settings(home), clock=system_clock)
+    with here.transaction() as session:
+        record = find_in_force(session, TestResult.predicate_type, get_model(session, UUID(model)).digest)
+    assert record is not None
+    opened = decode_envelope(read_envelope(here.attester.folder, record.digest))
+    here.engine.dispose()
+    return TestResult.read(decode_statement(opened.payload_type, opened.payload).predicate)
 
 
 def test_a_second_source_adds_to_the_catalogue_and_the_training_still_works(
