@@ -5,7 +5,7 @@ and the ledger shows it. Nobody but the holder of the key can make one say somet
 """
 
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -63,7 +63,8 @@ def attest(
 
     Guarantees:
       - the file is durable before the entry can be: a rollback leaves a file that nobody vouches for, never the reverse
-      - what was in force of this type about this artefact is superseded; the same said again changes nothing
+      - what was in force of this type about this artefact is superseded; the same said again changes nothing, but for
+        what does not say when it was made: on a later day that is entered again, since its entry is what dates it
 
     Raises:
         InvalidInput: the predicate cannot be written as JSON.
@@ -82,7 +83,9 @@ def attest(
     _wait_for_others(session, predicate.predicate_type, subject.sha256)
     before = find_in_force(session, predicate.predicate_type, subject.sha256)
     if before is not None and (before.digest, before.key) == (digest, attester.key_id):
-        return made
+        dated = predicate.moment is not None or before.made_on >= _day(clock)
+        if dated:
+            return made
     if before is not None:
         before.ended = "superseded"
         session.flush()
@@ -216,7 +219,11 @@ def _record(session: Session, event: AttestationMade, clock: Clock) -> None:
             subject_digest=event.artefact,
             about=event.about,
             key=event.key,
-            made_on=clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0),
+            made_on=_day(clock),
         )
     )
     session.flush()
+
+
+def _day(clock: Clock) -> datetime:
+    return clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -1,6 +1,7 @@
 """A control database in which things are attested, and the log that it publishes."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -27,7 +28,7 @@ class Log:
     attester: Attester
     folder: Path
 
-    def say(self, predicate: Predicate, sha256: str = MODEL) -> str:
+    def say(self, predicate: Predicate, sha256: str = MODEL, now: datetime = NOON) -> str:
         """Attest; returns the digest."""
         with transaction(self.engine) as session:
             return attest(
@@ -36,7 +37,7 @@ class Log:
                 predicate,
                 subject=Subject("models/x", sha256),
                 about="x",
-                clock=lambda: NOON,
+                clock=lambda: now,
             ).digest
 
     def publish(self) -> Evidence:

@@ -69,6 +69,20 @@ def test_the_same_said_twice_is_one_entry(log: Log) -> None:
         assert len(list_entries(session)) == len(list_attestations(session)) == 1
 
 
+def test_what_has_no_time_of_its_own_is_as_young_as_the_day_it_was_last_said(log: Log) -> None:
+    later = NOON + timedelta(days=40)
+    for predicate in (TEST_RESULT, SUMMARY):
+        assert log.say(predicate) == log.say(predicate, now=later) == log.say(predicate, now=later)
+    evidence = log.publish()
+
+    assert [(each.predicate_type, each.on) for each in evidence.logged] == [
+        (TEST_RESULT.predicate_type, NOON.replace(hour=0)),
+        (TEST_RESULT.predicate_type, later.replace(hour=0)),
+        (SUMMARY.predicate_type, NOON.replace(hour=0)),
+    ]
+    assert all(evidence.find_end(each) is None for each in evidence.logged)
+
+
 def test_the_same_said_by_a_new_key_is_a_new_entry_and_its_file_verifies(log: Log) -> None:
     digest = log.say(SUMMARY)
     renewed = EnvelopeSigner(b"\x05" * 32)
