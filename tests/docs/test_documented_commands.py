@@ -1,4 +1,8 @@
-"""Every command in the README and in docs/ is run, as it stands there."""
+"""Every command in the README and in docs/ is run, as it stands there.
+
+A block that begins ```sh exits=1 has to end with that exit code (exits=0,3: with one of them): so a page shows a
+refusal, and nothing stands behind the command that would turn it into success where it is copied.
+"""
 
 import json
 import os
@@ -18,6 +22,14 @@ DOCS = ROOT / "docs"
 
 def blocks(path: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def script(path: Path) -> str:
+    """All commands of a page in order; it fails where a block does not end with the exit code that the page says."""
+    fenced = re.compile(r"^```sh(?: exits=([\d,]+))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    found = fenced.findall(path.read_text(encoding="utf-8"))
+    ended = "code=0\n({block}) || code=$?\n[[ ,{code}, == *,$code,* ]]\n"
+    return "\n".join(ended.format(block=block, code=code) if code else block for code, block in found)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +65,7 @@ class Shell:
 @pytest.fixture(scope="module")
 def walked(shell: Shell) -> Shell:
     """A home after the engineer's page."""
-    shell.run("\n".join(blocks(DOCS / "engineer.md", "sh")))
+    shell.run(script(DOCS / "engineer.md"))
     return shell
 
 
@@ -87,6 +99,23 @@ def test_the_subjects_page_hands_over_a_package_and_then_a_certificate(walked: S
     assert "left: 0" in shown
     assert "subject_asked" in walked.run("probity ledger list --kind evidence.opened --json")
     assert {"access.html", "access.json"} <= {path.name for path in (walked.folder / "mine").iterdir()}
+
+
+def test_no_page_turns_a_refusal_into_success() -> None:
+    excused = re.compile(r"^.*\|\| *(?:test|true|:|\[|echo).*$", re.MULTILINE)
+    for page in (ROOT / "README.md", *sorted(DOCS.glob("*.md"))):
+        assert excused.findall(page.read_text(encoding="utf-8")) == []
+
+
+def test_a_block_that_does_not_exit_as_the_page_says_is_found(shell: Shell, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    for code in (0, 1, 3):
+        page.write_text(f"```sh\nA={code}\n```\n\n```sh exits=1,3\nexit $A\n```\n")
+        if code:
+            assert shell.run(script(page)) == ""
+        else:
+            with pytest.raises(AssertionError):
+                shell.run(script(page))
 
 
 def test_every_python_example_prints_what_it_should(shell: Shell) -> None:
