@@ -18,6 +18,8 @@ from governance.settings import DEFAULT_HOME
 
 evidence = typer.Typer(help="The evidence of a period, to hand over and to verify.", no_args_is_help=True)
 DAY = ["%Y-%m-%d"]
+EVIDENCE_MISSING = 3
+"""The exit code of a pack that holds but is not whole: whoever makes one could call anything missing."""
 
 
 def register(app: typer.Typer) -> None:
@@ -68,9 +70,16 @@ def verify(
         Path, typer.Option(help="Your trust policy (C2SP tlog-policy), not from the pack.", exists=True, dir_okay=False)
     ],
     *,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Exit 0 though the pack says that it lacks something.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Verify a pack from the file alone. Exit codes: 0 all holds, 1 something does not, 2 it could not be asked."""
+    """Verify a pack from the file alone.
+
+    Exit codes: 0 all holds, 1 something does not, 2 it could not be asked, 3 what is there holds, but things that the
+    log names are not there.
+    """
     found = verify_pack(file, parse_policy(policy.read_bytes()))
     if as_json:
         write_json(asdict(found))
@@ -78,6 +87,8 @@ def verify(
         table("The pack holds", ("", ""), rows_of(found))
     for each in found.missing:
         say(f"not in the pack: {each}")
+    if found.missing and not allow_missing:
+        raise typer.Exit(EVIDENCE_MISSING)
 
 
 def rows_of(found: PackVerification) -> list[tuple[str, object]]:

@@ -117,8 +117,15 @@ def main() -> None:
         build(sys.argv[1:])()
     except _expected() as error:
         code = next((code for kind, code in EXITS if isinstance(error, kind)), Exit.INTERNAL)
-        stderr.print(f"probity: {_words(error)}", markup=False, soft_wrap=True)
+        stderr.print(f"probity: {_for_a_terminal(_words(error))}", markup=False, soft_wrap=True)
         sys.exit(code)
+
+
+def _for_a_terminal(words: str) -> str:
+    # What is refused may quote the file that it came with, and escape sequences in it are orders to the terminal.
+    from governance.ledger.published import printable
+
+    return "\n".join(map(printable, words.splitlines()))
 
 
 def _words(error: Exception) -> str:

@@ -13,7 +13,8 @@ What happened between these days (UTC, both included), as the transparency log o
 `YOUR-POLICY` is a C2SP tlog-policy that names the log's key (and witnesses, if you rely on any) as you know it from a
 source other than this file: a contract, a letter, an earlier pack. The file `policy` in here shows the form. The
 command needs no network, no database and no account. It exits 0 when all holds, 1 when something does not, 2 when it
-could not be asked that way.
+could not be asked that way, 3 when this file says that it lacks something which the log names (`missing` in
+`manifest.json`; the reasons there are ours, and nobody vouches for them).
 
 The proofs are C2SP tlog-proof files, so other tools check them too: the leaf hash of an entry is SHA-256(0x00 || file).
 

@@ -12,6 +12,8 @@ from governance.ledger.canonical import decode_base64
 from governance.ledger.entry import Entry
 
 FOLDERS: Final = ("reports", "decisions", "models", "policies", "attestations")
+ABSENT: Final = ("model", "report.json", "report.html", "decision", "policy", "attestation")
+"""What a pack may say it lacks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ Everything the log vouches for is recomputed. The last step writes the archive a
 two files, so there is no byte in a pack that nobody looked at.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 from governance.errors import BrokenProof, InvalidInput
 from governance.evidence.consistency import decode_consistency
@@ -36,13 +37,15 @@ from governance.evidence.layout import (
     store,
 )
 from governance.evidence.period import Period
-from governance.evidence.things import Held, verify_things
+from governance.evidence.things import ABSENT, Held, verify_things
 from governance.ledger.entry import Entry, decode_entry
 from governance.ledger.merkle import leaf_hash, verify_consistency, verify_inclusion
 from governance.ledger.note import encode_vkey
 from governance.ledger.proof import decode_proof
+from governance.ledger.published import printable
 from governance.ledger.trust_policy import CosignedCheckpoint, TrustPolicy, verify_cosigned
 
+_NAME_OF_A_THING = re.compile(r"[0-9a-f-]{1,64}", re.ASCII)
 FACTS = {"format", "log", "first_day", "last_day", "first", "end", "checkpoint", "missing", "files"}
 
 
@@ -94,8 +97,8 @@ def verify_pack(path: Path, policy: TrustPolicy) -> PackVerification:
     try:
         with ZipFile(path) as archive:
             return _Reading(archive, policy).verify(path)
-    except (BadZipFile, NotImplementedError, RuntimeError, EOFError, UnicodeDecodeError) as cause:
-        msg = f"{path.name}: not the archive of an evidence pack ({type(cause).__name__})"
+    except (BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OverflowError) as cause:
+        msg = f"{printable(path.name)}: not the archive of an evidence pack ({type(cause).__name__})"
         raise BrokenProof(msg) from cause
 
 
@@ -113,6 +116,7 @@ class _Reading:
     def verify(self, path: Path) -> PackVerification:
         self.names = [each.filename for each in self.archive.infolist()]
         self.members = frozenset(self.names)
+        self._verify_sizes(path.stat().st_size)
         self._verify_manifest()
         head = self._verify_head()
         period = self._period()
@@ -143,7 +147,9 @@ class _Reading:
             open_ended=end == size,
             kinds=dict(sorted(kinds.items())),
             counts=counts,
-            missing=tuple(f"{each['what']} {each['name']}: {each['reason']}" for each in self.manifest["missing"]),
+            missing=tuple(
+                f"{each['what']} {each['name']}: {printable(each['reason'])}" for each in self.manifest["missing"]
+            ),
         )
 
     def read(self, name: str) -> bytes:
@@ -167,6 +173,18 @@ class _Reading:
             raise BrokenProof(msg)
         return data
 
+    def _verify_sizes(self, size: int) -> None:
+        """Before anything is read: what a file unpacks to is no more than the file, and lies in it."""
+        left = size
+        for info in self.archive.infolist():
+            left -= info.file_size
+            stored = info.compress_type == ZIP_STORED and info.compress_size == info.file_size
+            if not stored or left < 0 or not 0 <= info.header_offset < size:
+                msg = (
+                    f"{printable(info.filename)}: the archive is not written as a pack is; expected members as they are"
+                )
+                raise BrokenProof(msg)
+
     def _verify_manifest(self) -> None:
         if not self.names or self.names[-1] != MANIFEST or len(self.members) != len(self.names):
             msg = f"expected members with different names, the last of them {MANIFEST}"
@@ -175,7 +193,9 @@ class _Reading:
         _verify_facts(self.manifest)
         listed, found = set(self.manifest["files"]), set(self.names[:-1])
         for name in sorted(listed ^ found):
-            msg = f"{name}: {'in the archive but not in' if name in found else 'missing, named in'} {MANIFEST}"
+            msg = (
+                f"{printable(name)}: {'in the archive but not in' if name in found else 'missing, named in'} {MANIFEST}"
+            )
             raise BrokenProof(msg)
         for name in self.names[:-1]:
             if not is_member(name):
@@ -187,7 +207,7 @@ class _Reading:
         head = verify_cosigned(self.checkpoint, self.policy)
         expected = (self.manifest["log"], self.manifest["checkpoint"])
         if (head.checkpoint.origin, head.checkpoint.size) != expected:
-            msg = f"{CHECKPOINT}: expected the log {expected[0]} at size {expected[1]}, as {MANIFEST} says"
+            msg = f"{CHECKPOINT}: expected the log {printable(expected[0])} at size {expected[1]}, as {MANIFEST} says"
             raise BrokenProof(msg)
         if self._member(VKEY) not in {f"{encode_vkey(log.key)}\n".encode() for log in self.policy.logs}:
             msg = f"{VKEY}: expected a key that the policy names"
@@ -307,13 +327,32 @@ def _verify_facts(manifest: Mapping[str, Any]) -> None:
         and all(type(each) is int for each in numbers)
         and all(isinstance(each, str) for each in texts)
         and isinstance(files, dict)
-        and all(isinstance(each, dict) and each.keys() == {"sha256", "bytes"} for each in files.values())
+        and all(_is_file(each) for each in files.values())
         and isinstance(missing, list)
-        and all(isinstance(each, dict) and each.keys() == {"what", "name", "reason"} for each in missing)
+        and all(_is_missing(each) for each in missing)
     )
     if not well_formed:
         msg = f"{MANIFEST}: expected the facts of {FORMAT}"
         raise BrokenProof(msg)
+
+
+def _is_file(said: object) -> bool:
+    return (
+        isinstance(said, dict)
+        and said.keys() == {"sha256", "bytes"}
+        and isinstance(said["sha256"], str)
+        and type(said["bytes"]) is int
+    )
+
+
+def _is_missing(said: object) -> bool:
+    return (
+        isinstance(said, dict)
+        and said.keys() == {"what", "name", "reason"}
+        and all(isinstance(each, str) for each in said.values())
+        and said["what"] in ABSENT
+        and _NAME_OF_A_THING.fullmatch(said["name"]) is not None
+    )
 
 
 def _pairs(left: Iterator[bytes], right: Iterator[bytes]) -> Iterator[tuple[bytes | None, bytes | None]]:
