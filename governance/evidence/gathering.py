@@ -165,7 +165,6 @@ def _decision(record: GateRecord) -> dict[str, Json]:
         "outcome": record.outcome,
         "findings": record.findings,
         "not_applicable": record.not_applicable,
-        "decided_at": record.decided_at.isoformat(),
     }
 
 

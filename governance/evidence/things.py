@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
-from governance.attest.dsse import attestation_digest
+from governance.attest.dsse import attestation_digest, decode_envelope, encode_envelope
 from governance.errors import BrokenProof
-from governance.ledger.canonical import decode_base64
+from governance.evidence.recomputing import decision_from, same_json, verify_steps
 from governance.ledger.entry import Entry
 
 FOLDERS: Final = ("reports", "decisions", "models", "policies", "attestations")
 ABSENT: Final = ("model", "report.json", "report.html", "decision", "policy", "attestation")
 """What a pack may say it lacks."""
+_OF_A_DECISION: Final = {"id", "model", "report", "policy", "outcome", "findings", "not_applicable"}
+_OF_A_MODEL: Final = {"model", "kind", "digest", "parent", "prices", "author", "release", "snapshot", "steps"}
+_OF_A_RELEASE: Final = {"digest", "guarantee"}
+_OF_A_SNAPSHOT: Final = {"id", "digest", "subjects", "manifest"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,11 @@ def verify_things(held: Held) -> dict[str, int]:
         for name in held.folder(folder):
             try:
                 check(held, name, held.read(name))
+            except BrokenProof as cause:
+                if str(cause).startswith((name, "reports/", "policies/")):
+                    raise
+                msg = f"{name}: {cause}"
+                raise BrokenProof(msg) from cause
             except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as cause:
                 msg = f"{name}: it does not have the form that such a file has"
                 raise BrokenProof(msg) from cause
@@ -70,6 +79,7 @@ def _report(held: Held, name: str, data: bytes) -> None:
 
 def _decision(held: Held, name: str, data: bytes) -> None:
     said: dict[str, Any] = json.loads(data)
+    _require(said.keys() == _OF_A_DECISION, name, "it does not have the form that such a file has")
     verdicts = {
         verdict: [f"{each['rule']} ({each['about']})" for each in said["findings"] if each["verdict"] == verdict]
         for verdict in ("fail", "inconclusive")
@@ -85,10 +95,26 @@ def _decision(held: Held, name: str, data: bytes) -> None:
         ("inconclusive", verdicts["inconclusive"]),
     ):
         _require(entry.body[field] == expected, name, f"{field} is not what entry {entry.seq} says")
+    _verify_findings(held, name, said)
+
+
+def _verify_findings(held: Held, name: str, said: Mapping[str, Any]) -> None:
+    """The gate is asked again. Where report or policy are missing nobody can, and the pack is said to have gaps."""
+    report = next((each for each in held.folder("reports") if each == f"reports/{said['report']}.json"), None)
+    policy = next((each for each in held.folder("policies") if each.split(".")[1] == said["policy"]), None)
+    if report is None or policy is None:
+        return
+    evidence = held.read(report), held.read(policy)
+    for file, data, digest in zip((report, policy), evidence, (said["report"], said["policy"]), strict=True):
+        _require(sha256(data).hexdigest() == digest, file, "its bytes do not give the digest that the log names")
+    for field, expected in decision_from(*evidence, name).items():
+        _require(same_json(said[field], expected), name, f"{field}: the gate finds otherwise in that report")
 
 
 def _model(held: Held, name: str, data: bytes) -> None:
     said: dict[str, Any] = json.loads(data)
+    for part, fields in ((said, _OF_A_MODEL), (said["release"], _OF_A_RELEASE), (said["snapshot"], _OF_A_SNAPSHOT)):
+        _require(part.keys() == fields, name, "it does not have the form that such a file has")
     _require(name == f"models/{said['model']}.json", name, "it is about another model")
     own = (each for each in held.of("registry.model_registered", "model", said["model"]))
     _agree(name, _only(own, name), {
@@ -101,8 +127,7 @@ def _model(held: Held, name: str, data: bytes) -> None:
     manifest = sha256(said["snapshot"]["manifest"].encode()).hexdigest()
     _agree(name, taken, {"manifest": manifest, "subjects": said["snapshot"]["subjects"]})
     _require(said["snapshot"]["digest"] == manifest, name, "the snapshot's manifest does not give its digest")
-    for step in said["steps"]:
-        _require(set(step["entries"]) <= held.entries.keys(), name, f"an entry of the step {step['name']!r} is absent")
+    verify_steps(said, held.entries, name)
 
 
 def _policy(held: Held, name: str, data: bytes) -> None:
@@ -116,10 +141,18 @@ def _policy(held: Held, name: str, data: bytes) -> None:
 
 def _attestation(held: Held, name: str, data: bytes) -> None:
     digest = name.removeprefix("attestations/").partition(".")[0]
-    envelope = json.loads(data)
-    signed = attestation_digest(envelope["payloadType"], decode_base64(envelope["payload"]))
+    envelope = decode_envelope(data)
+    signed = attestation_digest(envelope.payload_type, envelope.payload)
     _require(signed == digest, name, "what it signs does not give the digest that the log names")
-    _require(any(held.of("attestation.made", "attestation", digest)), name, "no entry names it")
+    keys = {each.body["key"] for each in held.of("attestation.made", "attestation", digest)}
+    _require(bool(keys), name, "no entry names it")
+    signers = {each.key_id for each in envelope.signatures}
+    _require(
+        len(envelope.signatures) == 1 and signers <= keys,
+        name,
+        "another key is said to have signed it than the log names",
+    )
+    _require(encode_envelope(envelope) == data, name, "it does not have the form that such a file has")
 
 
 _CHECKS: Final[Mapping[str, Callable[[Held, str, bytes], None]]] = {

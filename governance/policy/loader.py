@@ -11,7 +11,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
@@ -40,11 +40,22 @@ def load(path: Path, policy: type[P]) -> Loaded[P]:
             the message begins with file and line.
     """
     try:
-        text = path.read_bytes().decode()  # as it is: a text with its line ends rewritten has another digest
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = path.read_bytes()
     except OSError as cause:
         msg = f"{path}: cannot be read ({cause.strerror})"
         raise PolicyError(msg) from cause
+    return parse(content, path, policy)
+
+
+def parse(content: bytes, path: PurePath, policy: type[P]) -> Loaded[P]:
+    """Read a policy from the bytes of its file; ``path`` is what the messages begin with.
+
+    Raises:
+        PolicyError: as `load`.
+    """
+    try:
+        text = content.decode()  # as it is: a text with its line ends rewritten has another digest
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
     except UnicodeDecodeError as cause:
         msg = f"{path}: expected UTF-8, found another byte at offset {cause.start}"
         raise PolicyError(msg) from cause
@@ -62,7 +73,7 @@ def load(path: Path, policy: type[P]) -> Loaded[P]:
 
 @dataclass(frozen=True)
 class _Reader:
-    path: Path
+    path: PurePath
 
     def build(self, node: yaml.Node, kind: Any, key: str) -> Any:  # noqa: ANN401 - a type read from hints at run time
         """The value of ``node`` as ``kind``; ``key`` is the dotted place for messages."""

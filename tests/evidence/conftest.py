@@ -2,44 +2,61 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 from zipfile import ZipFile
 
 import pytest
 from sqlalchemy import Engine
 
+from audits.verdict import Outcome
 from governance.access.tokens import issue_token
+from governance.attest.dsse import EnvelopeSigner, sign_envelope
+from governance.attest.events import AttestationMade
 from governance.database import create_engine_for, migrate, transaction
 from governance.evidence.layout import MANIFEST, create_archive, decode_manifest, encode_manifest, store
 from governance.evidence.pack import Pack
 from governance.evidence.period import Period
+from governance.gate.decision import Decision, decide
 from governance.ledger.publish import publish
 from governance.ledger.store import append
 from governance.ledger.trust_policy import TrustPolicy
 from governance.pipeline.evidence import take_evidence
 from governance.pipeline.policies import record_policies
 from governance.policy.policies import load_policies
+from governance.registry.tables import Model
 from governance.resources import migrations_dir, policies_dir
 from governance.settings import load_settings
+from tests.governance.builders import measured, report
 from tests.web.conftest import SIGNER, Story, TickingClock, tell
 
 FIRST, SECOND, THIRD = (datetime(2026, 11, day, 9, tzinfo=UTC) for day in (20, 23, 25))
 WORKING_DAY = Period(date(2026, 11, 23), date(2026, 11, 23))
-STATEMENT = b'{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[]}'
+ATTESTER = EnvelopeSigner(b"\x07" * 32)
+STATEMENT = sign_envelope("application/vnd.in-toto+json", b"{}", [ATTESTER])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttestationMade:
-    """What the log says of a signed statement, as far as a pack looks at it."""
+class Judged(Story):
+    """The story with audits that the gate was really asked about, because a pack's reader asks it again."""
 
-    kind: ClassVar[str] = "attestation.made"
-    version: ClassVar[int] = 1
-
-    attestation: str
+    def judge(self, model: Model, decision: Decision) -> None:
+        """An audit that is to end as ``decision`` does."""
+        passing = decision.outcome == Outcome.PASS
+        figures = (0.341, 0.335, 0.347) if passing else (0.172, 0.168, 0.176)
+        audit = replace(
+            report(
+                measured("exposure_share", *figures, "origin", "european"),
+                measured("exposure_ratio", 0.8, 0.7, 0.9, "genre", "drama"),
+                measured("ndcg", 0.284, 0.278, 0.290),
+                measured("coverage", 0.3, 0.2, 0.4),
+                measured("popularity_lift", 1.0, 0.9, 1.1),
+            ),
+            model_digest=model.digest,
+        )
+        self.keep(model, audit.to_json(), decide(self.policies.fairness.value, audit))
 
 
 @dataclass
@@ -92,10 +109,12 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Filled:
     filled.clock.now = SECOND
     digest = state(home, STATEMENT)
     with transaction(filled.engine) as session:
-        story = Story(session, policies, home, filled.clock)
+        story = Judged(session, policies, home, filled.clock)
         filled.people, _ = story.people()
         filled.things = tell(story, filled.people)
-        made = AttestationMade(attestation=digest)
+        made = AttestationMade(
+            attestation=digest, predicate_type="test", artefact="ab" * 32, about="nothing", key=ATTESTER.key_id
+        )
         append(session, made, actor="role:pipeline", entry_id=UUID(int=77), clock=filled.clock)
     filled.publish()
     filled.clock.now = THIRD

@@ -305,8 +305,12 @@ class Story:
 
     def judge(self, model: Model, decision: Decision) -> None:
         """Store a report's files and the gate's decision on it."""
+        self.keep(model, f'{{"model":"{model.digest}"}}'.encode(), decision)
+
+    def keep(self, model: Model, content: bytes, decision: Decision) -> None:
+        """Store the files of the report with this content, and a decision on it."""
         logged = {"actor": "role:pipeline", "clock": self.clock}
-        content, folder = f'{{"model":"{model.digest}"}}'.encode(), self.home / "reports"
+        folder = self.home / "reports"
         folder.mkdir(exist_ok=True)
         digest = sha256(content).hexdigest()
         (folder / f"{digest}.json").write_bytes(content)
