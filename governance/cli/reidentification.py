@@ -9,7 +9,16 @@ from governance.cli.context import HomeOption, JsonOption, acting, opened, read_
 from governance.cli.display import listing, say, stdout
 from governance.errors import Gone
 from governance.pipeline.home import OPERATOR
-from governance.reidentification.procedure import CaseGround, approve, ask, expire, get_case, list_cases, use
+from governance.reidentification.procedure import (
+    CaseGround,
+    approve,
+    ask,
+    expire,
+    get_case,
+    list_cases,
+    require_somebody,
+    use,
+)
 from governance.settings import DEFAULT_HOME
 from pseudonymisation.pseudonym import DOMAINS, Pseudonym
 
@@ -45,6 +54,7 @@ def ask_for(
             rule=here.policies.access.value.reidentification,
             clock=here.clock,
         )
+    require_somebody(case)
     say(f"somebody else has to approve it before {case.valid_until.isoformat(timespec='minutes')}:")
     stdout.print(str(case.id), markup=False)
 

@@ -37,7 +37,11 @@ class ReidentificationApproved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReidentificationUsed:
-    """The case is over: ``outcome`` is answered, expired (nothing was shown in time) or erased (nobody is left)."""
+    """The case is over.
+
+    ``outcome`` is answered, expired (nothing was shown in time), erased (nobody is left) or unknown (nobody living had
+    the pseudonym that was asked about).
+    """
 
     kind: ClassVar[str] = "reidentification.used"
     version: ClassVar[int] = 1

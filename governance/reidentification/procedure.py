@@ -2,6 +2,7 @@
 
     asked ──► approved ──► answered
       └───────────┴──► expired | erased
+    asked about nobody ──► unknown, at once
 
 Each step is an entry without the subject. How often it may be asked is policy (access.yaml). The vault does not know
 about cases: whoever can run code beside it needs none, which is what the entries and the split of roles are against.
@@ -36,7 +37,7 @@ from pseudonymisation.vault import Vault
 CaseGround = Literal["court_order", "incident", "vital_interest", "subject_asked", "fraud"]
 """Why somebody may be named again."""
 
-Outcome = Literal["answered", "expired", "erased"]
+Outcome = Literal["answered", "expired", "erased", "unknown"]
 HOME_DOMAIN: Final = "rights"
 """The domain in which cases and openings name their subject."""
 
@@ -63,9 +64,12 @@ def ask(
 ) -> Case:
     """Ask who is behind one pseudonym of a domain. Needs ``reidentification:ask``; shows nothing.
 
+    Guarantees:
+      - a pseudonym that no living subject has is a case too, over at once with the outcome ``unknown``: whoever tries
+        pseudonyms out is counted and in the log. The caller commits before it tells them (`require_somebody`)
+
     Raises:
         InvalidInput: no pseudonym, domain or ground that there is; what was given is not repeated.
-        NotFound: no living subject has this pseudonym.
         Conflict: today's number for this person, or for all together, is used up.
     """
     if domain not in DOMAINS or ground not in get_args(CaseGround) or not is_pseudonym(pseudonym):
@@ -74,18 +78,16 @@ def ask(
             f"{', '.join(get_args(CaseGround))}, got other words"
         )
         raise InvalidInput(msg)
+    _wait_for_others(session)
     now = clock()
     _require_quota(session, principal, rule, now)
     subject = vault.translate([pseudonym], source=domain, target=HOME_DOMAIN).get(pseudonym)
-    if subject is None:
-        msg = "no living subject has this pseudonym"
-        raise NotFound(msg)
     case = Case(
         id=case_id,
         domain=domain,
         ground=ground,
         subject=subject,
-        box_key=vault.box_key(subject, domain=HOME_DOMAIN, purpose=case_id.bytes),
+        box_key=None if subject is None else vault.box_key(subject, domain=HOME_DOMAIN, purpose=case_id.bytes),
         asked_by=principal.id,
         asked_at=now,
         valid_until=now + timedelta(days=rule.valid_days),
@@ -100,7 +102,20 @@ def ask(
         commitment=_commit(session, case, ReidentificationAsked.kind),
     )
     append(session, event, actor=actor_of(principal), entry_id=uuid5(case_id, event.kind), clock=clock)
+    if subject is None:
+        _close(session, case, "unknown", actor=actor_of(principal), clock=clock)
     return case
+
+
+def require_somebody(case: Case) -> None:
+    """To be called after the commit of `ask`.
+
+    Raises:
+        NotFound: no living subject has the pseudonym that was asked about.
+    """
+    if case.outcome == "unknown":
+        msg = "no living subject has this pseudonym"
+        raise NotFound(msg)
 
 
 def approve(session: Session, case: Case, principal: Principal, *, clock: Clock) -> Case:
@@ -233,6 +248,12 @@ def _commit(session: Session, case: Case, entry: str, draw: Draw = secrets.token
     payload = {"entry": entry, "case": str(case.id), "subject": case.subject}
     key, salt = BoxKey(case.box_key), draw(SALT_BYTES)
     return commit_to(session, payload, box_key=key, about=case.subject, record=case.id, salt=salt)
+
+
+def _wait_for_others(session: Session) -> None:
+    # On SQLite every transaction holds the write lock from its start; on PostgreSQL two could count the same cases.
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("probity/reidentification", 0))))
 
 
 def _require_quota(session: Session, principal: Principal, rule: ReidentificationRule, now: datetime) -> None:

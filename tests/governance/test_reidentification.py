@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from governance.reidentification.procedure import (
     forget,
     get_case,
     list_cases,
+    require_somebody,
     use,
 )
 from governance.reidentification.tables import Case
@@ -247,8 +249,41 @@ def test_what_is_no_question_is_refused_without_repeating_it(office: Office, wro
 
 
 def test_a_pseudonym_of_another_domain_names_nobody(office: Office) -> None:
+    office.ask(pseudonym=office.jane["consent"])
+
     with pytest.raises(NotFound, match="no living subject"):
-        office.ask(pseudonym=office.jane["consent"])
+        require_somebody(office.case())
+    with pytest.raises(Conflict):
+        office.approve()
+    with pytest.raises(Conflict):
+        office.use()
+
+
+def test_trying_pseudonyms_out_is_counted_and_in_the_log_without_them(office: Office) -> None:
+    rule, guesses = replace(RULE, per_person_per_day=2, per_day=3), ["0" * 32, "1" * 32]
+    for guess in guesses:
+        office.ask(guess, pseudonym=guess, rule=rule)
+    with pytest.raises(Conflict, match="used up"):
+        office.ask(rule=rule)
+
+    assert [each.kind.partition(".")[2] for each in office.entries()] == ["asked", "used"] * 2
+    assert [each.body.get("outcome") for each in office.entries()] == [None, "unknown"] * 2
+    assert not [guess for guess in guesses for each in office.entries() if guess.encode() in each.encoded]
+    assert not [each for each in office.entries() if each.body.get("commitment")]
+
+
+@pytest.mark.postgres
+def test_two_who_ask_at_once_are_counted_one_after_the_other(
+    postgres_engine: Engine, make_office: Callable[[Engine], Office]
+) -> None:
+    office, rule = make_office(postgres_engine), replace(RULE, per_person_per_day=1, per_day=1)
+    with transaction(office.engine) as session:
+        office.who(session, "officer"), office.who(session, "another officer")
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(office.ask, name, name, rule) for name in ("officer", "another officer")]
+        refused = [type(each.exception()) for each in asked if each.exception() is not None]
+
+    assert refused == [Conflict]
 
 
 def test_how_often_may_be_asked_is_bounded_for_one_person_and_for_all(office: Office) -> None:
