@@ -44,6 +44,8 @@ PARTS = (
     ),
     Part("profiling", "How recommendations are made", "The procedure that was applied to your data."),
     Part("models", "Models that learned from your data", "With the bound on what each can reveal about you."),
+    Part("openings", "What shows that log entries are about you", "The log itself never names you."),
+    Part("reidentification", "Who asked who you are", "Two people have to agree before anybody is told."),
     Part("recipients", "Who receives your data", "By name."),
     Part("retention", "How long we keep it", "Counted from the day on which it came about."),
     Part("rights", "What you can ask for", "Free of charge, at any time."),

@@ -72,6 +72,12 @@ def count_openings(session: Session, about: str) -> int:
     return session.scalar(select(func.count()).where(LedgerOpening.about == about)) or 0
 
 
+def count_by_record(session: Session, about: str) -> dict[UUID, int]:
+    """How many openings are kept about one pseudonym, by what they were made for."""
+    statement = select(LedgerOpening.record, func.count()).where(LedgerOpening.about == about)
+    return {record: count for record, count in session.execute(statement.group_by(LedgerOpening.record))}  # noqa: C416 - rows, not pairs
+
+
 def erase_openings(session: Session, *, about: str | None = None, record: UUID | None = None) -> int:
     """Delete every opening about one pseudonym, or made for one record; how many. The entries stay and still verify.
 

@@ -183,11 +183,15 @@ class ReviewRule:
 
 @dataclass(frozen=True)
 class ReidentificationRule:
-    """For how long a question who is behind a pseudonym is good, and how many may be asked within 24 hours."""
+    """For how long a question who is behind a pseudonym is good, and how many may be asked within 24 hours.
+
+    ``tell_open`` says whether subjects are told of a case about them while it is open.
+    """
 
     valid_days: int = 7
     per_person_per_day: int = 3
     per_day: int = 10
+    tell_open: bool = False
 
     def __post_init__(self) -> None:
         for name in ("valid_days", "per_person_per_day", "per_day"):

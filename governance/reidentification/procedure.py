@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal, get_args
 from uuid import UUID, uuid5
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from governance.access.principals import actor_of
@@ -24,7 +24,7 @@ from governance.access.tables import Principal
 from governance.clock import Clock
 from governance.errors import Conflict, Forbidden, InvalidInput, NotFound
 from governance.ledger.commitment import SALT_BYTES
-from governance.ledger.opening import commit_to, erase_openings
+from governance.ledger.opening import LedgerOpening, commit_to, erase_openings
 from governance.ledger.store import append
 from governance.policy.rules import ReidentificationRule
 from governance.reidentification.events import ReidentificationApproved, ReidentificationAsked, ReidentificationUsed
@@ -206,6 +206,13 @@ def forget(session: Session, subject: Pseudonym) -> int:
 def count(session: Session, subject: Pseudonym) -> int:
     """How many cases still name a subject."""
     return len(_about(session, subject))
+
+
+def list_about(session: Session, subject: Pseudonym) -> list[Case]:
+    """The cases that can be told to be about a subject, oldest first: open ones, and closed ones by their openings."""
+    closed = select(LedgerOpening.record).where(LedgerOpening.about == subject)
+    about = or_(Case.subject == subject, Case.id.in_(closed))
+    return list(session.scalars(select(Case).where(about).order_by(Case.asked_at, Case.id)))
 
 
 def delete_closed(session: Session, before: datetime) -> int:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from governance.consent.state import count_decisions, forget
 from governance.errors import Conflict, NotFound
 from governance.keys.rotation import require_in_force
-from governance.ledger.opening import count_openings, erase_openings
+from governance.ledger.opening import count_by_record, count_openings, erase_openings
 from governance.ledger.store import append
 from governance.registry.lineage import (
     Exposure,
@@ -29,6 +29,7 @@ from governance.registry.lineage import (
 from governance.reidentification.procedure import count as count_cases
 from governance.reidentification.procedure import forget as forget_cases
 from governance.rights.attesting import attest_erasure
+from governance.rights.cases import withheld
 from governance.rights.certificate import Certificate, ModelMemory, StoreErasure, sign_certificate
 from governance.rights.events import ErasureCertified, ErasureStarted
 from governance.rights.openings import commit
@@ -90,7 +91,8 @@ def forget_control(session: Session, tools: Tools, task: Task) -> None:
     """Delete consents, snapshot membership, sealed packages, names in cases, and what opens the ledger's commitments.
 
     Which models had seen the subject is read before. The openings go with those of this request itself: from here on
-    the log proves that an erasure was asked for and begun, not whose.
+    the log proves that an erasure was asked for and begun, not whose. Open cases that policy withholds are forgotten
+    as all others, and not counted: the counts go into the certificate.
     """
     events, consent = task.job.work["events"], task.job.work["consent"]
     task.note(
@@ -99,9 +101,12 @@ def forget_control(session: Session, tools: Tools, task: Task) -> None:
     )
     _add_found(task, "consents", {"consent_decision": forget(session, consent)})
     _add_found(task, "snapshots", {"registry_snapshot_subject": forget_memberships(session, events)})
-    cases = forget_cases(session, Pseudonym(task.job.work["rights"]))
-    _add_found(task, "cases", {"reidentification_case": cases})
-    _add_found(task, "openings", {"ledger_opening": _forget_requests(session, tools, task)})
+    rights = Pseudonym(task.job.work["rights"])
+    hidden = withheld(session, rights, tools.policies.access.value.reidentification)
+    unsaid = sum(count for record, count in count_by_record(session, rights).items() if record in hidden)
+    cases = forget_cases(session, rights)
+    _add_found(task, "cases", {"reidentification_case": cases - len(hidden)})
+    _add_found(task, "openings", {"ledger_opening": _forget_requests(session, tools, task) - unsaid})
 
 
 def _forget_requests(session: Session, tools: Tools, task: Task) -> int:

@@ -14,8 +14,9 @@ from sqlalchemy import Engine
 
 from audits.verdict import Outcome
 from governance.access.tokens import issue_token
-from governance.attest.dsse import EnvelopeSigner, sign_envelope
+from governance.attest.dsse import sign_envelope
 from governance.attest.events import AttestationMade
+from governance.attest.signing import EnvelopeSigner
 from governance.database import create_engine_for, migrate, transaction
 from governance.evidence.layout import MANIFEST, create_archive, decode_manifest, encode_manifest, store
 from governance.evidence.pack import Pack
