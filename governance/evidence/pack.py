@@ -33,13 +33,12 @@ from governance.ledger.entry import Entry, decode_entry
 from governance.ledger.note import VerifierKey, decode_note, decode_vkey, encode_vkey
 from governance.ledger.proof import InclusionProof, encode_proof
 from governance.ledger.proving import SignedTree
+from governance.ledger.published import LONGEST_VKEY, read_file, read_note
 from governance.ledger.published import VKEY as VKEY_FILE
-from governance.ledger.published import read_file, read_note
 from governance.ledger.store import SignedCheckpoint, list_rows
 from governance.ledger.trust_policy import TrustPolicy, encode_policy, trusting, verify_cosigned
 
 ROWS_PER_READ = 1024
-LONGEST_VKEY = 1024
 Progress = Callable[[int, int], None]
 """Called with how many entries are done and how many there are."""
 

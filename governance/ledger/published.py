@@ -32,6 +32,7 @@ from governance.ledger.tiles import (
 CHECKPOINT = "checkpoint"
 VKEY = "log.vkey"
 POLICY = "policy"
+LONGEST_VKEY = 1024
 TILES = "tile"
 OLDER = "checkpoints"
 LARGEST_BUNDLE_BYTES = TILE_WIDTH * (LENGTH_BYTES + LARGEST_ENTRY_BYTES)

@@ -5,7 +5,6 @@ from http import HTTPStatus
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
-from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
 from governance.errors import GovernanceError, Unauthenticated
@@ -28,13 +27,12 @@ from governance.web.evidence import console_router as evidence_console
 from governance.web.forms import verify_call, verify_form
 from governance.web.pages import HERE, render
 from governance.web.served_log import router as served_log
+from governance.web.telemetry import NO_TELEMETRY
 
 LARGEST_BODY_BYTES = 64 * 1024
 API = "/api/v1"
 FOR_PROGRAMS = ("/api/", "/ledger/checkpoint", "/ledger/tile/")
 """Where an error is answered as a problem; elsewhere it is a page."""
-NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
-"""Spans and logs would carry addresses and the messages of exceptions out of the house."""
 
 API_ROUTERS = (
     health.router,

@@ -15,12 +15,11 @@ from governance.ledger.entry import Entry
 from governance.ledger.note import VerifierKey, decode_vkey
 from governance.ledger.proof import verify_proof
 from governance.ledger.proving import SignedTree
-from governance.ledger.published import CHECKPOINT, VKEY, prove, read_file, read_note
+from governance.ledger.published import CHECKPOINT, LONGEST_VKEY, VKEY, prove, read_file, read_note
 from governance.ledger.store import get_entry
 from governance.ledger.tables import LedgerCheckpoint, LedgerCosignature
 from governance.ledger.trust_policy import trusting
 
-LONGEST_VKEY = 1024
 State = Literal["proved", "waiting", "broken"]
 
 

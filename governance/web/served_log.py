@@ -11,13 +11,13 @@ from governance.ledger.proof import InclusionProof, encode_proof
 from governance.ledger.published import CHECKPOINT
 from governance.ledger.serving import read_served
 from governance.ledger.tiles import parse_path
+from governance.web.bounds import LARGEST_SEQ
 from governance.web.context import WebContext
 from governance.web.dependencies import Context, Transaction, context_of, requires, reviewer_of
 from governance.web.ledger_reading import get_published, read_entry
 
 router = APIRouter(prefix="/ledger", tags=["ledger"])
 
-LARGEST_SEQ = 2**53
 TEXT = "text/plain; charset=utf-8"
 BYTES = "application/octet-stream"
 FOR_EVER = "max-age=31536000, immutable"

@@ -8,13 +8,13 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
-from fastapi.telemetry import TelemetryConfig
 from starlette.concurrency import run_in_threadpool
 
 from governance.clock import Clock
 from governance.errors import BrokenProof, Forbidden, GovernanceError, InvalidInput, NotFound
 from governance.ledger.note import encode_signature_lines
 from governance.ledger.witness_protocol import ADD_CHECKPOINT, LARGEST_REQUEST_BYTES, SIZE_MEDIA_TYPE, encode_size
+from governance.web.telemetry import NO_TELEMETRY
 from governance.witness.cosigning import OtherSize, add_checkpoint, latest
 from governance.witness.folder import CHECKPOINT, WitnessFolder
 
@@ -26,9 +26,6 @@ STATUS: tuple[tuple[type[GovernanceError], HTTPStatus], ...] = (
     (GovernanceError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
 """What each refusal is called by the protocol; the first that fits."""
-
-NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
-"""Spans and logs would carry addresses out of the house."""
 
 logger = logging.getLogger(__name__)
 

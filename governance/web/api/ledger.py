@@ -9,15 +9,13 @@ from governance.errors import InvalidInput
 from governance.ledger.entry import Entry
 from governance.ledger.search import Filter, follow, search
 from governance.web.api.bodies import CheckpointOut, EntriesOut, EntryOut, EntryProofOut, ProofOut
+from governance.web.bounds import LARGEST_SEQ, NO_NUL
 from governance.web.dependencies import Context, Transaction, requires
 from governance.web.ledger_reading import PublishedCheckpoint, get_published, read_entry
 from governance.web.moments import read_bound
 
 router = APIRouter(prefix="/ledger", tags=["ledger"], dependencies=[requires("ledger:read")])
 
-LARGEST_SEQ = 2**53
-NO_NUL = r"^[^\x00]*$"
-"""PostgreSQL has no text with a zero byte in it, and refuses to compare with one."""
 Words = Annotated[str | None, Query(max_length=200, pattern=NO_NUL)]
 Kind = Annotated[str, StringConstraints(max_length=100, pattern=NO_NUL)]
 Cursor = Annotated[int | None, Query(ge=-1, le=LARGEST_SEQ)]

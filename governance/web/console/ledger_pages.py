@@ -12,6 +12,7 @@ from governance.errors import BrokenProof
 from governance.events import EVENTS
 from governance.ledger.search import search
 from governance.ledger.store import get_entry, size
+from governance.web.bounds import LARGEST_SEQ, NO_NUL
 from governance.web.dependencies import Context, Transaction, requires
 from governance.web.entry_reading import read_related, read_values
 from governance.web.ledger_reading import EntryReading, read_entry
@@ -24,9 +25,7 @@ router = APIRouter(prefix="/ledger")
 
 Reader = Annotated[Principal, requires("ledger:read")]
 PAGE = 50
-LARGEST_SEQ = 2**53
 LONGEST = 200
-NO_NUL = r"^[^\x00]*$"
 
 
 def asked(
