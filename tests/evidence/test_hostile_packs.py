@@ -104,7 +104,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.integers(0, 400), st.integers(0, 255), max_size=6))
 def test_an_archive_changed_anywhere_is_refused_and_never_crashes(tiny: Path, changes: dict[int, int]) -> None:
     content = bytearray(tiny.read_bytes())
