@@ -7,6 +7,7 @@ tests hold the two against each other.
 """
 
 import json
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
@@ -23,6 +24,8 @@ LARGEST_EXACT_INTEGER = 2**53 - 1
 FIRST_FOUR_BYTE_LEAD = 0xF0
 POINT, PLUS = b".+"
 MILLIONTHS = b"e-6"
+_FLOAT = re.compile(rb"(?:^|[:\[,])-?[0-9]+[.eE]")
+"""Where a float can stand in JSON without spaces. It may also be found in a text, which then is looked at for nothing."""
 SMALLEST_PLAIN_FLOAT, LARGEST_PLAIN_FLOAT = 1e-4, 1e15
 """Between these, a float with a fraction has one spelling everywhere: its shortest digits, without an exponent."""
 
@@ -76,7 +79,8 @@ def is_surely_canonical(unverified: bytes) -> bool:
     is read. Left to the slow way: integers beyond 2^53 - 1, and four-byte characters, which UTF-16 sorts before others.
     """
     try:
-        if POINT in unverified or PLUS in unverified or unverified.find(MILLIONTHS) >= 0:
+        suspect = POINT in unverified or PLUS in unverified or unverified.find(MILLIONTHS) >= 0
+        if suspect and _FLOAT.search(unverified):
             value, _ = _CHECKING.raw_decode(unverified.decode())
         else:
             value = orjson.loads(unverified)
