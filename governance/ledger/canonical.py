@@ -24,8 +24,9 @@ LARGEST_EXACT_INTEGER = 2**53 - 1
 FIRST_FOUR_BYTE_LEAD = 0xF0
 POINT, PLUS = b".+"
 MILLIONTHS = b"e-6"
-_FLOAT = re.compile(rb"(?:^|[:\[,])-?[0-9]+[.eE]")
-"""Where a float can stand in JSON without spaces. It may also be found in a text, which then is looked at for nothing."""
+CONTAINERS = (b"{", b"[")
+_FLOAT = re.compile(rb"[:\[,]-?[0-9]+[.eE]")
+"""Where a float can stand inside JSON without spaces. One that is found in a text is looked at for nothing."""
 SMALLEST_PLAIN_FLOAT, LARGEST_PLAIN_FLOAT = 1e-4, 1e15
 """Between these, a float with a fraction has one spelling everywhere: its shortest digits, without an exponent."""
 
@@ -80,7 +81,7 @@ def is_surely_canonical(unverified: bytes) -> bool:
     """
     try:
         suspect = POINT in unverified or PLUS in unverified or unverified.find(MILLIONTHS) >= 0
-        if suspect and _FLOAT.search(unverified):
+        if suspect and (not unverified.startswith(CONTAINERS) or _FLOAT.search(unverified)):
             value, _ = _CHECKING.raw_decode(unverified.decode())
         else:
             value = orjson.loads(unverified)

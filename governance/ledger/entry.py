@@ -25,11 +25,10 @@ _KIND = re.compile(r"[a-z][a-z0-9_-]*(?:\.[a-z0-9_-]+)*")
 _ACTOR = re.compile(r"[a-z0-9][a-z0-9:._/-]{0,127}")
 _MOMENT = r"\d\d\d\d-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ"
 _ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_ENTRY = re.compile(
-    rf'(?s)\{{"actor":"{_ACTOR.pattern}","at":"({_MOMENT})","body":(\{{.*\}}),"id":"{_ID}",'
-    rf'"kind":"({_KIND.pattern})","v":[1-9][0-9]{{0,14}}\}}'.encode()
-)
-"""An entry's canonical bytes, as far as all entries are alike; groups: the moment, the body, the kind."""
+_HEAD = re.compile(rf'\{{"actor":"{_ACTOR.pattern}","at":"({_MOMENT})","body":(?=\{{)'.encode())
+_TAIL = re.compile(rf',"id":"{_ID}","kind":"({_KIND.pattern})","v":[1-9][0-9]{{0,14}}\}}'.encode())
+BODY_END = b'},"id":"'
+"""An entry's canonical bytes before and after its body, as far as all are alike; groups: the moment, the kind."""
 
 
 class Event(Protocol):
@@ -125,11 +124,12 @@ def outline(seq: int, unverified: bytes) -> tuple[bytes, bytes]:
     Raises:
         UnreadableEntry: as `decode_entry`.
     """
-    match = _ENTRY.fullmatch(unverified)
-    if match is not None and len(unverified) <= LARGEST_ENTRY_BYTES:
-        at, body, kind = match.groups()
-        if is_surely_canonical(body) and _is_day(at[:DAY_CHARACTERS]):
-            return kind, at
+    end = unverified.rfind(BODY_END) + 1
+    head, tail = _HEAD.match(unverified), _TAIL.fullmatch(unverified, end)
+    if head is not None and tail is not None and len(unverified) <= LARGEST_ENTRY_BYTES:
+        at = head[1]
+        if is_surely_canonical(unverified[head.end() : end]) and _is_day(at[:DAY_CHARACTERS]):
+            return tail[1], at
     entry = decode_entry(seq, unverified)
     return entry.kind.encode(), _format(entry.at).encode()
 
