@@ -38,6 +38,17 @@ _WAITING = select(LedgerInbox.arrival).limit(1)
 _LAST = select(func.max(LedgerEntry.seq))
 _TAKEN = delete(LedgerInbox).where(LedgerInbox.arrival.in_(bindparam("arrivals", expanding=True)))
 _TILE = insert(LedgerTile)
+_LEAVES = (
+    select(LedgerEntry.leaf_hash)
+    .where(LedgerEntry.seq >= bindparam("begin"), LedgerEntry.seq < bindparam("end"))
+    .order_by(LedgerEntry.seq)
+)
+_ROOTS = (
+    select(LedgerTile.root)
+    .where(LedgerTile.level == bindparam("level"))
+    .where(LedgerTile.index >= bindparam("begin"), LedgerTile.index < bindparam("end"))
+    .order_by(LedgerTile.index)
+)
 ENTRIES, MENTIONS = (cast("Table", each.__table__) for each in (LedgerEntry, LedgerMention))
 
 
@@ -117,12 +128,10 @@ def stored_hashes(session: Session, level: int, begin: int, end: int) -> Sequenc
         BrokenProof: some are missing.
     """
     if level == 0:
-        query = select(LedgerEntry.leaf_hash).where(LedgerEntry.seq >= begin, LedgerEntry.seq < end)
-        found = session.scalars(query.order_by(LedgerEntry.seq)).all()
+        found = session.connection().execute(_LEAVES, {"begin": begin, "end": end}).scalars().all()
     else:
-        below = select(LedgerTile.root).where(LedgerTile.level == level - 1)
-        query = below.where(LedgerTile.index >= begin, LedgerTile.index < end)
-        found = session.scalars(query.order_by(LedgerTile.index)).all()
+        below = {"level": level - 1, "begin": begin, "end": end}
+        found = session.connection().execute(_ROOTS, below).scalars().all()
     if len(found) != end - begin:
         msg = f"level {level} of the tree: expected hashes {begin} to {end - 1} in the database, found {len(found)}"
         raise BrokenProof(msg)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from governance.errors import BrokenProof, NotFound
@@ -12,6 +12,9 @@ from governance.ledger.sequencer import stored_hashes
 from governance.ledger.store import last_checkpoint
 from governance.ledger.tables import LedgerEntry, LedgerTile
 from governance.ledger.tiles import TILE_WIDTH, ReadTile, TileName, decode_tile, subtree_from_tiles
+
+_BODY = select(LedgerEntry.body).where(LedgerEntry.seq == bindparam("index"))
+_TILE = select(LedgerTile.hashes).where(LedgerTile.level == bindparam("level"), LedgerTile.index == bindparam("index"))
 
 
 def tile_reader(session: Session) -> ReadTile:
@@ -37,7 +40,7 @@ def prove_entry(session: Session, index: int) -> tuple[bytes, InclusionProof]:
     if signed is None or not 0 <= index < signed.size:
         msg = f"entry {index}: no signed checkpoint contains it yet"
         raise NotFound(msg)
-    entry = session.scalar(select(LedgerEntry.body).where(LedgerEntry.seq == index))
+    entry: bytes | None = session.connection().execute(_BODY, {"index": index}).scalar()
     if entry is None:
         msg = f"entry {index}: missing from the database, though {signed.size} were signed"
         raise BrokenProof(msg)
@@ -61,8 +64,7 @@ def _read(session: Session, name: TileName) -> list[bytes]:
     if name.width < TILE_WIDTH:
         first = name.index * TILE_WIDTH
         return list(stored_hashes(session, name.level, first, first + name.width))
-    query = select(LedgerTile.hashes).where(LedgerTile.level == name.level, LedgerTile.index == name.index)
-    hashes = session.scalar(query)
+    hashes: bytes | None = session.connection().execute(_TILE, {"level": name.level, "index": name.index}).scalar()
     if hashes is None or len(hashes) != TILE_WIDTH * HASH_BYTES:
         msg = f"{name.path}: expected a full tile in the database, found none"
         raise BrokenProof(msg)
