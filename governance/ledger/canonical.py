@@ -10,6 +10,7 @@ import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NoReturn
 
 import orjson
@@ -133,6 +134,7 @@ def _is_ordinary(value: object) -> bool:
     return type(value) is str or type(value) is bool or value is None
 
 
+@lru_cache(maxsize=1024)
 def _checked_number(digits: str) -> orjson.Fragment:
     value = float(digits)
     plain = SMALLEST_PLAIN_FLOAT <= abs(value) <= LARGEST_PLAIN_FLOAT and value % 1 != 0

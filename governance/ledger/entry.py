@@ -21,12 +21,13 @@ from governance.ledger.tiles import LARGEST_ENTRY_BYTES
 
 KEYS = frozenset({"v", "kind", "at", "actor", "id", "body"})
 DAY_CHARACTERS = 10
-_KIND = re.compile(r"[a-z][a-z0-9_-]*(?:\.[a-z0-9_-]+)*")
-_ACTOR = re.compile(r"[a-z0-9][a-z0-9:._/-]{0,127}")
+_KIND = re.compile(r"[a-z][a-z0-9_-]*+(?:\.[a-z0-9_-]++)*+")
+_ACTOR = re.compile(r"[a-z0-9][a-z0-9:._/-]{0,127}+")
+# Possessive, because nothing that follows could begin with what they take: a walk over a log spends its time here.
 _MOMENT = r"\d\d\d\d-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ"
 _ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _HEAD = re.compile(rf'\{{"actor":"{_ACTOR.pattern}","at":"({_MOMENT})","body":(?=\{{)'.encode())
-_TAIL = re.compile(rf',"id":"{_ID}","kind":"({_KIND.pattern})","v":[1-9][0-9]{{0,14}}\}}'.encode())
+_TAIL = re.compile(rf',"id":"{_ID}","kind":"({_KIND.pattern})","v":[1-9][0-9]{{0,14}}+\}}'.encode())
 BODY_END = b'},"id":"'
 """An entry's canonical bytes before and after its body, as far as all are alike; groups: the moment, the kind."""
 

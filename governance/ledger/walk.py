@@ -37,8 +37,8 @@ class Walked:
 
     def add(self, outlines: list[tuple[bytes, bytes]]) -> None:
         """Take up kind and moment of one entry and more."""
-        self.kinds.update([kind for kind, _ in outlines])
-        moments = [moment for _, moment in outlines]
+        kinds, moments = zip(*outlines, strict=True)
+        self.kinds.update(kinds)
         self.earliest = min(self.earliest, *moments)
         self.latest = max(self.latest, *moments)
 
