@@ -19,7 +19,7 @@ from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, TypeDeco
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from governance.errors import ConfigurationError, Conflict, StaleDatabase
+from governance.errors import ConfigurationError, Conflict, StaleDatabase, fault_of
 
 _log = logging.getLogger(__name__)
 _AFTER_COMMIT = "probity_after_commit"
@@ -135,8 +135,8 @@ def _follow(engine: Engine, follow_up: Iterable[Callable[[Engine], object]]) -> 
     for work in follow_up:
         try:
             work(engine)
-        except Exception:  # noqa: BLE001 - whatever it was, the change it follows is stored and is not undone
-            _log.exception("what follows a committed change failed; the change is stored, and the next one repeats it")
+        except Exception as error:  # noqa: BLE001 - whatever it was, the change it follows is stored and is not undone
+            _log.error("what follows a stored change failed, and is done again after the next: %s", fault_of(error))
 
 
 def after_commit(session: Session, work: Callable[[Engine], object]) -> None:

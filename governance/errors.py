@@ -23,6 +23,10 @@ Messages carry facts (file, line, field, expected, got), never an identifier or 
 assigned by the adapters, not here.
 """
 
+import traceback
+
+INNERMOST_FRAMES = 6
+
 
 class GovernanceError(Exception):
     """Anything this package refuses, with a sentence that says why."""
@@ -94,3 +98,10 @@ class Rollback(LedgerError):  # noqa: N818 - reads as the finding it is
 
 class QuorumMissed(LedgerError):  # noqa: N818 - reads as the finding it is
     """Too few witnesses cosigned a checkpoint for it to be published."""
+
+
+def fault_of(error: BaseException) -> str:
+    """Type and places of an error, for the operator's log. Not its message: a driver's may repeat what it was given."""
+    frames = traceback.extract_tb(error.__traceback__)[-INNERMOST_FRAMES:]
+    places = " < ".join(f"{frame.filename}:{frame.lineno}" for frame in reversed(frames))
+    return f"{type(error).__name__} at {places}"

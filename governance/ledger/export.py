@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from governance.database import transaction
+from governance.database import reading
 from governance.errors import BrokenProof, Conflict
 from governance.ledger.checkpoint import Checkpoint
 from governance.ledger.durable_files import make_folder
@@ -114,7 +114,7 @@ def export(
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         msg = f"{to}: expected an empty folder to export into"
         raise Conflict(msg)
-    with transaction(engine) as session:
+    with reading(engine) as session:
         older = {signed.size: signed.note for signed in list_checkpoints(session) if signed.size < checkpoint.size}
     unfinished = to.absolute().with_name(f".{to.absolute().name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)

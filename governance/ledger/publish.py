@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from governance.clock import Clock
-from governance.database import transaction
+from governance.database import reading, transaction
 from governance.errors import BrokenProof, Conflict, QuorumMissed, Rollback
 from governance.ledger.checkpoint import Checkpoint, sign_checkpoint
 from governance.ledger.cosigned import keep_cosignatures, with_cosignatures
@@ -46,7 +46,7 @@ from governance.ledger.trust_policy import TrustPolicy, trusting, verify_cosigne
 from governance.ledger.witness_client import CollectCosignatures, last_sizes
 
 ROWS_PER_READ = 8 * TILE_WIDTH
-"""A multiple of a bundle. On SQLite a reader holds the write lock, so no read is long."""
+"""A multiple of a bundle."""
 
 Progress = Callable[[int, int], None]
 """Called with how many entries are done and how many there are."""
@@ -103,7 +103,7 @@ def publish(
         _require_vkey(folder, policy)
         published = verify_cosigned(read_note(folder), policy).checkpoint if (folder / CHECKPOINT).exists() else None
         _renew_vkey(folder, signer)
-        with transaction(engine) as session:
+        with reading(engine) as session:
             count, signed = size(session), last_checkpoint(session)
             is_known = published is None or _is_known(session, published)
         _refuse_behind(count, signed, published)
@@ -150,7 +150,7 @@ def _cosigned(engine: Engine, folder: Path, checkpoint: Checkpoint, note: bytes,
     """The note with the cosignatures that were kept for it and those that witnesses give now, which are kept first."""
     if witnesses is None:
         return note
-    with transaction(engine) as session:
+    with reading(engine) as session:
         note = with_cosignatures(session, checkpoint.size, note)
     last_sizes(note, witnesses.policy)  # raises where what was kept does not hold
     subtree = subtree_from_tiles(checkpoint.size, tile_reader(folder))
@@ -255,7 +255,7 @@ def _require_same_edge(tree: GrowingTiles, begin: int, rows: list[tuple[bytes, b
 
 def _read(engine: Engine, begin: int, end: int) -> list[tuple[bytes, bytes]]:
     """Leaf hash and bytes of the entries ``begin <= seq < end``, the hash computed anew."""
-    with transaction(engine) as session:
+    with reading(engine) as session:
         rows = list_rows(session, begin, end)
     if [row.seq for row in rows] != list(range(begin, end)):
         msg = f"entries {begin} to {end - 1}: expected all of them in the database, found {len(rows)}"

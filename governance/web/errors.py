@@ -6,7 +6,6 @@ where it failed is found by the request's id in the operator's log.
 """
 
 import logging
-import traceback
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -92,10 +91,8 @@ def refusal_of(error: Exception) -> Refusal:
 
 
 def log_fault(request_id: str, error: BaseException) -> None:
-    """Write type and places to the operator's log, without the message: a driver's may repeat the data it was given."""
-    frames = traceback.extract_tb(error.__traceback__)
-    places = " < ".join(f"{frame.filename}:{frame.lineno}" for frame in reversed(frames[-6:]))
-    logger.error("request %s failed: %s at %s", request_id, type(error).__name__, places)
+    """Write type and places of an error to the operator's log."""
+    logger.error("request %s failed: %s", request_id, errors.fault_of(error))
 
 
 def problem(request: Request, refusal: Refusal) -> JSONResponse:
