@@ -20,8 +20,9 @@ from governance.cli.context import HomeOption, JsonOption, opened
 from governance.cli.display import listing, say, stdout
 from governance.errors import NotFound
 from governance.ledger.proof import encode_proof
-from governance.ledger.published import prove as prove_entry
+from governance.ledger.proving import prove as prove_entry
 from governance.ledger.search import Filter, search
+from governance.ledger.trust_policy import trusting
 from governance.registry.models import get_model
 from governance.settings import DEFAULT_HOME
 
@@ -108,7 +109,7 @@ def prove(
     if not made:
         msg = f"no attestation {digest}"
         raise NotFound(msg)
-    entry, proof = prove_entry(here.folder("ledger"), made[0].seq, here.ledger_signer.verifier_key)
+    entry, proof = prove_entry(here.folder("ledger"), made[0].seq, trusting(*here.ledger_keys))
     to.write_bytes(encode_proof(replace(proof, extra=entry)))
     say(f"{to}: entry {made[0].seq}")
 

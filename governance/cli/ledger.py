@@ -18,9 +18,9 @@ from governance.ledger.export import export as write_export
 from governance.ledger.grants import missing_guards, powers_over_log
 from governance.ledger.note import encode_vkey
 from governance.ledger.proof import encode_proof
-from governance.ledger.published import prove, read_note
+from governance.ledger.proving import prove
 from governance.ledger.store import list_latest
-from governance.ledger.trust_policy import parse_policy, trusting, verify_cosigned
+from governance.ledger.trust_policy import parse_policy, trusting
 from governance.pipeline.publication import Publication, publish_log, trust_policy_of, verify_published
 from governance.settings import DEFAULT_HOME
 
@@ -104,9 +104,7 @@ def prove_entry(
 ) -> None:
     """Write the proof that an entry is in the published log (C2SP tlog-proof); `verify-proof` checks it."""
     here = opened(home)
-    # Signed by a key before the present one, where nothing was published since that was replaced.
-    signed_by = verify_cosigned(read_note(here.folder("ledger")), trusting(*here.ledger_keys)).log
-    content, proof = prove(here.folder("ledger"), entry, signed_by)
+    content, proof = prove(here.folder("ledger"), entry, trusting(*here.ledger_keys))
     to.write_bytes(encode_proof(proof))
     if entry_to is not None:
         entry_to.write_bytes(content)

@@ -11,8 +11,8 @@ from governance.cli.ledger_verify import PolicyOption, VkeyOption, trusted
 from governance.errors import BrokenProof, InvalidInput, UnreadableEntry
 from governance.ledger.commitment import LARGEST_OPENING_BYTES, Opening, decode_opening, verify_opening
 from governance.ledger.entry import decode_entry
-from governance.ledger.published import prove, read_note
-from governance.ledger.trust_policy import TrustPolicy, verify_cosigned
+from governance.ledger.proving import prove
+from governance.ledger.trust_policy import TrustPolicy
 
 COMMITMENT = re.compile(r"[0-9a-f]{64}")
 
@@ -66,7 +66,7 @@ def _read_opening(file: Path) -> Opening:
 
 def _committed_in(log: Path, index: int, policy: TrustPolicy, opening: Opening) -> str:
     """The commitment in an entry of an exported log, proven to be in it; the entry must be what the payload names."""
-    encoded, _ = prove(log, index, verify_cosigned(read_note(log), policy).log)
+    encoded, _ = prove(log, index, policy)
     entry = decode_entry(index, encoded)
     committed, payload = entry.body.get("commitment"), opening.payload
     if not isinstance(committed, str):

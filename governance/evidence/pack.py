@@ -33,7 +33,7 @@ from governance.ledger.entry import Entry, decode_entry
 from governance.ledger.note import VerifierKey, decode_note, decode_vkey, encode_vkey
 from governance.ledger.proof import InclusionProof, encode_proof
 from governance.ledger.proving import SignedTree
-from governance.ledger.published import LONGEST_VKEY, read_file, read_note
+from governance.ledger.published import LONGEST_VKEY, read_file, read_note, tile_reader
 from governance.ledger.published import VKEY as VKEY_FILE
 from governance.ledger.store import SignedCheckpoint, list_rows
 from governance.ledger.trust_policy import TrustPolicy, encode_policy, trusting, verify_cosigned
@@ -116,7 +116,7 @@ class _Making:
     def __init__(self, writer: PackWriter, sources: Sources, span: Span, key: VerifierKey, policy: TrustPolicy) -> None:
         self.writer, self.sources, self.span, self.key, self.policy = writer, sources, span, key, policy
         self.head = Checkpoint(key.name, span.after.size, span.after.root)
-        self.tree = SignedTree(sources.ledger, self.head)
+        self.tree = SignedTree(self.head, tile_reader(sources.ledger))
         for signed in (span.after, *(() if span.before is None else (span.before,))):
             _require_note(signed, key.name)
 

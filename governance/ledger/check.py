@@ -148,9 +148,10 @@ def _require_no_more_mentions(session: Session, count: int) -> None:
 
 def _waiting(session: Session) -> int:
     """How many entries wait in the inbox, each of them readable and of an id that the log does not have."""
-    for entry_id, body in session.execute(select(LedgerInbox.id, LedgerInbox.body)).all():
-        taken = session.scalar(select(LedgerEntry.seq).where(LedgerEntry.id == entry_id))
+    query = select(LedgerInbox.id, LedgerInbox.body, LedgerEntry.seq)
+    waiting = session.execute(query.outerjoin(LedgerEntry, LedgerEntry.id == LedgerInbox.id)).all()
+    for entry_id, body, taken in waiting:
         if decode_entry(-1, body).id != entry_id or taken is not None:
             msg = f"inbox: the entry {entry_id} is another one, or has its place already"
             raise BrokenProof(msg)
-    return session.scalar(select(func.count()).select_from(LedgerInbox)) or 0
+    return len(waiting)

@@ -1,4 +1,4 @@
-"""Many inclusion proofs against one signed tree head, each tile read and each inner hash computed once."""
+"""Proofs against a signed tree head, from tiles wherever they lie: each tile read and each inner hash computed once."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -7,26 +7,31 @@ from governance.errors import BrokenProof
 from governance.ledger.checkpoint import Checkpoint
 from governance.ledger.merkle import consistency_path, inclusion_path, leaf_hash, root_from_inclusion
 from governance.ledger.merkle import verify_consistency as verify_roots
-from governance.ledger.published import tile_reader
-from governance.ledger.tiles import subtree_from_tiles
+from governance.ledger.proof import InclusionProof
+from governance.ledger.published import read_bundle, read_note, tile_reader
+from governance.ledger.tiles import TILE_WIDTH, ReadTile, TileName, subtree_from_tiles
+from governance.ledger.trust_policy import TrustPolicy, verify_cosigned
 
 TILES_KEPT = 512
 HASHES_KEPT = 100_000
 
 
 class SignedTree:
-    """The published tiles of ``folder`` as one signed ``checkpoint`` covers them. Trusted for nothing: roots decide."""
+    """The tiles that ``read`` gives, as a signed ``checkpoint`` covers them. Trusted for nothing: the root decides.
 
-    def __init__(self, folder: Path, checkpoint: Checkpoint) -> None:
+    They lie in a published folder (`published.tile_reader`) or in the database (`stored_tiles.tile_reader`).
+    """
+
+    def __init__(self, checkpoint: Checkpoint, read: ReadTile) -> None:
         self.checkpoint = checkpoint
-        read = lru_cache(TILES_KEPT)(tile_reader(folder))
-        self._subtree = lru_cache(HASHES_KEPT)(subtree_from_tiles(checkpoint.size, read))
+        self._subtree = lru_cache(HASHES_KEPT)(subtree_from_tiles(checkpoint.size, lru_cache(TILES_KEPT)(read)))
 
     def prove(self, index: int, entry: bytes) -> tuple[bytes, ...]:
         """The path (32-byte hashes, sibling first) from these bytes at ``index`` to the signed root.
 
         Raises:
-            BrokenProof: the signed tree does not hold these bytes there, or its tiles do not lead to its root.
+            BrokenProof: the index is outside the tree, the tree does not hold these bytes there, or its tiles do not
+                lead to its root.
         """
         size = self.checkpoint.size
         path = inclusion_path(index, size, self._subtree)
@@ -44,3 +49,21 @@ class SignedTree:
         path = consistency_path(old.size, self.checkpoint.size, self._subtree) if old.size else []
         verify_roots(old.size, self.checkpoint.size, old.root, self.checkpoint.root, path)
         return path
+
+
+def prove(folder: Path, index: int, policy: TrustPolicy) -> tuple[bytes, InclusionProof]:
+    """The bytes of entry ``index`` of a published log, and the proof that its checkpoint contains it.
+
+    Raises:
+        BrokenProof: ``policy`` does not accept the checkpoint, the index is not published yet, or the files do not lead
+            to the signed root.
+    """
+    note = read_note(folder)
+    checkpoint = verify_cosigned(note, policy).checkpoint
+    if not 0 <= index < checkpoint.size:
+        msg = f"entry {index}: the published log has {checkpoint.size} entries"
+        raise BrokenProof(msg)
+    bundle, place = divmod(index, TILE_WIDTH)
+    entry = read_bundle(folder, TileName(None, bundle, min(checkpoint.size - bundle * TILE_WIDTH, TILE_WIDTH)))[place]
+    path = SignedTree(checkpoint, tile_reader(folder)).prove(index, entry)
+    return entry, InclusionProof(index=index, path=path, note=note)

@@ -8,16 +8,7 @@ from pathlib import Path
 from stat import S_ISREG
 
 from governance.errors import BrokenProof
-from governance.ledger.checkpoint import Checkpoint, verify_checkpoint
-from governance.ledger.merkle import (
-    consistency_path,
-    inclusion_path,
-    leaf_hash,
-    root_from_inclusion,
-    verify_consistency,
-)
-from governance.ledger.note import LARGEST_NOTE_BYTES, VerifierKey
-from governance.ledger.proof import InclusionProof
+from governance.ledger.note import LARGEST_NOTE_BYTES
 from governance.ledger.tiles import (
     LARGEST_ENTRY_BYTES,
     LENGTH_BYTES,
@@ -26,7 +17,6 @@ from governance.ledger.tiles import (
     TileName,
     decode_bundle,
     decode_tile,
-    subtree_from_tiles,
 )
 
 CHECKPOINT = "checkpoint"
@@ -76,15 +66,6 @@ def read_note(folder: Path) -> bytes:
     return read_file(folder, CHECKPOINT, LARGEST_NOTE_BYTES)
 
 
-def read_checkpoint(folder: Path, key: VerifierKey) -> Checkpoint:
-    """The published checkpoint, its signature verified.
-
-    Raises:
-        BrokenProof: missing, malformed or not signed by ``key``.
-    """
-    return verify_checkpoint(read_note(folder), key)
-
-
 def tile_reader(folder: Path) -> ReadTile:
     """Reads a tile of hashes; where a partial one was pruned, from the full tile that replaced it."""
 
@@ -119,34 +100,3 @@ def list_files(folder: Path) -> list[str]:
         links = [name for name in folders if (Path(path) / name).is_symlink()]
         found += [f"{place}/{name}" for name in [*names, *links]]
     return sorted(found)
-
-
-def prove(folder: Path, index: int, key: VerifierKey) -> tuple[bytes, InclusionProof]:
-    """The bytes of entry ``index`` and the proof that the published checkpoint contains it.
-
-    Raises:
-        BrokenProof: the index is not published yet, or the files do not lead to the signed root.
-    """
-    note = read_note(folder)
-    checkpoint = verify_checkpoint(note, key)
-    path = inclusion_path(index, checkpoint.size, subtree_from_tiles(checkpoint.size, tile_reader(folder)))
-    bundle, place = divmod(index, TILE_WIDTH)
-    width = min(checkpoint.size - bundle * TILE_WIDTH, TILE_WIDTH)
-    entry = read_bundle(folder, TileName(None, bundle, width))[place]
-    if root_from_inclusion(index, checkpoint.size, leaf_hash(entry), path) != checkpoint.root:
-        msg = f"entry {index}: the published tiles do not lead to the signed root"
-        raise BrokenProof(msg)
-    return entry, InclusionProof(index=index, path=tuple(path), note=note)
-
-
-def prove_consistency(folder: Path, old: Checkpoint, key: VerifierKey) -> list[bytes]:
-    """The hashes which show that the published log begins with the log of ``old``.
-
-    Raises:
-        BrokenProof: it does not, or the published log is smaller.
-    """
-    checkpoint = read_checkpoint(folder, key)
-    subtree = subtree_from_tiles(checkpoint.size, tile_reader(folder))
-    path = consistency_path(old.size, checkpoint.size, subtree) if old.size else []
-    verify_consistency(old.size, checkpoint.size, old.root, checkpoint.root, path)
-    return path

@@ -10,15 +10,15 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from governance.errors import BrokenProof, NotFound
-from governance.ledger.checkpoint import Checkpoint, verify_checkpoint
+from governance.ledger import stored_tiles
+from governance.ledger.checkpoint import Checkpoint
 from governance.ledger.entry import Entry
 from governance.ledger.note import VerifierKey, decode_vkey
-from governance.ledger.proof import verify_proof
 from governance.ledger.proving import SignedTree
-from governance.ledger.published import CHECKPOINT, LONGEST_VKEY, VKEY, prove, read_file, read_note
+from governance.ledger.published import CHECKPOINT, LONGEST_VKEY, VKEY, read_file, read_note, tile_reader
 from governance.ledger.store import get_entry
 from governance.ledger.tables import LedgerCheckpoint, LedgerCosignature
-from governance.ledger.trust_policy import trusting
+from governance.ledger.trust_policy import trusting, verify_cosigned
 
 State = Literal["proved", "waiting", "broken"]
 
@@ -78,7 +78,8 @@ def get_published(folder: Path) -> PublishedCheckpoint:
         msg = "no checkpoint was published yet: `probity ledger publish`"
         raise NotFound(msg)
     note = read_note(folder)
-    return PublishedCheckpoint(checkpoint=verify_checkpoint(note, _key(folder)), note=note.decode(), vkey=_vkey(folder))
+    checkpoint = verify_cosigned(note, trusting(_key(folder))).checkpoint
+    return PublishedCheckpoint(checkpoint=checkpoint, note=note.decode(), vkey=_vkey(folder))
 
 
 def find_published(folder: Path) -> PublishedCheckpoint | None:
@@ -90,22 +91,18 @@ def find_published(folder: Path) -> PublishedCheckpoint | None:
 
 
 def read_entry(session: Session, folder: Path, seq: int) -> EntryReading:
-    """The entry at ``seq`` as the database has it, proved against the published log.
+    """The entry at ``seq`` as the database has it, proved by the database's tiles against the published checkpoint.
 
     Raises:
         NotFound: the log is shorter.
-        BrokenProof: the published log holds other bytes there, or its files do not lead to the signed root.
+        BrokenProof: what the database holds does not lead to the signed root.
     """
     entry = get_entry(session, seq)
     published = find_published(folder)
     if published is None or seq >= published.checkpoint.size:
         return EntryReading(entry=entry, proof=None)
-    bytes_published, proof = prove(folder, seq, _key(folder))
-    if bytes_published != entry.encoded:
-        msg = f"entry {seq}: the database holds other bytes than those that were published and signed"
-        raise BrokenProof(msg)
-    verify_proof(proof, entry.encoded, trusting(_key(folder)))
-    return EntryReading(entry=entry, proof=Proof(path=proof.path, published=published))
+    path = SignedTree(published.checkpoint, stored_tiles.tile_reader(session)).prove(seq, entry.encoded)
+    return EntryReading(entry=entry, proof=Proof(path=path, published=published))
 
 
 def read_standing(session: Session, folder: Path, entries: Sequence[Entry]) -> Standing:
@@ -131,7 +128,7 @@ def read_standing(session: Session, folder: Path, entries: Sequence[Entry]) -> S
 def _prove_all(
     folder: Path, checkpoint: Checkpoint, entries: Sequence[Entry]
 ) -> tuple[dict[int, State], tuple[str, ...]]:
-    tree = SignedTree(folder, checkpoint)
+    tree = SignedTree(checkpoint, tile_reader(folder))
     states: dict[int, State] = {}
     broken: list[str] = []
     for entry in entries:

@@ -26,7 +26,7 @@ from governance.ledger.checkpoint import Checkpoint, sign_checkpoint
 from governance.ledger.cosignature import WitnessSigner, cosign, encode_witness_vkey
 from governance.ledger.note import LedgerSigner, add_signatures, decode_note, encode_vkey
 from governance.ledger.proof import encode_proof
-from governance.ledger.published import prove
+from governance.ledger.proving import prove
 from governance.ledger.trust_policy import parse_policy, trusting
 from tests.attest.attest_examples import (
     ATTESTER,
@@ -193,7 +193,7 @@ def proven(log: Log) -> tuple[Log, str, Callable[..., bytes]]:
     log.publish()
 
     def proof(of: int = 0, **change: Any) -> bytes:  # noqa: ANN401 - fields of the proof
-        entry, made = prove(log.folder, of, LOG.verifier_key)
+        entry, made = prove(log.folder, of, trusting(LOG.verifier_key))
         return encode_proof(replace(made, **{"extra": entry, **change}))
 
     return log, digest, proof
@@ -216,7 +216,7 @@ def test_a_proof_of_another_entry_is_missing_evidence_and_a_false_one_is_refused
     log, digest, proof = proven
     file = tmp_path / "entry.tlog-proof"
     said = []
-    other_entry, _ = prove(log.folder, 1, LOG.verifier_key)
+    other_entry, _ = prove(log.folder, 1, trusting(LOG.verifier_key))
     for content in (proof(1), proof(extra=other_entry), proof(extra=None), proof(index=1), proof() + b"x", b""):
         file.write_bytes(content)
         expected = replace(EXPECTED, log=gather_proof(file, TRUST), complete=False)

@@ -17,9 +17,9 @@ from governance.ledger.entry import Entry
 from governance.ledger.note import LedgerSigner
 from governance.ledger.opening import LedgerOpening, keep_opening
 from governance.ledger.publish import publish
-from governance.ledger.published import read_checkpoint, read_note
+from governance.ledger.published import read_note
 from governance.ledger.sequencer import sequence
-from governance.ledger.trust_policy import trusting
+from governance.ledger.trust_policy import trusting, verify_cosigned
 from governance.ledger.verify import verify_folder
 from tests.ledger.conftest import ModelTrained
 from tests.ledger.stepwise import ERRORS, KILLS, How, InjectedFaultError, Stop, run_and_kill, stopping
@@ -189,5 +189,5 @@ def test_a_fault_before_the_signature_is_stored_leaves_the_old_checkpoint(
 
     with pytest.raises(TimeoutError):
         publish(sqlite_log, tmp_path, SIGNER, clock=failing_clock)
-    assert read_checkpoint(tmp_path, SIGNER.verifier_key).size == 3
+    assert verify_cosigned(read_note(tmp_path), TRUSTED).checkpoint.size == 3
     assert publish(sqlite_log, tmp_path, SIGNER, clock=noon).size == 6

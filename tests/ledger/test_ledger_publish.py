@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Engine
 
 from governance.database import reading, transaction
-from governance.errors import BrokenProof, Conflict, LedgerError, NotFound
-from governance.ledger import store
+from governance.errors import BrokenProof, Conflict, LedgerError
+from governance.ledger import store, stored_tiles
 from governance.ledger.check import check_database
 from governance.ledger.checkpoint import Checkpoint, verify_checkpoint
 from governance.ledger.durable_files import create, locked
@@ -18,9 +18,9 @@ from governance.ledger.export import export
 from governance.ledger.merkle import EMPTY_ROOT, root_of, verify_consistency
 from governance.ledger.note import LedgerSigner, encode_vkey
 from governance.ledger.proof import verify_proof
+from governance.ledger.proving import SignedTree, prove
 from governance.ledger.publish import publish
-from governance.ledger.published import prove, prove_consistency, read_note
-from governance.ledger.stored_tiles import prove_entry
+from governance.ledger.published import read_note, tile_reader
 from governance.ledger.tiles import tile_names
 from governance.ledger.trust_policy import trusting
 from governance.ledger.verify import verify_folder
@@ -84,7 +84,7 @@ def test_each_publication_is_consistent_with_every_earlier_one(
         append_many(log, further)
         newest = publish(log, folder, signer, clock=noon)
         for old in older:
-            path = prove_consistency(folder, old, key)
+            path = SignedTree(newest, tile_reader(folder)).prove_consistency(old)
             verify_consistency(old.size, newest.size, old.root, newest.root, path)
         older.append(newest)
 
@@ -107,30 +107,32 @@ def test_progress_is_told_up_to_the_end(
 def test_every_entry_can_be_proved_from_the_folder_and_from_the_database(
     sqlite_log: Engine, append_many: Append, signer: LedgerSigner, tmp_path: Path
 ) -> None:
-    entries = append_many(sqlite_log, 520)
-    publish(sqlite_log, tmp_path, signer, clock=noon)
+    entries, trusted = append_many(sqlite_log, 520), trusting(signer.verifier_key)
+    checkpoint = publish(sqlite_log, tmp_path, signer, clock=noon)
 
-    for entry in entries[::13]:
-        with reading(sqlite_log) as session:
-            from_database = prove_entry(session, entry.seq)
-        for encoded, proof in (prove(tmp_path, entry.seq, signer.verifier_key), from_database):
-            assert encoded == entry.encoded
-            assert verify_proof(proof, encoded, trusting(signer.verifier_key)).checkpoint.size == 520
+    with reading(sqlite_log) as session:
+        tree = SignedTree(checkpoint, stored_tiles.tile_reader(session))
+        for entry in entries[::13]:
+            encoded, proof = prove(tmp_path, entry.seq, trusted)
+            assert (encoded, proof.path) == (entry.encoded, tree.prove(entry.seq, entry.encoded))
+            assert verify_proof(proof, encoded, trusted).checkpoint.size == 520
+            with pytest.raises(
+                BrokenProof, match=f"entry {entry.seq}: its bytes do not lead to the signed root of 520"
+            ):
+                tree.prove(entry.seq, entry.encoded + b" ")
 
 
 def test_an_entry_not_yet_published_has_no_proof(
     sqlite_log: Engine, append_many: Append, signer: LedgerSigner, tmp_path: Path
 ) -> None:
     append_many(sqlite_log, 3)
-    with reading(sqlite_log) as session, pytest.raises(NotFound, match="entry 0: no signed checkpoint"):
-        prove_entry(session, 0)
-    publish(sqlite_log, tmp_path, signer, clock=noon)
-    append_many(sqlite_log, 1)
+    checkpoint = publish(sqlite_log, tmp_path, signer, clock=noon)
+    (late,) = append_many(sqlite_log, 1)
 
-    with reading(sqlite_log) as session, pytest.raises(NotFound, match="entry 3: no signed checkpoint"):
-        prove_entry(session, 3)
-    with pytest.raises(BrokenProof, match="index 3 is outside a tree of 3"):
-        prove(tmp_path, 3, signer.verifier_key)
+    with reading(sqlite_log) as session, pytest.raises(BrokenProof, match="index 3 is outside a tree of 3"):
+        SignedTree(checkpoint, stored_tiles.tile_reader(session)).prove(3, late.encoded)
+    with pytest.raises(BrokenProof, match="entry 3: the published log has 3 entries"):
+        prove(tmp_path, 3, trusting(signer.verifier_key))
 
 
 def test_a_pruned_partial_tile_is_read_from_the_full_one(
@@ -141,7 +143,7 @@ def test_a_pruned_partial_tile_is_read_from_the_full_one(
     (tmp_path / "tile/1/000.p/2").rename(tmp_path / "kept")
     (tmp_path / "tile/1/000").write_bytes((tmp_path / "kept").read_bytes() + bytes(32 * 254))
 
-    encoded, proof = prove(tmp_path, 300, signer.verifier_key)
+    encoded, proof = prove(tmp_path, 300, trusting(signer.verifier_key))
 
     assert verify_proof(proof, encoded, trusting(signer.verifier_key)).checkpoint.size == 512
 

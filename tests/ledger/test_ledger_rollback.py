@@ -1,8 +1,10 @@
 """What the publisher and the check refuse: restored backups, foreign signatures, entries changed in the database."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 from uuid import UUID
 
 import pytest
@@ -15,8 +17,10 @@ from governance.ledger.check import check_database
 from governance.ledger.entry import Entry
 from governance.ledger.merkle import leaf_hash
 from governance.ledger.note import LedgerSigner
+from governance.ledger.proving import SignedTree
 from governance.ledger.publish import publish
-from governance.ledger.published import prove_consistency, read_note
+from governance.ledger.published import read_note, tile_reader
+from governance.ledger.trust_policy import trusting, verify_cosigned
 
 SIGNER = LedgerSigner("probity.example/ledger", bytes(range(32)))
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
@@ -79,7 +83,8 @@ def test_a_backup_that_lacks_only_the_signature_is_taken_up_again(
 
     with transaction(restored) as session:
         assert [signed.size for signed in store.list_checkpoints(session)] == [300, 307]
-    prove_consistency(tmp_path / "ledger", old, SIGNER.verifier_key)
+    newest = verify_cosigned(read_note(tmp_path / "ledger"), trusting(SIGNER.verifier_key)).checkpoint
+    SignedTree(newest, tile_reader(tmp_path / "ledger")).prove_consistency(old)
     assert check_database(restored, SIGNER.verifier_key).size == 307
 
 
@@ -166,6 +171,45 @@ def test_the_database_check_names_what_was_changed(
     told: list[tuple[int, int]] = []
     assert check_database(sqlite_log, SIGNER.verifier_key, progress=lambda *step: told.append(step)).size == 5
     assert told == [(5, 5)]
+    without_guards(sqlite_log, statement)
+
+    with pytest.raises(BrokenProof, match=finding):
+        check_database(sqlite_log, SIGNER.verifier_key)
+
+
+MODEL = "7f0c2c6e-53a5-4f0e-9d1c-0a4f3f6f2b10"
+INTO_MENTIONS = f"insert into ledger_mention values ('{MODEL}'"  # noqa: S608 - literals of this file
+INTO_INBOX = "insert into ledger_inbox (id, body) select"
+AN_ENTRY = ", body from ledger_entry where seq = 1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    kind: ClassVar[str] = "model.deployed"
+    version: ClassVar[int] = 1
+
+    model: str = MODEL
+
+
+@pytest.mark.parametrize(
+    ("statement", "finding"),
+    [
+        (f"{INTO_MENTIONS}, 1)", "entry 1: the search index does not say what it names"),
+        (f"{INTO_MENTIONS}, 9)", "the search index names entry 9, but the database has 4"),
+        ("delete from ledger_mention", "entry 3: the search index does not say what it names"),
+        ("update ledger_mention set seq = 2", "entry 2: the search index does not say what it names"),
+        ("insert into ledger_tile values (0, 5, x'00', x'00')", "the entries fill 0 tiles, but the database has 1"),
+        (f"{INTO_INBOX} '{99:032x}' {AN_ENTRY}", "inbox: the entry 0000"),
+        (f"{INTO_INBOX} id {AN_ENTRY}", "inbox: the entry 0000.*0001"),
+    ],
+)
+def test_the_database_check_finds_what_follows_from_the_entries_and_does_not(
+    statement: str, finding: str, sqlite_log: Engine, append_many: Append
+) -> None:
+    append_many(sqlite_log, 3)
+    with transaction(sqlite_log) as session:
+        store.append(session, Deployed(), actor="role:x", entry_id=UUID(int=50), clock=noon)
+    assert check_database(sqlite_log, SIGNER.verifier_key).size == 4
     without_guards(sqlite_log, statement)
 
     with pytest.raises(BrokenProof, match=finding):

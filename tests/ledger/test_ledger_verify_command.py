@@ -16,7 +16,8 @@ from governance.ledger.checkpoint import decode_checkpoint
 from governance.ledger.cosignature import WitnessSigner, cosign, encode_witness_vkey
 from governance.ledger.note import LedgerSigner, add_signatures, decode_note, encode_vkey
 from governance.ledger.proof import encode_proof
-from governance.ledger.published import prove
+from governance.ledger.proving import prove
+from governance.ledger.trust_policy import trusting
 
 SIGNER = LedgerSigner("probity.example/ledger", bytes(range(32)))
 VKEY = encode_vkey(SIGNER.verifier_key)
@@ -189,7 +190,7 @@ def test_a_quorum_is_asked_for_and_its_witnesses_are_shown(probity: Run, copy: P
 @pytest.fixture
 def proved(exported: Path, tmp_path: Path) -> tuple[Path, Path]:
     """The proof of entry 300 and its bytes."""
-    entry, proof = prove(exported, 300, SIGNER.verifier_key)
+    entry, proof = prove(exported, 300, trusting(SIGNER.verifier_key))
     (tmp_path / "300.tlog-proof").write_bytes(encode_proof(proof))
     (tmp_path / "300.json").write_bytes(entry)
     return tmp_path / "300.tlog-proof", tmp_path / "300.json"

@@ -275,7 +275,9 @@ def test_an_entry_is_shown_proved_or_said_to_be_broken(house: "House") -> None:
             "update ledger_entry set body = cast(replace(cast(body as text), 'board', 'fraud') as blob) where seq = 2"
         )
 
-    assert "This entry cannot be proved. entry 2: the database holds other bytes" in text_of(client, "/ledger/2")
+    assert "This entry cannot be proved. entry 2: its bytes do not lead to the signed root of 33 entries" in text_of(
+        client, "/ledger/2"
+    )
 
 
 def test_consents_appear_by_purpose(shared_house: "House") -> None:

@@ -14,11 +14,11 @@ from governance.errors import NotFound
 from governance.ledger.merkle import leaf_hash, verify_inclusion
 from governance.ledger.proof import decode_proof
 from governance.ledger.publish import publish
-from governance.ledger.published import read_checkpoint
+from governance.ledger.published import read_note
 from governance.ledger.serving import read_served
 from governance.ledger.store import get_entry
 from governance.ledger.tiles import TileName, tile_names
-from governance.ledger.trust_policy import trusting
+from governance.ledger.trust_policy import trusting, verify_cosigned
 from governance.ledger.verify import verify_folder
 from governance.settings import Ledger
 from governance.web.app import create_app
@@ -146,7 +146,7 @@ def test_an_entry_and_its_proof_are_taken_home_and_hold(shared_house: "House") -
         assert entry.content == get_entry(session, 5).encoded
 
     read = decode_proof(proof.content)
-    head = read_checkpoint(shared_house.context.ledger, SIGNER.verifier_key)
+    head = verify_cosigned(read_note(shared_house.context.ledger), trusting(SIGNER.verifier_key)).checkpoint
     verify_inclusion(5, head.size, leaf_hash(entry.content), read.path, head.root)
     assert read.note == client.get("/ledger/checkpoint").content
     assert proof.headers["content-disposition"] == 'attachment; filename="entry-5.tlog-proof"'
