@@ -94,11 +94,6 @@ class CosignedCheckpoint:
     log: VerifierKey
     witnesses: tuple[Witnessed, ...]
 
-    @property
-    def quorum_met(self) -> bool:
-        """True: a checkpoint without its quorum is not made into one of these."""
-        return True
-
 
 def trusting(*keys: VerifierKey) -> TrustPolicy:
     """The policy that wants one of these logs' signatures and no witness."""

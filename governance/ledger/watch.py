@@ -51,11 +51,6 @@ class Sighting:
     cosigned: CosignedCheckpoint
     before: Checkpoint | None
 
-    @property
-    def is_new(self) -> bool:
-        """Whether the log has grown, or was seen for the first time."""
-        return self.before is None or self.before.size < self.cosigned.checkpoint.size
-
 
 def observe(fetch: Fetch, policy: TrustPolicy, keep: Path) -> Sighting:
     """Look at the log once: verify its checkpoint and that it begins with the one kept, and keep it.

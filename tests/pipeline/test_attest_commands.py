@@ -354,6 +354,16 @@ def test_the_proof_that_a_home_writes_shows_that_it_was_logged(evidence: Evidenc
     assert probity("attest", "prove", OTHER, "--to", evidence.file("x"), "--home", home).code == USAGE
 
 
+def test_a_proof_is_written_between_a_rotation_of_the_logs_key_and_the_next_publication(
+    evidence: Evidence, probity: Run
+) -> None:
+    home, proof = evidence.home.settings.home, evidence.file("between.tlog-proof")
+    evidence.publish()
+    assert probity("keys", "rotate", "ledger", "--ground", "scheduled", "--home", home).code == 0
+
+    assert probity("attest", "prove", evidence.digest, "--to", proof, "--home", home).code == 0
+
+
 def test_the_key_that_a_home_prints_is_all_that_others_need(evidence: Evidence, verify: Run, probity: Run) -> None:
     home = evidence.home.settings.home
     printed = probity("attest", "key", "--home", home).out.strip()

@@ -53,7 +53,6 @@ def test_a_log_that_grows_is_followed_and_each_checkpoint_kept(site: Path, keep:
 
         assert found.cosigned.checkpoint == log.at(size)
         assert (found.before.size if found.before else None) == before
-        assert found.is_new == (size != before)
         assert (keep / "latest").read_bytes() == log.note(size)
     assert {path.name for path in keep.iterdir() if path.is_file()} == {".lock", "latest", "3", "256", "300", "1000"}
     assert (keep / "300").read_bytes() == log.note(300)
