@@ -15,7 +15,19 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, TypeDecorator, create_engine, event, make_url
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    TypeDecorator,
+    create_engine,
+    event,
+    func,
+    make_url,
+    select,
+)
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
@@ -150,6 +162,18 @@ def after_commit(session: Session, work: Callable[[Engine], object]) -> None:
 def after_end(session: Session, work: Callable[[Engine], object]) -> None:
     """Like `after_commit`, and also done after a rollback: for what others left undone because of this transaction."""
     session.info.setdefault(_AFTER_END, []).append(work)
+
+
+def wait_for_others(session: Session, name: str, *, shared: bool = False) -> None:
+    """Wait until no other transaction holds the lock ``name``, and hold it until this one ends.
+
+    Those that take it ``shared`` wait only for one that does not, and the other way round.
+    """
+    # On SQLite every transaction holds the write lock from its start. On PostgreSQL each statement after this one sees
+    # what the previous holder committed (READ COMMITTED).
+    if session.get_bind().dialect.name == "postgresql":
+        lock = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
+        session.execute(select(lock(func.hashtextextended(name, 0))))
 
 
 def clear_residue(engine: Engine) -> None:

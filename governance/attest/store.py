@@ -22,6 +22,7 @@ from governance.attest.resource import Resource
 from governance.attest.statement import PAYLOAD_TYPE, Statement, Subject, encode_statement
 from governance.attest.tables import AttestationRecord
 from governance.clock import Clock
+from governance.database import wait_for_others
 from governance.errors import BrokenProof, ConfigurationError, Conflict, InvalidInput, NotFound
 from governance.keys.rotation import require_in_force
 from governance.ledger.store import append
@@ -80,7 +81,8 @@ def attest(
         digest=digest,
         resource=Resource(attester.uri(f"attestations/{file_name(digest)}"), sha256(envelope).hexdigest()),
     )
-    _wait_for_others(session, predicate.predicate_type, subject.sha256)
+    # Two who say the same at once would both supersede what was said before.
+    wait_for_others(session, f"probity/attestation/{predicate.predicate_type}/{subject.sha256}")
     before = find_in_force(session, predicate.predicate_type, subject.sha256)
     if before is not None and (before.digest, before.key) == (digest, attester.key_id):
         dated = predicate.moment is not None or before.made_on >= _day(clock)
@@ -195,13 +197,6 @@ def _keep(folder: Path, digest: str, envelope: bytes) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         sync_folder(folder.parent)
     write_atomically(folder / file_name(digest), envelope)
-
-
-def _wait_for_others(session: Session, predicate_type: str, subject_digest: str) -> None:
-    # On SQLite every transaction holds the write lock from its start; on PostgreSQL two could supersede the same one.
-    if session.get_bind().dialect.name == "postgresql":
-        key = func.hashtextextended(f"probity/attestation/{predicate_type}/{subject_digest}", 0)
-        session.execute(select(func.pg_advisory_xact_lock(key)))
 
 
 def _count(session: Session, predicate_type: str, subject_digest: str) -> int:

@@ -11,12 +11,13 @@ import math
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from governance.budget.events import BudgetCancelled, BudgetReadingBegun, BudgetReserved, BudgetSpent
 from governance.budget.tables import Reservation
 from governance.clock import Clock
+from governance.database import wait_for_others
 from governance.errors import BudgetExceeded, Conflict, InvalidInput, NotFound
 from governance.ledger.store import append
 from governance.policy.rules import PrivacyPolicy
@@ -81,7 +82,8 @@ def reserve(
         Conflict: the id is taken.
     """
     _require_consistent(guarantee)
-    _lock(session, policy.population)
+    # Two sums side by side would each leave the other's reservation out.
+    wait_for_others(session, f"probity/budget/{policy.population}")
     if session.get(Reservation, reservation_id) is not None:
         msg = f"reservation {reservation_id} exists"
         raise Conflict(msg)
@@ -177,13 +179,6 @@ def _move(session: Session, reservation_id: UUID, expected: str, target: str) ->
     reservation.state = target
     session.flush()
     return reservation
-
-
-def _lock(session: Session, population: str) -> None:
-    # On SQLite every transaction holds the write lock from its start; on PostgreSQL two sums could run side by side.
-    if session.get_bind().dialect.name == "postgresql":
-        key = func.hashtextextended(f"probity/budget/{population}", 0)
-        session.execute(select(func.pg_advisory_xact_lock(key)))
 
 
 def _epsilon(mu: float, delta: float) -> float:

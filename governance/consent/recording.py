@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, get_args
 from uuid import UUID, uuid5
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from governance.clock import Clock
@@ -15,6 +15,7 @@ from governance.consent.events import ConsentsRecorded
 from governance.consent.merging import Decision, Key, Merged, key_of, merge
 from governance.consent.notices import published_versions
 from governance.consent.tables import Choice, ConsentDecision, Method
+from governance.database import wait_for_others
 from governance.errors import InvalidInput
 from governance.ledger.store import append, is_recorded
 from governance.policy.purposes import PurposesPolicy
@@ -27,8 +28,8 @@ SKEW = timedelta(minutes=5)
 
 _FIELDS = tuple(field.name for field in fields(Decision))
 
-_LOCK = 0x636F6E73656E74
-"""Key of PostgreSQL's advisory lock under which decisions are merged: "consent" in ASCII."""
+_LOCK = "probity/consent"
+"""Two batches merging side by side would each miss the other's rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ def opt_out_by_gpc(
     again since the last signal is opted out again. Where there is no signal nothing happens: its absence is not an
     opt-in.
     """
-    _lock(session)
+    wait_for_others(session, _LOCK)
     shared = sorted(slug for slug, purpose in policy.purposes.items() if purpose.sale_or_sharing)
     wanted = {(subject, purpose) for subject in subjects for purpose in shared}
     known, _ = _stored(session, subjects)
@@ -104,7 +105,7 @@ def opt_out_by_gpc(
 
 
 def _store(session: Session, decisions: Sequence[Decision], *, batch_id: UUID, actor: str, clock: Clock) -> Recorded:
-    _lock(session)
+    wait_for_others(session, _LOCK)
     entry_id = uuid5(batch_id, ConsentsRecorded.kind)
     if is_recorded(session, entry_id):
         return Recorded(in_force=0, late=0, repeated=len(decisions))
@@ -195,9 +196,3 @@ def _retire(session: Session, keys: Sequence[Key]) -> None:
             .values(in_force=False)
             .execution_options(synchronize_session=False)
         )
-
-
-def _lock(session: Session) -> None:
-    # Two batches merging side by side on PostgreSQL would each miss the other's rows; SQLite has one writer anyway.
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(_LOCK)))

@@ -22,6 +22,7 @@ from governance.access.principals import actor_of
 from governance.access.secret import Draw
 from governance.access.tables import Principal
 from governance.clock import Clock
+from governance.database import wait_for_others
 from governance.errors import Conflict, Forbidden, InvalidInput, NotFound
 from governance.ledger.commitment import SALT_BYTES
 from governance.ledger.opening import LedgerOpening, commit_to, erase_openings
@@ -78,7 +79,8 @@ def ask(
             f"{', '.join(get_args(CaseGround))}, got other words"
         )
         raise InvalidInput(msg)
-    _wait_for_others(session)
+    # Two who ask at once would each count the cases without the other's.
+    wait_for_others(session, "probity/reidentification")
     now = clock()
     _require_quota(session, principal, rule, now)
     subject = vault.translate([pseudonym], source=domain, target=HOME_DOMAIN).get(pseudonym)
@@ -255,12 +257,6 @@ def _commit(session: Session, case: Case, entry: str, draw: Draw = secrets.token
     payload = {"entry": entry, "case": str(case.id), "subject": case.subject}
     key, salt = BoxKey(case.box_key), draw(SALT_BYTES)
     return commit_to(session, payload, box_key=key, about=case.subject, record=case.id, salt=salt)
-
-
-def _wait_for_others(session: Session) -> None:
-    # On SQLite every transaction holds the write lock from its start; on PostgreSQL two could count the same cases.
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("probity/reidentification", 0))))
 
 
 def _require_quota(session: Session, principal: Principal, rule: ReidentificationRule, now: datetime) -> None:

@@ -3,10 +3,11 @@
 from typing import Literal
 from uuid import uuid5
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from governance.clock import Clock
+from governance.database import wait_for_others
 from governance.errors import Conflict
 from governance.ledger.store import append
 from governance.registry.models import get_model, next_deployment_number, next_generation, serving, set_state
@@ -16,8 +17,8 @@ from governance.review.events import ModelDeployed, ModelRolledBack
 
 Reason = Literal["quality", "fairness", "privacy", "incident"]
 
-_LOCK = 0x6465706C6F79
-"""Key of PostgreSQL's advisory lock under which deployments are numbered: "deploy" in ASCII."""
+_LOCK = "probity/deployment"
+"""Two deployments side by side would both find the same one serving."""
 
 
 def deploy(session: Session, model: Model, *, actor: str, clock: Clock) -> Deployment:
@@ -26,7 +27,7 @@ def deploy(session: Session, model: Model, *, actor: str, clock: Clock) -> Deplo
     Raises:
         Conflict: the board has not approved the model, or the gate has since decided otherwise or anew.
     """
-    _lock(session)
+    wait_for_others(session, _LOCK)
     present = serving(session)
     if present is not None and present.model_id == model.id:
         return present
@@ -56,7 +57,7 @@ def roll_back(session: Session, *, reason: Reason, actor: str, clock: Clock) -> 
     Raises:
         Conflict: nothing serves, nothing served before, or the gate no longer passes what did.
     """
-    _lock(session)
+    wait_for_others(session, _LOCK)
     present = serving(session)
     before = None if present is None else _before(session, present)
     if present is None or before is None:
@@ -99,9 +100,3 @@ def _begin(session: Session, model: Model, clock: Clock, *, undoes: int | None =
     session.add(deployment)
     set_state(session, model, "deployed")
     return deployment
-
-
-def _lock(session: Session) -> None:
-    # Two deployments side by side would both find the same one serving; on SQLite the transaction is the lock.
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
