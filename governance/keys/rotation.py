@@ -8,10 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from governance.clock import Clock
+from governance.database import wait_for_others
 from governance.errors import ConfigurationError
 from governance.keys.events import KeyRotated
 from governance.keys.tables import KeyRotation
-from governance.ledger.sequencer import wait_for_turn
 from governance.ledger.store import append
 
 RotationGround = Literal["scheduled", "suspected_compromise", "personnel_change", "algorithm"]
@@ -41,8 +41,9 @@ def record_rotation(
     clock: Clock,
 ) -> KeyRotation:
     """Put ``new`` in force in the place of ``old``, with the entry that says so, in the caller's transaction."""
-    # Nothing is being signed while a key is replaced: whoever signs holds the same lock, and looks here first.
-    wait_for_turn(session)
+    # Nothing is being signed while a key is replaced: whoever signs holds a share of this lock from `require_in_force`
+    # until what was signed is stored.
+    wait_for_others(session, _lock(key))
     last = last_rotation(session, key)
     row = KeyRotation(
         key=key,
@@ -72,9 +73,13 @@ def last_rotation(session: Session, key: str) -> KeyRotation | None:
 def require_in_force(session: Session, key: str, key_id: str) -> None:
     """Refuse to sign with a key that was replaced while this process had it in memory.
 
+    Guarantees:
+      - until the transaction ends the key is not replaced; others may sign with it meanwhile
+
     Raises:
         ConfigurationError: says to restart.
     """
+    wait_for_others(session, _lock(key), shared=True)
     last = last_rotation(session, key)
     if last is not None and last.new != key_id:
         msg = f"the {key} key {key_id} was replaced by {last.new} since this process began: restart it"
@@ -84,3 +89,7 @@ def require_in_force(session: Session, key: str, key_id: str) -> None:
 def list_rotations(session: Session, key: str) -> list[KeyRotation]:
     """Every rotation of a key, oldest first."""
     return list(session.scalars(select(KeyRotation).where(KeyRotation.key == key).order_by(KeyRotation.number)))
+
+
+def _lock(key: str) -> str:
+    return f"probity/key/{key}"

@@ -2,13 +2,14 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from governance.database import create_engine_for, migrate, transaction
@@ -35,6 +36,14 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def engine(migrated: Path, tmp_path: Path) -> Iterator[Engine]:
     shutil.copy(migrated, tmp_path / "control.db")
     engine = create_engine_for(f"sqlite:///{tmp_path / 'control.db'}")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def postgres_engine(postgres_url: str) -> Iterator[Engine]:
+    migrate(postgres_url, migrations_dir("control"))
+    engine = create_engine_for(postgres_url)
     yield engine
     engine.dispose()
 
@@ -234,11 +243,27 @@ def test_a_process_that_still_holds_the_old_key_is_told_to_restart(engine: Engin
 
 
 @pytest.mark.postgres
-def test_a_rotation_is_recorded_on_postgresql_too(postgres_url: str, folder: Path) -> None:
-    migrate(postgres_url, migrations_dir("control"))
-    engine = create_engine_for(postgres_url)
-    new = _rotate(engine, folder, LEDGER)
-    settle(engine, folder)
+def test_a_rotation_is_recorded_on_postgresql_too(postgres_engine: Engine, folder: Path) -> None:
+    new = _rotate(postgres_engine, folder, LEDGER)
+    settle(postgres_engine, folder)
 
-    assert _id(LEDGER, LEDGER.file(folder)) == new == _events(engine)[0]["new"]
-    engine.dispose()
+    assert _id(LEDGER, LEDGER.file(folder)) == new == _events(postgres_engine)[0]["new"]
+
+
+@pytest.mark.postgres
+def test_a_key_is_not_replaced_under_those_who_are_signing_with_it(postgres_engine: Engine, folder: Path) -> None:
+    engine, old = postgres_engine, _id(CERTIFICATE, CERTIFICATE.file(folder))
+    with ThreadPoolExecutor(1) as pool:
+        with transaction(engine) as signing:
+            require_in_force(signing, "certificate", old)
+            with transaction(engine) as beside:
+                beside.execute(text("set local lock_timeout = '5s'"))
+                require_in_force(beside, "certificate", old)
+            rotation = pool.submit(_rotate, engine, folder, CERTIFICATE)
+            with pytest.raises(TimeoutError):
+                rotation.result(timeout=0.5)
+            assert last_rotation(signing, "certificate") is None
+        new = rotation.result(timeout=30)
+
+    with transaction(engine) as session, pytest.raises(ConfigurationError, match=f"{old} was replaced by {new}"):
+        require_in_force(session, "certificate", old)
