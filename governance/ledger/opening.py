@@ -8,7 +8,9 @@ Trusted for: nothing. Whoever can write ``ledger_opening`` can make an opening u
 committed.
 """
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import LargeBinary, Text, Uuid, delete, func, select
@@ -17,15 +19,18 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from governance.database import Base
 from governance.errors import InvalidInput
 from governance.ledger.canonical import Json
-from governance.ledger.commitment import Opening, commitment, encode_opening
+from governance.ledger.commitment import SALT_BYTES, Opening, commitment, encode_opening
 from pseudonymisation.boxes import BoxKey, seal
+
+ABOUT_DOMAIN: Final = "rights"
+"""The domain of the pseudonyms by which openings, requests and cases name their subject."""
 
 
 class LedgerOpening(Base):
     """What opens one commitment, sealed.
 
-    ``about`` is the pseudonym by which its subject's openings are found and erased, ``record`` the id of what it was
-    made for, by which retention finds them.
+    ``about`` is the pseudonym (of ABOUT_DOMAIN) by which its subject's openings are found and erased, ``record`` the id
+    of what it was made for, by which retention finds them.
     """
 
     __tablename__ = "ledger_opening"
@@ -37,9 +42,17 @@ class LedgerOpening(Base):
 
 
 def commit_to(
-    session: Session, payload: Mapping[str, Json], *, box_key: BoxKey, about: str, record: UUID, salt: bytes
+    session: Session,
+    payload: Mapping[str, Json],
+    *,
+    box_key: BoxKey,
+    about: str,
+    record: UUID,
+    draw: Callable[[int], bytes] = secrets.token_bytes,
 ) -> str:
     """The commitment to ``payload``, for an entry of the same transaction to carry; its opening is kept, sealed.
+
+    Each has a salt of its own, so that the same payload twice is two commitments that nobody can tell to be alike.
 
     Args:
         session: of the control database.
@@ -47,8 +60,9 @@ def commit_to(
         box_key: of the subject's box for ``record``.
         about: the subject's pseudonym, by which its openings are erased.
         record: what the entry is about, by which retention finds the opening.
-        salt: 32 fresh random bytes.
+        draw: gives so many random bytes; others than the system's are for tests alone.
     """
+    salt = draw(SALT_BYTES)
     committed = commitment(salt, payload)
     # The commitment is the opening's place: an opening that is moved to another row does not open.
     sealed = seal(box_key, encode_opening(Opening(salt, payload)), place=committed.encode())

@@ -6,9 +6,10 @@ from uuid import UUID
 
 from governance.database import clear_residue
 from governance.errors import InvalidInput
+from governance.ledger.opening import ABOUT_DOMAIN
 from governance.pipeline.home import OPERATOR, Home
 from governance.rights.fulfilment import fulfil
-from governance.rights.openings import DOMAIN, VaultBoxes
+from governance.rights.openings import VaultBoxes
 from governance.rights.work import Handover, Tools
 from pseudonymisation.boxes import BoxKey
 from pseudonymisation.errors import BadEvent
@@ -65,23 +66,23 @@ class Desk:
         if identifier_kind not in accepted:
             msg = f"identifier: expected a kind that rights.yaml accepts ({', '.join(accepted)}), got another"
             raise InvalidInput(msg)
-        return self.home.vault.find(identity_of(identifier_kind, unverified_identifier), domain=DOMAIN)
+        return self.home.vault.find(identity_of(identifier_kind, unverified_identifier), domain=ABOUT_DOMAIN)
 
-    def box_key(self, subject: Pseudonym, request_id: UUID) -> BoxKey:
-        """The public key to which what a request's entries commit to is sealed.
+    def box_key(self, subject: Pseudonym, record: UUID) -> BoxKey:
+        """The public key to which what the entries of a request or a case commit to is sealed.
 
         Raises:
             NotFound: no living subject has that pseudonym, any more.
         """
-        return VaultBoxes(self.home.vault).box_key(subject, request_id)
+        return VaultBoxes(self.home.vault).box_key(subject, record)
 
-    def open_box(self, subject: Pseudonym, request_id: UUID, sealed: bytes, *, place: bytes) -> bytes:
+    def open_box(self, subject: Pseudonym, record: UUID, sealed: bytes, *, place: bytes) -> bytes:
         """What was sealed to that key.
 
         Raises:
             UnknownSubject: the subject was erased. BrokenSeal: it was changed, or moved from another place.
         """
-        return VaultBoxes(self.home.vault).open_box(subject, request_id, sealed, place=place)
+        return VaultBoxes(self.home.vault).open_box(subject, record, sealed, place=place)
 
     def fulfil(self, request_id: UUID, *, actor: str, progress: Callable[[int, int], None] | None = None) -> Handover:
         """Carry out an approved request; what it hands over is shown once.

@@ -8,24 +8,21 @@ Each step is an entry without the subject. How often it may be asked is policy (
 about cases: whoever can run code beside it needs none, which is what the entries and the split of roles are against.
 """
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Literal, get_args
+from typing import Literal, get_args
 from uuid import UUID, uuid5
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from governance.access.principals import actor_of
-from governance.access.secret import Draw
 from governance.access.tables import Principal
 from governance.clock import Clock
 from governance.database import wait_for_others
 from governance.errors import Conflict, Forbidden, InvalidInput, NotFound
-from governance.ledger.commitment import SALT_BYTES
-from governance.ledger.opening import LedgerOpening, commit_to, erase_openings
+from governance.ledger.opening import ABOUT_DOMAIN, LedgerOpening, commit_to, erase_openings
 from governance.ledger.store import append
 from governance.policy.rules import ReidentificationRule
 from governance.reidentification.events import ReidentificationApproved, ReidentificationAsked, ReidentificationUsed
@@ -39,8 +36,6 @@ CaseGround = Literal["court_order", "incident", "vital_interest", "subject_asked
 """Why somebody may be named again."""
 
 Outcome = Literal["answered", "expired", "erased", "unknown"]
-HOME_DOMAIN: Final = "rights"
-"""The domain in which cases and openings name their subject."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +78,13 @@ def ask(
     wait_for_others(session, "probity/reidentification")
     now = clock()
     _require_quota(session, principal, rule, now)
-    subject = vault.translate([pseudonym], source=domain, target=HOME_DOMAIN).get(pseudonym)
+    subject = vault.translate([pseudonym], source=domain, target=ABOUT_DOMAIN).get(pseudonym)
     case = Case(
         id=case_id,
         domain=domain,
         ground=ground,
         subject=subject,
-        box_key=None if subject is None else vault.box_key(subject, domain=HOME_DOMAIN, purpose=case_id.bytes),
+        box_key=None if subject is None else vault.box_key(subject, domain=ABOUT_DOMAIN, purpose=case_id.bytes),
         asked_by=principal.id,
         asked_at=now,
         valid_until=now + timedelta(days=rule.valid_days),
@@ -236,7 +231,7 @@ def _answer(vault: Vault, case: Case, now: datetime) -> Answer:
         return Answer(outcome="expired")
     try:
         subject = Pseudonym(case.subject or "")
-        return Answer(outcome="answered", identifiers=vault.identifiers_of(subject, domain=HOME_DOMAIN))
+        return Answer(outcome="answered", identifiers=vault.identifiers_of(subject, domain=ABOUT_DOMAIN))
     except UnknownSubject:
         return Answer(outcome="erased")
 
@@ -251,12 +246,11 @@ def _close(session: Session, case: Case, outcome: Outcome, *, actor: str, clock:
     append(session, event, actor=actor, entry_id=uuid5(case.id, event.kind), clock=clock)
 
 
-def _commit(session: Session, case: Case, entry: str, draw: Draw = secrets.token_bytes) -> str | None:
+def _commit(session: Session, case: Case, entry: str) -> str | None:
     if case.subject is None or case.box_key is None:
         return None
     payload = {"entry": entry, "case": str(case.id), "subject": case.subject}
-    key, salt = BoxKey(case.box_key), draw(SALT_BYTES)
-    return commit_to(session, payload, box_key=key, about=case.subject, record=case.id, salt=salt)
+    return commit_to(session, payload, box_key=BoxKey(case.box_key), about=case.subject, record=case.id)
 
 
 def _require_quota(session: Session, principal: Principal, rule: ReidentificationRule, now: datetime) -> None:

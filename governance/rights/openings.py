@@ -1,9 +1,10 @@
-"""What an entry about a request was about: committed to in the log, sealed beside it, opened for a reviewer, erased.
+"""Whom an entry of a request or a case was about: committed to in the log, sealed beside it, opened, erased.
 
-Each entry of a request commits to ``{entry, request, right, subject}``, the subject by its pseudonym of the rights
-domain. The opening is sealed to the request's box (`pseudonymisation.boxes`): its public key is stored with the
-request when it is received, where the vault is at hand anyway, so that a process without the vault can go on writing,
-and only the vault can open. A request that came before there were boxes has none; its entries commit to nothing.
+Each entry of a request commits to ``{entry, request, right, subject}``, one of a case to ``{entry, case, subject}``
+(`governance.reidentification.procedure`), the subject by its pseudonym of the rights domain. The opening is sealed to
+the request's or case's box (`pseudonymisation.boxes`): its public key is stored when it is received, where the vault
+is at hand anyway, so that a process without the vault can go on writing, and only the vault can open. A request that
+came before there were boxes has none; its entries commit to nothing.
 
 What ends an opening: the subject's erasure, or the retention of closed requests. An erasure destroys the key, so that
 copies in back-ups and logs of the control database are unreadable as well (a back-up of the vault from before it would
@@ -11,21 +12,19 @@ be needed, with its keyring), and deletes the rows, those of its own request inc
 written after the secret's destruction commits to nothing.
 """
 
-import secrets
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from governance.access.principals import actor_of
-from governance.access.secret import Draw
 from governance.access.tables import Principal
 from governance.clock import Clock
 from governance.errors import BrokenProof, Gone, InvalidInput, NotFound
-from governance.ledger.commitment import SALT_BYTES, Opening, decode_opening, verify_opening
+from governance.ledger.commitment import Opening, decode_opening, verify_opening
 from governance.ledger.events import EvidenceOpened
-from governance.ledger.opening import commit_to, find_opening
+from governance.ledger.opening import ABOUT_DOMAIN, commit_to, find_opening
 from governance.ledger.search import Filter, search
 from governance.ledger.store import append
 from governance.rights.tables import RightsRequest
@@ -44,20 +43,18 @@ OpeningGround = Literal[
 ]
 """Why somebody may look behind an entry (GDPR Art. 58(1)(e), Art. 5(2); legal process; the subject's own wish)."""
 
-DOMAIN: Final = "rights"
-
 
 class Boxes(Protocol):
     """What opening needs from the identity plane."""
 
-    def box_key(self, subject: Pseudonym, request_id: UUID) -> BoxKey:
-        """The public key of the box of one subject's request.
+    def box_key(self, subject: Pseudonym, record: UUID) -> BoxKey:
+        """The public key of the box of one subject's request or case.
 
         Raises:
             NotFound: no living subject has that pseudonym, any more.
         """
 
-    def open_box(self, subject: Pseudonym, request_id: UUID, sealed: bytes, *, place: bytes) -> bytes:
+    def open_box(self, subject: Pseudonym, record: UUID, sealed: bytes, *, place: bytes) -> bytes:
         """What was sealed to that box.
 
         Raises:
@@ -67,24 +64,24 @@ class Boxes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class VaultBoxes:
-    """The boxes of a vault that is at hand. Each request has another key, so two do not show that one person asked."""
+    """The boxes of a vault that is at hand. Each request or case has another key: two do not show that they are about one."""
 
     vault: Vault
 
-    def box_key(self, subject: Pseudonym, request_id: UUID) -> BoxKey:
+    def box_key(self, subject: Pseudonym, record: UUID) -> BoxKey:
         """See `Boxes`."""
         try:
-            return self.vault.box_key(subject, domain=DOMAIN, purpose=request_id.bytes)
+            return self.vault.box_key(subject, domain=ABOUT_DOMAIN, purpose=record.bytes)
         except UnknownSubject as cause:
             msg = "no subject has this identifier"
             raise NotFound(msg) from cause
 
-    def open_box(self, subject: Pseudonym, request_id: UUID, sealed: bytes, *, place: bytes) -> bytes:
+    def open_box(self, subject: Pseudonym, record: UUID, sealed: bytes, *, place: bytes) -> bytes:
         """See `Boxes`."""
-        return self.vault.open_box(subject, sealed, domain=DOMAIN, purpose=request_id.bytes, place=place)
+        return self.vault.open_box(subject, sealed, domain=ABOUT_DOMAIN, purpose=record.bytes, place=place)
 
 
-def commit(session: Session, request: RightsRequest, entry: str, *, draw: Draw = secrets.token_bytes) -> str | None:
+def commit(session: Session, request: RightsRequest, entry: str) -> str | None:
     """Commit to whose request it is, for the entry of kind ``entry`` in the same transaction.
 
     None once the subject is erased, and for a request without a box.
@@ -92,8 +89,7 @@ def commit(session: Session, request: RightsRequest, entry: str, *, draw: Draw =
     if request.subject is None or request.box_key is None:
         return None
     payload = {"entry": entry, "request": str(request.id), "right": request.right, "subject": request.subject}
-    key, salt = BoxKey(request.box_key), draw(SALT_BYTES)
-    return commit_to(session, payload, box_key=key, about=request.subject, record=request.id, salt=salt)
+    return commit_to(session, payload, box_key=BoxKey(request.box_key), about=request.subject, record=request.id)
 
 
 def open_commitment(

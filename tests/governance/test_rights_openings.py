@@ -1,5 +1,4 @@
 import json
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -9,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select
 
 from governance.access.tables import Principal
@@ -328,17 +325,6 @@ def test_a_manner_is_a_word_of_the_list(office: Office) -> None:
 def test_nobody_gets_a_box_for_somebody_who_is_not_there(office: Office) -> None:
     with pytest.raises(NotFound, match="no subject has this identifier"):
         office.boxes.box_key("0" * 32, office.build.id("r"))
-
-
-@given(st.binary(min_size=32, max_size=32))
-def test_a_commitment_is_never_without_the_drawn_salt(salt: bytes) -> None:
-    """A request stands in for itself: what is committed to follows from the salt and these four fields alone."""
-    from governance.ledger.commitment import commitment
-
-    payload = {"entry": "rights.request_received", "request": "r", "right": "access", "subject": "s"}
-
-    assert re.fullmatch("[0-9a-f]{64}", commitment(salt, payload))
-    assert commitment(salt, payload) != commitment(bytes(b ^ 1 for b in salt), payload)
 
 
 def test_two_entries_of_one_request_never_share_a_salt(office: Office) -> None:

@@ -1,3 +1,4 @@
+import re
 from uuid import UUID
 
 import pytest
@@ -9,6 +10,8 @@ from governance.database import transaction
 from governance.errors import BrokenProof, InvalidInput, UnreadableEntry
 from governance.ledger import opening
 from governance.ledger.commitment import Opening, commitment, decode_opening, encode_opening, verify_opening
+from pseudonymisation.boxes import box_key, open_box
+from pseudonymisation.pseudonym import SubjectSecret
 
 SALT = bytes(range(32))
 
@@ -31,6 +34,14 @@ def test_another_salt_or_payload_does_not_open_a_commitment() -> None:
         verify_opening(committed, Opening(bytes(32), {"request": "erasure"}))
     with pytest.raises(BrokenProof, match="do not open this commitment"):
         verify_opening("é" * 64, Opening(SALT, {"request": "erasure"}))
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_a_commitment_is_never_without_the_drawn_salt(salt: bytes) -> None:
+    payload = {"entry": "rights.request_received", "request": "r", "right": "access", "subject": "s"}
+
+    assert re.fullmatch("[0-9a-f]{64}", commitment(salt, payload))
+    assert commitment(salt, payload) != commitment(bytes(b ^ 1 for b in salt), payload)
 
 
 @pytest.mark.parametrize("length", [0, 16, 31, 33])
@@ -94,6 +105,29 @@ def test_a_hostile_opening_is_refused(unverified: bytes) -> None:
 
 def test_an_opening_does_not_print_whom_it_is_about() -> None:
     assert repr(Opening(SALT, {"subject": "00112233"})) == "Opening()"
+
+
+def test_the_same_payload_twice_is_two_commitments_with_a_salt_each(log: Engine) -> None:
+    secret, record, payload = SubjectSecret(bytes(range(32))), UUID(int=1), {"subject": "a" * 32}
+    names = {"box_key": box_key(secret, record.bytes), "about": "a" * 32, "record": record}
+    with transaction(log) as session:
+        made = [opening.commit_to(session, payload, **names) for _ in range(2)]
+        sealed = [opening.find_opening(session, each).sealed for each in made]
+    opened = [
+        decode_opening(open_box(secret, record.bytes, each, place=committed.encode()))
+        for committed, each in zip(made, sealed, strict=True)
+    ]
+
+    for committed, each in zip(made, opened, strict=True):
+        verify_opening(committed, each)
+    assert len(set(made)) == len({each.salt for each in opened}) == 2
+    assert [each.payload for each in opened] == [payload, payload]
+
+
+def test_a_commitment_takes_its_salt_as_it_was_drawn(log: Engine) -> None:
+    names = {"box_key": box_key(SubjectSecret(bytes(32)), b"r"), "about": "a" * 32, "record": UUID(int=1)}
+    with transaction(log) as session:
+        assert opening.commit_to(session, {}, **names, draw=lambda count: SALT[:count]) == commitment(SALT, {})
 
 
 def test_an_opening_is_found_until_its_subject_or_its_record_is_erased(log: Engine) -> None:
