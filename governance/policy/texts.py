@@ -27,11 +27,11 @@ class PolicyText(Base):
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+# Two processes may open a home at once and find the same text missing.
 _INSERT = {
     "sqlite": sqlite.insert(PolicyText).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(PolicyText).on_conflict_do_nothing(),
 }
-# Two processes may open a home at once and find the same text missing.
 
 
 def keep_text(session: Session, name: str, digest: str, text: str, *, clock: Clock) -> None:
