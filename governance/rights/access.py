@@ -16,7 +16,7 @@ from governance.consent.state import list_decisions
 from governance.errors import NotFound
 from governance.policy.policies import Policies
 from governance.registry.lineage import generations_that_saw
-from governance.rights.cases import cases_part, openings_part
+from governance.rights.cases import told
 from governance.rights.requests import day_of
 from governance.rights.work import Handover, Right, Stage, Task, Tools, package_path
 from pseudonymisation.disclosure import compose_package
@@ -91,8 +91,7 @@ def _parts(session: Session, tools: Tools, task: Task) -> dict[str, Any]:
         "recommendations": tools.recommendations(session, events),
         "profiling": list(PROFILING),
         "models": _models(session, events),
-        "openings": openings_part(session, task.subject, policies.access.value.reidentification),
-        "reidentification": cases_part(session, task.subject, policies.access.value.reidentification),
+        **told(session, task.subject, policies.access.value.reidentification),
         "rights": [
             {"title": right.title, "articles": list(right.articles)} for right in policies.rights.value.rights.values()
         ],

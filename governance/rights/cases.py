@@ -4,7 +4,7 @@ A case that is open may be withheld: telling could defeat what it is for, such a
 (GDPR Art. 23(1)(d), Art. 15(4)). It is then nowhere in what is handed out, not even as a count.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from governance.ledger.opening import count_by_record
 from governance.policy.rules import ReidentificationRule
 from governance.reidentification.procedure import list_about
+from governance.reidentification.tables import Case
 from pseudonymisation.pseudonym import Pseudonym
 
 PURPOSE: Final = (
@@ -27,32 +28,38 @@ WITHHELD: Final = (
 COMPLETE: Final = "Questions that are still open are listed too."
 
 
-def openings_part(session: Session, subject: Pseudonym, rule: ReidentificationRule) -> Mapping[str, Any]:
-    """How many openings there are about a subject, and what they are for."""
-    hidden = withheld(session, subject, rule)
+def told(session: Session, subject: Pseudonym, rule: ReidentificationRule) -> Mapping[str, Any]:
+    """Two parts of an access answer: what the openings about a subject are for and how many, and the cases.
+
+    Both leave out the same cases, read once.
+    """
+    cases = list_about(session, subject)
+    hidden = _withheld(cases, rule)
     kept = count_by_record(session, subject)
-    return {"purpose": PURPOSE, "kept": sum(count for record, count in kept.items() if record not in hidden)}
-
-
-def cases_part(session: Session, subject: Pseudonym, rule: ReidentificationRule) -> Mapping[str, Any]:
-    """The cases about a subject with ground and state."""
-    hidden = withheld(session, subject, rule)
-    told = [case for case in list_about(session, subject) if case.id not in hidden]
     return {
-        "note": COMPLETE if rule.tell_open else WITHHELD,
-        "cases": [
-            {
-                "ground": case.ground,
-                "asked_on": case.asked_at.date().isoformat(),
-                "state": case.outcome or ("asked" if case.approved_by is None else "approved"),
-            }
-            for case in told
-        ],
+        "openings": {
+            "purpose": PURPOSE,
+            "kept": sum(count for record, count in kept.items() if record not in hidden),
+        },
+        "reidentification": {
+            "note": COMPLETE if rule.tell_open else WITHHELD,
+            "cases": [_as_told(case) for case in cases if case.id not in hidden],
+        },
     }
 
 
 def withheld(session: Session, subject: Pseudonym, rule: ReidentificationRule) -> frozenset[UUID]:
     """The cases about a subject that they are not told of."""
-    if rule.tell_open:
-        return frozenset()
-    return frozenset(case.id for case in list_about(session, subject) if case.closed_at is None)
+    return _withheld(list_about(session, subject), rule)
+
+
+def _withheld(cases: Iterable[Case], rule: ReidentificationRule) -> frozenset[UUID]:
+    return frozenset(case.id for case in cases if case.closed_at is None and not rule.tell_open)
+
+
+def _as_told(case: Case) -> Mapping[str, str]:
+    return {
+        "ground": case.ground,
+        "asked_on": case.asked_at.date().isoformat(),
+        "state": case.outcome or ("asked" if case.approved_by is None else "approved"),
+    }

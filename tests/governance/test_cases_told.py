@@ -10,7 +10,7 @@ from governance.database import transaction
 from governance.ledger.opening import count_openings
 from governance.policy.rules import ReidentificationRule
 from governance.reidentification.procedure import approve, ask, expire, get_case
-from governance.rights.cases import cases_part, openings_part
+from governance.rights.cases import told
 from governance.rights.certificate import Certificate, verify_certificate
 from pseudonymisation.disclosure import open_package
 from tests.governance.test_rights_fulfilment import SIGNER, House, house  # noqa: F401 - a fixture
@@ -30,8 +30,8 @@ def _ask(house: House, name: str, *, approved: bool = False) -> None:  # noqa: F
 
 def _told(house: House, rule: ReidentificationRule) -> tuple[list[Any], int]:  # noqa: F811
     with transaction(house.engine) as session:
-        subject = house.jane["rights"]
-        return cases_part(session, subject, rule)["cases"], openings_part(session, subject, rule)["kept"]
+        parts = told(session, house.jane["rights"], rule)
+    return parts["reidentification"]["cases"], parts["openings"]["kept"]
 
 
 def _close(house: House) -> None:  # noqa: F811
