@@ -298,6 +298,7 @@ class Story:
                 principal=self.cast.frontend,
                 policy=home.policies.rights.value,
                 clock=home.clock,
+                manner="account_page",
                 box_key=desk.box_key(subject, request_id),
             )
             stdout.print(f"Request {request.id} is due on {request.due_on}.", markup=False)

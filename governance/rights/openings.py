@@ -64,7 +64,7 @@ class Boxes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class VaultBoxes:
-    """The boxes of a vault that is at hand. Each request or case has another key: two do not show that they are about one."""
+    """The boxes of a vault at hand. Each request or case has another key: two do not show that they are about one."""
 
     vault: Vault
 

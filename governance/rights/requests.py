@@ -50,9 +50,9 @@ def receive(
     principal: Principal,
     policy: RightsPolicy,
     clock: Clock,
+    manner: Manner,
+    box_key: BoxKey | None,
     holidays: Collection[date] = (),
-    manner: Manner = "account_page",
-    box_key: BoxKey | None = None,
 ) -> RightsRequest:
     """Record a request of a subject (rights domain).
 

@@ -74,7 +74,7 @@ class House:
             front, officer = (self.build.principal(session, f"{who} {name}", "officer") for who in ("front", "officer"))
             request = receive(
                 session, right, "gdpr", self.jane["rights"], request_id=self.build.id(name), principal=front,
-                policy=policy, clock=self.build.clock,
+                policy=policy, clock=self.build.clock, manner="account_page",
                 box_key=VaultBoxes(self.tools.vault).box_key(self.jane["rights"], self.build.id(name)),
             )  # fmt: skip
             acknowledge(session, request, actor=SYSTEM, clock=self.build.clock)
@@ -363,7 +363,7 @@ def test_work_does_not_begin_before_the_approval(house: House) -> None:
         front = house.build.principal(session, "front", "frontend")
         receive(
             session, "erasure", "gdpr", house.jane["rights"], request_id=house.build.id("r"), principal=front,
-            policy=policy, clock=house.build.clock,
+            policy=policy, clock=house.build.clock, manner="account_page", box_key=None,
         )  # fmt: skip
 
     with pytest.raises(Conflict, match="a request that is received cannot become processing"):

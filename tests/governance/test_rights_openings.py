@@ -262,7 +262,8 @@ def test_a_request_that_came_in_during_the_erasure_is_forgotten_too(
         front = office.build.principal(session, "late front", "frontend")
         receive(
             session, "access", "gdpr", office.jane["rights"], request_id=office.build.id("late"), principal=front,
-            policy=office.build.policies.rights.value, clock=office.build.clock, box_key=key,
+            policy=office.build.policies.rights.value, clock=office.build.clock, manner="email",
+            box_key=key,
         )  # fmt: skip
         return certify.run(session, tools, task)
 
@@ -318,7 +319,7 @@ def test_a_manner_is_a_word_of_the_list(office: Office) -> None:
         receive(
             session, "access", "gdpr", office.jane["rights"], request_id=office.build.id("r"),
             principal=office.build.principal(session, "front", "frontend"), policy=office.build.policies.rights.value,
-            clock=office.build.clock, manner="Jane rang",
+            clock=office.build.clock, manner="Jane rang", box_key=None,
         )  # fmt: skip
 
 

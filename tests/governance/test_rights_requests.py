@@ -44,7 +44,8 @@ def _receive(
     session: Session, build: Build, name: str = "one", right: str = "erasure", **changes: object
 ) -> RightsRequest:
     front = build.principal(session, f"front end {name}", "frontend")
-    arguments = {"regime": "gdpr", "subject": SUBJECT, "clock": build.clock, **changes}
+    said = {"regime": "gdpr", "subject": SUBJECT, "manner": "account_page", "box_key": None}
+    arguments = {**said, "clock": build.clock, **changes}
     return receive(
         session, right, request_id=build.id(name), principal=front, policy=build.policies.rights.value, **arguments
     )  # type: ignore[arg-type]
@@ -104,6 +105,8 @@ def test_a_deletion_is_not_approved_by_the_one_who_recorded_it(
         principal=officer,
         policy=policy,
         clock=build.clock,
+        manner="account_page",
+        box_key=None,
     )
     acknowledge(session, request, actor=build.actor, clock=build.clock)
 
@@ -125,6 +128,8 @@ def test_access_may_be_approved_by_the_one_who_recorded_it(
         principal=officer,
         policy=policy,
         clock=build.clock,
+        manner="account_page",
+        box_key=None,
     )
     acknowledge(session, request, actor=build.actor, clock=build.clock)
 

@@ -118,7 +118,7 @@ def _erase(home: Home, rights: str) -> None:
         officer = add_principal(session, "officer", ["officer"], principal_id=uuid5(SPACE, "officer"), **rules)
         request = receive(
             session, "erasure", "gdpr", rights, request_id=request_id, principal=front, policy=policies.rights.value,
-            clock=home.clock,
+            clock=home.clock, manner="account_page", box_key=None,
         )  # fmt: skip
         acknowledge(session, request, actor=OPERATOR, clock=home.clock)
         approve(session, request, officer, policy=policies.rights.value, clock=home.clock)

@@ -108,6 +108,7 @@ def _approved(home: Home, right: str, subject: Pseudonym, number: int) -> UUID:
             principal=clerk,
             policy=policies.rights.value,
             clock=home.clock,
+            manner="account_page",
             box_key=Desk(home).box_key(subject, UUID(int=number)),
         )
         acknowledge(session, request, actor=OPERATOR, clock=home.clock)
