@@ -19,11 +19,36 @@ from governance.policy.rules import AccessPolicy, PrivacyPolicy
 from governance.registry.lineage import get_release, register_release, register_snapshot
 from governance.registry.models import register_model, register_report
 from governance.registry.tables import Model
+from governance.rights.certificate import Certificate, ModelMemory, StoreErasure
 from recommender.accounting import Guarantee, mu_for
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SPACE = UUID("00000000-0000-4000-8000-000000000000")
 SYSTEM = "role:system"
+CERTIFICATE = Certificate(
+    request="00000000-0000-4000-8000-000000000001",
+    right="erasure",
+    regime="gdpr",
+    controller="Example Streaming",
+    received_on="2026-11-23",
+    erased_on="2026-11-24",
+    stores=(StoreErasure(store="lake", found={"rating": 1234}, left=0),),
+    models=(
+        ModelMemory(
+            model="00000000-0000-4000-8000-000000000002",
+            digest="ab" * 32,
+            kind="ease",
+            state="deployed",
+            generation=3,
+            release="cd" * 32,
+            guarantee={"epsilon": 5.0, "delta": 1e-6},
+        ),
+    ),
+    snapshots=("00000000-0000-4000-8000-000000000003",),
+    retrain_by="2027-02-22",
+    vault_commitment="ef" * 32,
+    residue=("Back-ups keep what they held.",),
+)
 
 
 def _id(name: str) -> UUID:

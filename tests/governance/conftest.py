@@ -1,4 +1,4 @@
-"""A migrated control database for each test."""
+"""A migrated control database and vault for each test."""
 
 import shutil
 from collections.abc import Iterator
@@ -11,7 +11,10 @@ from sqlalchemy.orm import Session
 from governance.database import create_engine_for, migrate, transaction
 from governance.policy.policies import load_policies
 from governance.resources import migrations_dir, policies_dir
+from pseudonymisation.keyring import generate_keyring
+from pseudonymisation.vault import Vault, create_vault_engine, vault_migrate
 from tests.governance.builders import Build
+from tests.governance.house import House, make_house
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +49,23 @@ def postgres_engine(postgres_url: str) -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def build() -> Build:
     return Build(load_policies(policies_dir()))
+
+
+@pytest.fixture(scope="session")
+def empty_vault(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("vault") / "vault.db"
+    vault_migrate(f"sqlite:///{path}", migrations_dir("vault"))
+    return path
+
+
+@pytest.fixture
+def vault(empty_vault: Path, build: Build, tmp_path: Path) -> Iterator[Vault]:
+    shutil.copy(empty_vault, tmp_path / "vault.db")
+    engine = create_vault_engine(f"sqlite:///{tmp_path / 'vault.db'}")
+    yield Vault(engine, generate_keyring(), build.clock)
+    engine.dispose()
+
+
+@pytest.fixture
+def house(engine: Engine, vault: Vault, build: Build, tmp_path: Path) -> House:
+    return make_house(engine, vault, build, tmp_path)

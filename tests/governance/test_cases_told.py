@@ -13,12 +13,12 @@ from governance.reidentification.procedure import approve, ask, expire, get_case
 from governance.rights.cases import told
 from governance.rights.certificate import Certificate, verify_certificate
 from pseudonymisation.disclosure import open_package
-from tests.governance.test_rights_fulfilment import SIGNER, House, house  # noqa: F401 - a fixture
+from tests.governance.house import SIGNER, House
 
 WITHHOLDING, TELLING = ReidentificationRule(), ReidentificationRule(tell_open=True)
 
 
-def _ask(house: House, name: str, *, approved: bool = False) -> None:  # noqa: F811
+def _ask(house: House, name: str, *, approved: bool = False) -> None:
     build = house.build
     with transaction(house.engine) as session:
         officer, board = (build.principal(session, f"{name} {role}", role) for role in ("officer", "board"))
@@ -28,19 +28,19 @@ def _ask(house: House, name: str, *, approved: bool = False) -> None:  # noqa: F
             approve(session, get_case(session, build.id(name)), board, clock=build.clock)
 
 
-def _told(house: House, rule: ReidentificationRule) -> tuple[list[Any], int]:  # noqa: F811
+def _told(house: House, rule: ReidentificationRule) -> tuple[list[Any], int]:
     with transaction(house.engine) as session:
         parts = told(session, house.jane["rights"], rule)
     return parts["reidentification"]["cases"], parts["openings"]["kept"]
 
 
-def _close(house: House) -> None:  # noqa: F811
+def _close(house: House) -> None:
     later = house.build.clock().replace(month=12)
     with transaction(house.engine) as session:
         assert expire(session, actor="role:system", clock=lambda: later) == 1
 
 
-def test_a_case_is_told_with_ground_and_state_once_it_is_over(house: House) -> None:  # noqa: F811
+def test_a_case_is_told_with_ground_and_state_once_it_is_over(house: House) -> None:
     _ask(house, "case", approved=True)
     case = {"ground": "court_order", "asked_on": "2026-11-23"}
 
@@ -50,7 +50,7 @@ def test_a_case_is_told_with_ground_and_state_once_it_is_over(house: House) -> N
     assert _told(house, WITHHOLDING) == ([{**case, "state": "expired"}], 3)
 
 
-def test_a_package_with_an_open_case_says_the_same_as_one_without(house: House) -> None:  # noqa: F811
+def test_a_package_with_an_open_case_says_the_same_as_one_without(house: House) -> None:
     def package(name: str) -> dict[str, Any]:
         handover = house.ask("access", name)()
         document = json.loads(open_package(handover.package.read_bytes(), handover.key)["access.json"])
@@ -67,7 +67,7 @@ def test_a_package_with_an_open_case_says_the_same_as_one_without(house: House) 
 
 @pytest.mark.parametrize(("rule", "cases", "more"), [(WITHHOLDING, 0, 0), (TELLING, 1, 1)])
 def test_a_certificate_counts_an_open_case_only_where_policy_tells_it(
-    house: House,  # noqa: F811
+    house: House,
     rule: ReidentificationRule,
     cases: int,
     more: int,

@@ -17,33 +17,8 @@ from governance.attest.store import list_attestations, read_envelope
 from governance.database import transaction
 from governance.ledger.store import list_entries
 from governance.rights.attesting import attest_erasure
-from governance.rights.certificate import Certificate, ModelMemory, StoreErasure
-from tests.governance.builders import Build
-
-CERTIFICATE = Certificate(
-    request="00000000-0000-4000-8000-000000000001",
-    right="erasure",
-    regime="gdpr",
-    controller="Example Streaming",
-    received_on="2026-11-23",
-    erased_on="2026-11-24",
-    stores=(StoreErasure(store="lake", found={"rating": 1234}, left=0),),
-    models=(
-        ModelMemory(
-            model="00000000-0000-4000-8000-000000000002",
-            digest="ab" * 32,
-            kind="ease",
-            state="deployed",
-            generation=3,
-            release="cd" * 32,
-            guarantee={"epsilon": 5.0, "delta": 1e-6},
-        ),
-    ),
-    snapshots=("00000000-0000-4000-8000-000000000003",),
-    retrain_by="2027-02-22",
-    vault_commitment="ef" * 32,
-    residue=("Back-ups keep what they held.",),
-)
+from governance.rights.certificate import Certificate, StoreErasure
+from tests.governance.builders import CERTIFICATE, Build
 
 
 def attested(engine: Engine, folder: Path, build: Build, certificate: Certificate) -> list[dict[str, Any]]:

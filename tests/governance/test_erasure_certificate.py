@@ -11,42 +11,16 @@ from hypothesis import strategies as st
 from governance.attest.signing import EnvelopeSigner, create_signer, load_signer
 from governance.errors import BrokenProof, ConfigurationError, Conflict
 from governance.rights.certificate import (
-    Certificate,
-    ModelMemory,
-    StoreErasure,
     sign_certificate,
     verify_certificate,
 )
+from tests.governance.builders import CERTIFICATE
 
 # RFC 8032 section 7.1, test 1.
 SEED = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
 PUBLIC = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
 
 SIGNER = EnvelopeSigner(SEED)
-CERTIFICATE = Certificate(
-    request="00000000-0000-4000-8000-000000000001",
-    right="erasure",
-    regime="gdpr",
-    controller="Example Streaming",
-    received_on="2026-11-23",
-    erased_on="2026-11-24",
-    stores=(StoreErasure(store="lake", found={"rating": 12}, left=0),),
-    models=(
-        ModelMemory(
-            model="00000000-0000-4000-8000-000000000002",
-            digest="ab" * 32,
-            kind="ease",
-            state="deployed",
-            generation=3,
-            release="cd" * 32,
-            guarantee={"epsilon": 5.0, "delta": 1e-6},
-        ),
-    ),
-    snapshots=("00000000-0000-4000-8000-000000000003",),
-    retrain_by="2027-02-22",
-    vault_commitment="ef" * 32,
-    residue=("Back-ups keep what they held.",),
-)
 ENVELOPE = sign_certificate(CERTIFICATE, SIGNER)
 
 
@@ -67,7 +41,7 @@ def test_a_strangers_few_lines_verify_it_too() -> None:
     message = b" ".join([b"DSSEv1", str(len(kind)).encode(), kind, str(len(body)).encode(), body])
 
     Ed25519PublicKey.from_public_bytes(PUBLIC).verify(b64decode(envelope["signatures"][0]["sig"]), message)
-    assert json.loads(body)["stores"] == [{"found": {"rating": 12}, "left": 0, "store": "lake"}]
+    assert json.loads(body)["stores"] == [{"found": {"rating": 1234}, "left": 0, "store": "lake"}]
 
 
 @given(st.integers(0, len(ENVELOPE) - 1), st.integers(1, 255))

@@ -1,9 +1,7 @@
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,12 +27,10 @@ from governance.reidentification.procedure import (
     use,
 )
 from governance.reidentification.tables import Case
-from governance.resources import migrations_dir
 from governance.rights.openings import VaultBoxes, open_commitment
 from pseudonymisation.identifiers import read_identity
-from pseudonymisation.keyring import generate_keyring
 from pseudonymisation.pseudonym import DOMAINS
-from pseudonymisation.vault import Vault, create_vault_engine, vault_migrate
+from pseudonymisation.vault import Vault
 from tests.governance.builders import NOON, SYSTEM, Build
 
 RULE = ReidentificationRule()
@@ -87,21 +83,10 @@ class Office:
             return [each for each in list_entries(session, limit=1000) if each.kind.startswith("reidentification.")]
 
 
-@pytest.fixture(scope="module")
-def empty_vault(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("vault") / "vault.db"
-    vault_migrate(f"sqlite:///{path}", migrations_dir("vault"))
-    return path
-
-
 @pytest.fixture
-def make_office(build: Build, tmp_path: Path, empty_vault: Path) -> Iterator[Callable[[Engine], Office]]:
-    shutil.copy(empty_vault, tmp_path / "vault.db")
-    vault_engine = create_vault_engine(f"sqlite:///{tmp_path / 'vault.db'}")
-    vault = Vault(vault_engine, generate_keyring(), build.clock)
+def make_office(build: Build, vault: Vault) -> Callable[[Engine], Office]:
     (jane,) = vault.enrol([read_identity(dict(IDENTIFIERS))], domains=DOMAINS)
-    yield lambda engine: Office(engine, vault, build, jane)
-    vault_engine.dispose()
+    return lambda engine: Office(engine, vault, build, jane)
 
 
 @pytest.fixture

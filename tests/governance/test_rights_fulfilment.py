@@ -1,132 +1,29 @@
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from governance.attest.attester import Attester
-from governance.attest.signing import EnvelopeSigner
-from governance.consent.merging import Decision
-from governance.consent.notices import publish_notice
-from governance.consent.recording import record
 from governance.consent.state import count_decisions
 from governance.database import transaction
 from governance.errors import Conflict, NotFound
 from governance.ledger.store import list_entries
 from governance.registry.lineage import count_memberships
-from governance.resources import migrations_dir
 from governance.rights.certificate import Certificate, verify_certificate
 from governance.rights.erasure import ERASURE, get_certificate
 from governance.rights.fulfilment import RIGHTS, fulfil, right_of
-from governance.rights.openings import VaultBoxes
-from governance.rights.requests import acknowledge, approve, get_request, receive, refuse
+from governance.rights.requests import get_request, receive, refuse
 from governance.rights.tables import Job
-from governance.rights.work import Handover, Tools
+from governance.rights.work import Handover
 from pseudonymisation.disclosure import open_package
-from pseudonymisation.identifiers import Identity, read_identity
-from pseudonymisation.keyring import generate_keyring
 from pseudonymisation.lake.store import Lake
 from pseudonymisation.pseudonym import DOMAINS
-from pseudonymisation.schema import KIND_BY_NAME, bucket_of
-from pseudonymisation.vault import Vault, create_vault_engine, vault_migrate
-from tests.governance.builders import NOON, SYSTEM, Build
-
-EMAIL = "jane.canary@example.org"
-SIGNER = EnvelopeSigner(bytes(range(32)))
-
-
-def _ratings(subject: str, count: int, start: int) -> pa.Table:
-    rows = [
-        {
-            "event_id": f"{start + number:032x}",
-            "subject": subject,
-            "bucket": bucket_of(subject),
-            "at": datetime(2026, 1, 1 + number, tzinfo=UTC),
-            "item": f"item-{number}",
-            "stars": 4.0,
-            "purposes": ["model_training"],
-        }
-        for number in range(count)
-    ]
-    return pa.Table.from_pylist(rows, schema=KIND_BY_NAME["rating"].schema)
-
-
-@dataclass
-class House:
-    """Two subjects with events, consents and a model that saw both."""
-
-    engine: Engine
-    tools: Tools
-    build: Build
-    jane: dict[str, str]
-    bob: dict[str, str]
-
-    def ask(self, right: str, name: str = "request") -> Callable[[], Handover]:
-        """An approved request of Jane's, and the way to fulfil it."""
-        policy = self.build.policies.rights.value
-        with transaction(self.engine) as session:
-            front, officer = (self.build.principal(session, f"{who} {name}", "officer") for who in ("front", "officer"))
-            request = receive(
-                session, right, "gdpr", self.jane["rights"], request_id=self.build.id(name), principal=front,
-                policy=policy, clock=self.build.clock, manner="account_page",
-                box_key=VaultBoxes(self.tools.vault).box_key(self.jane["rights"], self.build.id(name)),
-            )  # fmt: skip
-            acknowledge(session, request, actor=SYSTEM, clock=self.build.clock)
-            approve(session, request, officer, policy=policy, clock=self.build.clock)
-        return partial(fulfil, partial(transaction, self.engine), self.tools, self.build.id(name))
-
-    def bytes_of(self, folder: Path) -> bytes:
-        return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
-
-
-def _identity(account: str, email: str) -> Identity:
-    return read_identity({"account_id": account, "email": email})
-
-
-@pytest.fixture
-def house(engine: Engine, build: Build, tmp_path: Path) -> Iterator[House]:
-    url = f"sqlite:///{tmp_path / 'vault.db'}"
-    vault_migrate(url, migrations_dir("vault"))
-    vault_engine = create_vault_engine(url)
-    vault, lake = Vault(vault_engine, generate_keyring(), build.clock), Lake(str(tmp_path / "lake"))
-    jane, bob = vault.enrol([_identity("acc-1", EMAIL), _identity("acc-2", "bob@example.org")], domains=DOMAINS)
-    events = pa.concat_tables([_ratings(jane["events"], 12, 0), _ratings(bob["events"], 5, 100)])
-    lake.append({"rating": events}, batch_id="b1")
-    (tmp_path / "packages").mkdir()
-    tools = Tools(
-        vault=vault,
-        lake=lake,
-        policies=build.policies,
-        signer=SIGNER,
-        attester=Attester(signer=SIGNER, name="https://probity.example/attester", folder=tmp_path / "attestations"),
-        packages=tmp_path / "packages",
-        recommendations=lambda _session, subject: [{"item": "item-99", "because": f"12 ratings of {subject[:0]}yours"}],
-        actor=SYSTEM,
-        clock=build.clock,
-    )
-    with transaction(engine) as session:
-        _fill(session, build, jane, bob)
-    yield House(engine, tools, build, jane, bob)
-    vault_engine.dispose()
-
-
-def _fill(session: Session, build: Build, jane: dict[str, str], bob: dict[str, str]) -> None:
-    who = {"actor": SYSTEM, "clock": build.clock}
-    publish_notice(session, build.policies.purposes.value.notice, **who)
-    decisions = [
-        Decision(subject=each["consent"], purpose="model_training", choice="grant", decided_at=NOON, notice="v1",
-                 method="banner")
-        for each in (jane, bob)
-    ]  # fmt: skip
-    record(session, decisions, batch_id=build.id("consents"), policy=build.policies.purposes.value, **who)
-    release = build.release(session, "one", (jane["events"], bob["events"]))
-    build.model(session, "m1", release, build.principal(session, "Ada", "engineer"))
+from tests.governance.builders import NOON, Build
+from tests.governance.house import EMAIL, SIGNER, House, identity
 
 
 def _rows(house: House, subject: dict[str, str]) -> tuple[int, int, int]:
@@ -153,7 +50,7 @@ def test_an_erasure_reaches_every_store_and_spares_everybody_else(house: House) 
     assert _rows(house, house.jane) == (0, 0, 0)
     assert _rows(house, house.bob) == (5, 1, 1)
     assert house.tools.vault.translate([house.jane["rights"]], source="rights", target="events") == {}
-    assert house.tools.vault.find(_identity("acc-2", "bob@example.org"), domain="events") == house.bob["events"]
+    assert house.tools.vault.find(identity("acc-2", "bob@example.org"), domain="events") == house.bob["events"]
 
 
 def test_the_certificate_names_stores_counts_models_and_the_day_of_retraining_but_nobody(house: House) -> None:
@@ -298,7 +195,7 @@ def test_a_store_that_still_holds_something_gets_no_certificate(house: House) ->
 
 def test_the_same_person_afterwards_is_somebody_new(house: House) -> None:
     house.ask("erasure")()
-    (again,) = house.tools.vault.enrol([_identity("acc-1", EMAIL)], domains=DOMAINS)
+    (again,) = house.tools.vault.enrol([identity("acc-1", EMAIL)], domains=DOMAINS)
 
     assert set(again.values()).isdisjoint(house.jane.values())
 

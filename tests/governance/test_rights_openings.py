@@ -1,6 +1,5 @@
 import json
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -12,13 +11,11 @@ from sqlalchemy import Engine, func, select
 
 from governance.access.tables import Principal
 from governance.attest.attester import Attester
-from governance.attest.signing import EnvelopeSigner
 from governance.database import transaction
 from governance.errors import BrokenProof, Conflict, Gone, InvalidInput, NotFound
 from governance.ledger.commitment import Opening, encode_opening, verify_opening
 from governance.ledger.opening import LedgerOpening, find_opening
 from governance.ledger.store import list_entries
-from governance.resources import migrations_dir
 from governance.rights import erasure
 from governance.rights.certificate import verify_certificate
 from governance.rights.fulfilment import fulfil
@@ -27,13 +24,11 @@ from governance.rights.requests import acknowledge, approve, extend, get_request
 from governance.rights.tables import RightsRequest
 from governance.rights.work import Tools
 from pseudonymisation.identifiers import read_identity
-from pseudonymisation.keyring import generate_keyring
 from pseudonymisation.lake.store import Lake
 from pseudonymisation.pseudonym import DOMAINS
-from pseudonymisation.vault import Vault, create_vault_engine, vault_migrate
+from pseudonymisation.vault import Vault
 from tests.governance.builders import SYSTEM, Build
-
-SIGNER = EnvelopeSigner(bytes(range(32)))
+from tests.governance.house import SIGNER
 
 
 @dataclass
@@ -94,21 +89,10 @@ class Office:
             return session.scalar(select(func.count()).select_from(LedgerOpening)) or 0
 
 
-@pytest.fixture(scope="module")
-def empty_vault(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("vault") / "vault.db"
-    vault_migrate(f"sqlite:///{path}", migrations_dir("vault"))
-    return path
-
-
 @pytest.fixture
-def make_office(build: Build, tmp_path: Path, empty_vault: Path) -> Iterator[Callable[[Engine], Office]]:
-    shutil.copy(empty_vault, tmp_path / "vault.db")
-    vault_engine = create_vault_engine(f"sqlite:///{tmp_path / 'vault.db'}")
-    vault = Vault(vault_engine, generate_keyring(), build.clock)
+def make_office(build: Build, vault: Vault, tmp_path: Path) -> Callable[[Engine], Office]:
     (jane,) = vault.enrol([read_identity({"account_id": "acc-1"})], domains=DOMAINS)
-    yield lambda engine: Office(engine, vault, build, jane, tmp_path)
-    vault_engine.dispose()
+    return lambda engine: Office(engine, vault, build, jane, tmp_path)
 
 
 @pytest.fixture
