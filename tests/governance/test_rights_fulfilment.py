@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
+from governance.attest.signing import EnvelopeSigner
 from governance.consent.state import count_decisions
 from governance.database import transaction
-from governance.errors import Conflict, NotFound
+from governance.errors import ConfigurationError, Conflict, NotFound
+from governance.keys.rotation import PublicKey, record_rotation
 from governance.ledger.store import list_entries
 from governance.registry.lineage import count_memberships
 from governance.rights.certificate import Certificate, verify_certificate
@@ -22,7 +24,7 @@ from governance.rights.work import Handover
 from pseudonymisation.disclosure import open_package
 from pseudonymisation.lake.store import Lake
 from pseudonymisation.pseudonym import DOMAINS
-from tests.governance.builders import NOON, Build
+from tests.governance.builders import NOON, SYSTEM, Build
 from tests.governance.house import EMAIL, SIGNER, House, identity
 
 
@@ -191,6 +193,22 @@ def test_a_store_that_still_holds_something_gets_no_certificate(house: House) ->
     with transaction(house.engine) as session, pytest.raises(NotFound):
         get_certificate(session, get_request(session, house.build.id("request")))
     assert go.args[2] == house.build.id("request")
+
+
+def test_a_certificate_is_not_signed_with_a_key_that_was_replaced_meanwhile(house: House) -> None:
+    renewed, who = EnvelopeSigner(b"\x05" * 32), {"actor": SYSTEM, "clock": house.build.clock}
+    old, new = (PublicKey(id=each.key_id, public="x") for each in (SIGNER, renewed))
+    go = house.ask("erasure")
+    with transaction(house.engine) as session:
+        record_rotation(session, "certificate", old, new, retired="destroyed", ground="scheduled", **who)
+
+    with pytest.raises(ConfigurationError, match=f"certificate key {SIGNER.key_id} was replaced by .* restart it"):
+        go()
+    with transaction(house.engine) as session, pytest.raises(NotFound):
+        get_certificate(session, get_request(session, house.build.id("request")))
+    tools = replace(house.tools, signer=renewed)
+    handover = fulfil(partial(transaction, house.engine), tools, house.build.id("request"))
+    assert verify_certificate(handover.certificate, renewed.public_key).right == "erasure"
 
 
 def test_the_same_person_afterwards_is_somebody_new(house: House) -> None:

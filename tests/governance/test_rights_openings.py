@@ -16,6 +16,9 @@ from governance.errors import BrokenProof, Conflict, Gone, InvalidInput, NotFoun
 from governance.ledger.commitment import Opening, encode_opening, verify_opening
 from governance.ledger.opening import LedgerOpening, find_opening
 from governance.ledger.store import list_entries
+from governance.policy.rules import ReidentificationRule
+from governance.reidentification.procedure import ask, get_case
+from governance.reidentification.tables import Case
 from governance.rights import erasure
 from governance.rights.certificate import verify_certificate
 from governance.rights.fulfilment import fulfil
@@ -223,18 +226,24 @@ def test_what_a_backup_keeps_of_an_opening_cannot_be_opened_after_the_erasure(of
     assert office.jane["rights"].encode() not in backup["sealed"]
 
 
-def test_a_store_of_openings_that_lets_nothing_go_gets_no_certificate(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("step", "left"), [("erase_openings", "openings: 6 rows"), ("forget_cases", "cases: 1 rows")])
+def test_a_store_beside_the_log_that_lets_nothing_go_gets_no_certificate(
+    office: Office, monkeypatch: pytest.MonkeyPatch, step: str, left: str
 ) -> None:
     office.receive("erase", "erasure")
     office.approve("erase")
-    monkeypatch.setattr(erasure, "erase_openings", lambda _session, about: len(about))
+    with transaction(office.engine) as session:
+        ask(
+            session, office.vault, office.jane["events"], "events", office.build.principal(session, "asks", "officer"),
+            ground="incident", case_id=office.build.id("case"), rule=ReidentificationRule(), clock=office.build.clock,
+        )  # fmt: skip
+    monkeypatch.setattr(erasure, step, lambda *_, **__: 0)
 
-    with pytest.raises(Conflict, match="the second read still finds openings: 5 rows"):
+    with pytest.raises(Conflict, match=f"the second read still finds {left}$"):
         office.fulfil("erase")
 
 
-def test_a_request_that_came_in_during_the_erasure_is_forgotten_too(
+def test_a_request_and_a_case_that_came_in_during_the_erasure_are_forgotten_too(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office.receive("erase", "erasure")
@@ -249,6 +258,14 @@ def test_a_request_that_came_in_during_the_erasure_is_forgotten_too(
             policy=office.build.policies.rights.value, clock=office.build.clock, manner="email",
             box_key=key,
         )  # fmt: skip
+        now = office.build.clock()
+        session.add(
+            Case(
+                id=office.build.id("late case"), domain="events", ground="incident", subject=office.jane["rights"],
+                box_key=key, asked_by=front.id, asked_at=now, valid_until=now + timedelta(days=7),
+            )
+        )  # fmt: skip
+        session.flush()
         return certify.run(session, tools, task)
 
     right = replace(erasure.ERASURE, stages=(*place[:-1], replace(certify, run=late)))
@@ -258,6 +275,8 @@ def test_a_request_that_came_in_during_the_erasure_is_forgotten_too(
     assert office.kept() == 0
     with transaction(office.engine) as session:
         assert get_request(session, office.build.id("late")).subject is None
+        case = get_case(session, office.build.id("late case"))
+        assert (case.subject, case.box_key) == (None, None)
 
 
 def test_a_request_from_before_there_were_boxes_goes_its_way_and_commits_to_nothing(office: Office) -> None:
@@ -320,19 +339,3 @@ def test_two_entries_of_one_request_never_share_a_salt(office: Office) -> None:
 
     assert len(set(made)) == 20
     assert len({office.open(each).salt for each in made[:3]}) == 3
-
-
-def test_retention_of_a_request_ends_its_openings(office: Office) -> None:
-    from governance.pipeline.retention import _delete_requests
-
-    office.receive("one")
-    office.receive("two", "erasure")
-    with transaction(office.engine) as session:
-        officer = office.build.principal(session, "officer", "officer")
-        refuse(session, get_request(session, office.build.id("one")), officer, "no_match", clock=office.build.clock)
-    with transaction(office.engine) as session:
-        assert _delete_requests(session, office.build.now + timedelta(days=1)) == (1, 2)
-
-    assert office.kept() == 1
-    with pytest.raises(Gone):
-        office.open(office.bodies("rights.request_refused")[0]["commitment"])
