@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from governance.access.principals import add_principal
 from governance.access.tables import Principal
-from governance.errors import PolicyError
+from governance.errors import Gone, PolicyError
 from governance.ledger.entry import Entry
 from governance.ledger.opening import LedgerOpening, count_openings
 from governance.ledger.store import list_entries
@@ -23,6 +23,8 @@ from governance.pipeline import retention
 from governance.pipeline.desk import Desk
 from governance.pipeline.home import OPERATOR, Home, initialise
 from governance.pipeline.retention import RetentionRun, run_retention
+from governance.reidentification.procedure import ask, list_cases
+from governance.rights.openings import open_commitment
 from governance.rights.requests import acknowledge, approve, receive
 from governance.rights.tables import CertificateRecord, Job, RightsRequest
 from governance.settings import load_settings
@@ -230,6 +232,35 @@ def test_the_openings_of_a_closed_request_go_with_it_and_those_of_an_open_one_st
     with home.transaction() as session:
         assert count_openings(session, known["rights"]) == 3
         assert session.scalar(select(func.count()).select_from(LedgerOpening)) == 3
+        committed = str(list_entries(session, kind="rights.request_fulfilled")[0].body["commitment"])
+        with pytest.raises(Gone, match="its opening was erased"):
+            open_commitment(
+                session, Desk(home), committed, "audit", _principal(home, session, "a", 99),
+                entry_id=UUID(int=99), clock=home.clock,
+            )  # fmt: skip
+
+
+def test_a_case_ends_with_its_time_and_goes_with_the_requests_of_its_age(home: Home) -> None:
+    _fulfilled(home, "access", 2)
+    rule, case = home.policies.access.value.reidentification, UUID(int=3)
+    (known,) = home.vault.enrol([read_identity({"account_id": "a-3"})], domains=["rights", "events"])
+    with home.transaction() as session:
+        officer = _principal(home, session, "o", 98)
+        names = {"ground": "incident", "case_id": case, "rule": rule, "clock": home.clock}
+        ask(session, home.vault, known["events"], "events", officer, **names)
+    late = START + _days(rule.valid_days)
+
+    def after_a_run_at(moment: datetime) -> list[tuple[str | None, str | None]]:
+        run_retention(_at(home, moment))
+        with home.transaction() as session:
+            return [(each.outcome, each.subject) for each in list_cases(session)]
+
+    assert after_a_run_at(late - TICK) == [(None, known["rights"])]
+    assert after_a_run_at(late) == [("expired", None)]
+    assert after_a_run_at(late + _days(1095)) == [("expired", None)]
+    assert after_a_run_at(late + _days(1095) + TICK) == []
+    # The request's five; then the case's two, of when it was asked and when it expired.
+    assert [entry.body["openings"] for entry in _entries(home)] == [0, 0, 5, 2]
 
 
 def test_a_run_is_one_entry_of_counts_that_keeps_only_the_day(home: Home) -> None:
