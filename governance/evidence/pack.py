@@ -30,11 +30,11 @@ from governance.evidence.readme import OPEN_ENDED, README
 from governance.evidence.span import Span, find_span
 from governance.ledger.checkpoint import Checkpoint, decode_checkpoint
 from governance.ledger.entry import Entry, decode_entry
-from governance.ledger.note import VerifierKey, decode_note, decode_vkey, encode_vkey
+from governance.ledger.note import VerifierKey, decode_note, encode_vkey
 from governance.ledger.proof import InclusionProof, encode_proof
 from governance.ledger.proving import SignedTree
-from governance.ledger.published import LONGEST_VKEY, read_file, read_note, tile_reader
 from governance.ledger.published import VKEY as VKEY_FILE
+from governance.ledger.published import read_note, read_vkey, tile_reader
 from governance.ledger.store import SignedCheckpoint, list_rows
 from governance.ledger.trust_policy import TrustPolicy, encode_policy, trusting, verify_cosigned
 
@@ -105,7 +105,7 @@ def _published(sources: Sources) -> tuple[VerifierKey, TrustPolicy, int]:
     if not (sources.ledger / VKEY_FILE).exists() or not (sources.ledger / CHECKPOINT).exists():
         msg = "nothing was published yet: run `probity ledger publish` first"
         raise Conflict(msg)
-    key = decode_vkey(read_file(sources.ledger, VKEY_FILE, LONGEST_VKEY).decode(errors="replace").removesuffix("\n"))
+    key = read_vkey(sources.ledger)
     policy = trusting(key) if sources.policy is None else sources.policy
     return key, policy, verify_cosigned(read_note(sources.ledger), policy).checkpoint.size
 

@@ -10,7 +10,7 @@ from governance.evidence.period import Period
 from governance.ledger.cosigned import with_cosignatures
 from governance.ledger.search import Filter, follow, search
 from governance.ledger.store import SignedCheckpoint, list_checkpoints
-from governance.ledger.trust_policy import TrustPolicy, verify_cosigned
+from governance.ledger.trust_policy import TrustPolicy, verify_cosigned, without_quorum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ def find_span(session: Session, period: Period, policy: TrustPolicy, published: 
         msg = f"the period's entries reach to {end - 1}, {published} are signed: run `probity ledger publish` first"
         raise Conflict(msg)
     older = (each for each in reversed(checkpoints) if 0 < each.size <= first)
-    before = next(_accepted(session, older, TrustPolicy(logs=policy.logs)), None)
+    before = next(_accepted(session, older, without_quorum(policy)), None)
     return Span(first=first, end=end, before=before, after=after)
 
 

@@ -11,8 +11,17 @@ from governance.database import reading
 from governance.errors import BrokenProof, Conflict
 from governance.ledger.checkpoint import Checkpoint
 from governance.ledger.durable_files import make_folder
-from governance.ledger.note import LARGEST_NOTE_BYTES, VerifierKey, decode_vkey, encode_vkey
-from governance.ledger.published import CHECKPOINT, LARGEST_BUNDLE_BYTES, OLDER, POLICY, VKEY, read_file, read_note
+from governance.ledger.note import VerifierKey, encode_vkey
+from governance.ledger.published import (
+    CHECKPOINT,
+    LARGEST_BUNDLE_BYTES,
+    OLDER,
+    POLICY,
+    VKEY,
+    read_file,
+    read_note,
+    read_vkey,
+)
 from governance.ledger.store import list_checkpoints
 from governance.ledger.tiles import tile_names
 from governance.ledger.trust_policy import TrustPolicy, encode_policy, trusting, verify_cosigned
@@ -107,7 +116,7 @@ def export(
         Conflict: ``to`` is not empty.
         BrokenProof: a published file is missing, or ``policy`` does not accept the published checkpoint.
     """
-    key = decode_vkey(read_file(published, VKEY, LARGEST_NOTE_BYTES).decode(errors="replace").removesuffix("\n"))
+    key = read_vkey(published)
     note = read_note(published)
     proposed = trusting(key, *(each for each in known if each != key)) if policy is None else policy
     checkpoint = _accepted(note, proposed, key)

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from stat import S_ISREG
 
-from governance.errors import BrokenProof
-from governance.ledger.note import LARGEST_NOTE_BYTES
+from governance.errors import BrokenProof, InvalidInput
+from governance.ledger.note import LARGEST_NOTE_BYTES, VerifierKey, decode_vkey
 from governance.ledger.tiles import (
     LARGEST_ENTRY_BYTES,
     LENGTH_BYTES,
@@ -64,6 +64,19 @@ def _read_regular(path: Path, most: int) -> bytes | None:
 def read_note(folder: Path) -> bytes:
     """The unverified checkpoint note."""
     return read_file(folder, CHECKPOINT, LARGEST_NOTE_BYTES)
+
+
+def read_vkey(folder: Path) -> VerifierKey:
+    """The key that the log was published with, for its operator's own use: it came with the data and proves nothing.
+
+    Raises:
+        BrokenProof: the file is missing, or holds something else than a vkey and at most one newline after it.
+    """
+    try:
+        return decode_vkey(read_file(folder, VKEY, LONGEST_VKEY).decode(errors="replace").removesuffix("\n"))
+    except InvalidInput as cause:
+        msg = f"{VKEY}: {cause}"
+        raise BrokenProof(msg) from cause
 
 
 def tile_reader(folder: Path) -> ReadTile:

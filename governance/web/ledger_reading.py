@@ -13,9 +13,9 @@ from governance.errors import BrokenProof, NotFound
 from governance.ledger import stored_tiles
 from governance.ledger.checkpoint import Checkpoint
 from governance.ledger.entry import Entry
-from governance.ledger.note import VerifierKey, decode_vkey
+from governance.ledger.note import encode_vkey
 from governance.ledger.proving import SignedTree
-from governance.ledger.published import CHECKPOINT, LONGEST_VKEY, VKEY, read_file, read_note, tile_reader
+from governance.ledger.published import CHECKPOINT, read_note, read_vkey, tile_reader
 from governance.ledger.store import get_entry
 from governance.ledger.tables import LedgerCheckpoint, LedgerCosignature
 from governance.ledger.trust_policy import trusting, verify_cosigned
@@ -77,9 +77,9 @@ def get_published(folder: Path) -> PublishedCheckpoint:
     if not (folder / CHECKPOINT).exists():
         msg = "no checkpoint was published yet: `probity ledger publish`"
         raise NotFound(msg)
-    note = read_note(folder)
-    checkpoint = verify_cosigned(note, trusting(_key(folder))).checkpoint
-    return PublishedCheckpoint(checkpoint=checkpoint, note=note.decode(), vkey=_vkey(folder))
+    note, key = read_note(folder), read_vkey(folder)
+    checkpoint = verify_cosigned(note, trusting(key)).checkpoint
+    return PublishedCheckpoint(checkpoint=checkpoint, note=note.decode(), vkey=encode_vkey(key))
 
 
 def find_published(folder: Path) -> PublishedCheckpoint | None:
@@ -155,11 +155,3 @@ def _signed_at(session: Session, checkpoint: Checkpoint) -> datetime | None:
 def _witnesses(session: Session, checkpoint: Checkpoint) -> int:
     counted = select(func.count()).select_from(LedgerCosignature).where(LedgerCosignature.size == checkpoint.size)
     return session.scalar(counted) or 0
-
-
-def _key(folder: Path) -> VerifierKey:
-    return decode_vkey(_vkey(folder))
-
-
-def _vkey(folder: Path) -> str:
-    return read_file(folder, VKEY, LONGEST_VKEY).decode("utf-8", "replace").strip()

@@ -16,6 +16,7 @@ from governance.ledger.entry import Entry
 from governance.ledger.export import export
 from governance.ledger.note import LedgerSigner, add_signatures, decode_note, encode_vkey
 from governance.ledger.publish import publish
+from governance.ledger.published import read_vkey
 from governance.ledger.trust_policy import Group, PolicyLog, PolicyWitness, TrustPolicy, parse_policy, trusting
 from governance.ledger.verify import verify_folder
 
@@ -166,6 +167,20 @@ def test_a_published_file_that_is_missing_stops_the_export(sqlite_log: Engine, p
     with pytest.raises(BrokenProof, match=r"tile/0/000\.p/5: expected a file of the log"):
         export(sqlite_log, published, published.parent / "export")
     assert not (published.parent / "export").exists()
+
+
+@pytest.mark.parametrize("written", ["{} \n", "{}\n\n", "{}\r\n", " {}\n", "", "{}\n{}\n", "{}\xff"])
+def test_a_published_key_has_one_spelling_for_whoever_reads_it(
+    sqlite_log: Engine, published: Path, written: str
+) -> None:
+    vkey = (published / "log.vkey").read_text().removesuffix("\n")
+    assert encode_vkey(read_vkey(published)) == vkey
+    (published / "log.vkey").write_bytes(written.format(vkey, vkey).encode("latin-1"))
+
+    with pytest.raises(BrokenProof, match=r"log\.vkey: "):
+        read_vkey(published)
+    with pytest.raises(BrokenProof, match=r"log\.vkey: "):
+        export(sqlite_log, published, published.parent / "export")
 
 
 def test_an_export_goes_into_an_empty_folder_but_over_no_file(sqlite_log: Engine, published: Path) -> None:

@@ -22,6 +22,7 @@ from governance.ledger.trust_policy import (
     parse_policy,
     trusting,
     verify_cosigned,
+    without_quorum,
 )
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
@@ -120,6 +121,7 @@ def test_the_same_key_under_another_name_is_not_another_witness() -> None:
 
 
 def test_a_policy_of_one_log_wants_no_witness() -> None:
+    assert without_quorum(parse_policy(f"log {L}\nwitness a {W1}\nquorum a\n")) == trusting(LOG.verifier_key)
     assert trusting(LOG.verifier_key) == parse_policy(f"log {L}\nquorum none\n")
     assert verify_cosigned(note_of(), trusting(LOG.verifier_key)).witnesses == ()
 
