@@ -1,7 +1,7 @@
 """What a period's entries point at, gathered from where the house keeps it; what is not there is named as missing."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from governance.attest.store import file_name, read_envelope
 from governance.errors import BrokenProof, ConfigurationError
 from governance.evidence.chain import Chain, chain_of
+from governance.evidence.things import verify_attested
 from governance.gate.tables import GateRecord
 from governance.ledger.canonical import Json
 from governance.ledger.entry import Entry
@@ -22,7 +24,6 @@ from governance.registry.tables import AuditRecord, Model
 from governance.sentences import is_name
 
 ATTESTATIONS = "attestations"
-LARGEST_ATTESTATION_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class Named:
     reports: set[str] = field(default_factory=set)
     decisions: set[str] = field(default_factory=set)
     policies: set[str] = field(default_factory=set)
-    attestations: set[str] = field(default_factory=set)
+    attestations: dict[str, set[str]] = field(default_factory=dict)
+    """Each with the keys that the log says it was signed with."""
 
     def see(self, entry: Entry) -> None:
         """Take up what one entry of the period names."""
@@ -54,7 +56,7 @@ class Named:
             self.decisions.add(str(entry.body["decision"]))
             self.policies.add(str(entry.body["policy"]))
         if entry.kind == "attestation.made":
-            self.attestations.add(str(entry.body["attestation"]))
+            self.attestations.setdefault(str(entry.body["attestation"]), set()).add(str(entry.body["key"]))
         self.see_policy(entry)
 
     def see_policy(self, entry: Entry) -> None:
@@ -121,14 +123,19 @@ class Shelf:
             row = self.session.get_one(PolicyText, digest)
             yield f"policies/{row.name}.{digest}.yaml", text.encode()
 
-    def attestations(self, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """Signed statements, as they were made."""
-        for digest in sorted(digests):
-            path = self.home / ATTESTATIONS / f"{digest}.dsse.json"
-            if path.is_file() and path.stat().st_size <= LARGEST_ATTESTATION_BYTES:
-                yield f"{ATTESTATIONS}/{digest}.dsse.json", path.read_bytes()
-            else:
+    def attestations(self, keys: Mapping[str, Collection[str]]) -> Iterator[tuple[str, bytes]]:
+        """Signed statements, as they were made; ``keys`` gives for each those that may have signed it."""
+        for digest in sorted(keys):
+            name = file_name(digest)
+            try:
+                envelope = read_envelope(self.home / ATTESTATIONS, digest)
+                verify_attested(envelope, digest, keys[digest], name)
+            except BrokenProof:
+                self.missing.append(Missing("attestation", digest, "the file is not what was attested"))
+            except ConfigurationError:
                 self.missing.append(Missing("attestation", digest, "the file cannot be read"))
+            else:
+                yield f"{ATTESTATIONS}/{name}", envelope
 
     def _card(self, chain: Chain, size: int) -> dict[str, Any]:
         # Nothing in it changes later: what a model's state is today is not what it was in the period.

@@ -1,7 +1,7 @@
 """What a pack holds beside entries, each held to the entries that name it."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -67,6 +67,25 @@ def verify_things(held: Held) -> dict[str, int]:
                 raise BrokenProof(msg) from cause
     _verify_absent(held)
     return {folder: sum(not name.endswith(".html") for name in held.folder(folder)) for folder in FOLDERS}
+
+
+def verify_attested(data: bytes, digest: str, keys: Collection[str], name: str) -> None:
+    """Hold an attestation's file to the entries that name it. Its signature is not verified.
+
+    Raises:
+        BrokenProof: it says something else than ``digest`` (over the PAE), names another key than one of ``keys``, or
+            is spelt otherwise than we write it.
+    """
+    envelope = decode_envelope(data)
+    signed = attestation_digest(envelope.payload_type, envelope.payload)
+    _require(signed == digest, name, "what it signs does not give the digest that the log names")
+    signers = {each.key_id for each in envelope.signatures}
+    _require(
+        len(envelope.signatures) == 1 and signers <= set(keys),
+        name,
+        "another key is said to have signed it than the log names",
+    )
+    _require(encode_envelope(envelope) == data, name, "it does not have the form that such a file has")
 
 
 def _report(held: Held, name: str, data: bytes) -> None:
@@ -141,18 +160,9 @@ def _policy(held: Held, name: str, data: bytes) -> None:
 
 def _attestation(held: Held, name: str, data: bytes) -> None:
     digest = name.removeprefix("attestations/").partition(".")[0]
-    envelope = decode_envelope(data)
-    signed = attestation_digest(envelope.payload_type, envelope.payload)
-    _require(signed == digest, name, "what it signs does not give the digest that the log names")
-    keys = {each.body["key"] for each in held.of("attestation.made", "attestation", digest)}
+    keys = {str(each.body["key"]) for each in held.of("attestation.made", "attestation", digest)}
     _require(bool(keys), name, "no entry names it")
-    signers = {each.key_id for each in envelope.signatures}
-    _require(
-        len(envelope.signatures) == 1 and signers <= keys,
-        name,
-        "another key is said to have signed it than the log names",
-    )
-    _require(encode_envelope(envelope) == data, name, "it does not have the form that such a file has")
+    verify_attested(data, digest, keys, name)
 
 
 _CHECKS: Final[Mapping[str, Callable[[Held, str, bytes], None]]] = {

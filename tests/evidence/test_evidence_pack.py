@@ -197,6 +197,30 @@ def test_a_report_changed_after_registration_is_left_out_and_said_so(filled: "Fi
     assert verify_pack(filled.home / "pack.zip", POLICY).counts["reports"] == 0
 
 
+@pytest.mark.parametrize(
+    ("was", "became"),
+    [
+        (b'"payload":"e30="', b'"payload":"e31="'),
+        (b'"payload":"e30="', b'"payload":"W10="'),
+        (b'"keyid":"', b'"keyid":"00'),
+        (b'{"payload"', b'{ "payload"'),
+        (b"}", b""),
+        (b"{", bytes(1 << 20) + b"{"),
+    ],
+)
+def test_an_attestation_changed_after_it_was_made_is_left_out_and_said_so(
+    filled: "Filled", was: bytes, became: bytes
+) -> None:
+    (path,) = (filled.home / "attestations").iterdir()
+    path.write_bytes(path.read_bytes().replace(was, became))
+
+    pack = filled.pack(filled.home / "pack.zip")
+
+    (missing,) = pack.missing
+    assert (missing.what, missing.reason) == ("attestation", "the file is not what was attested")
+    assert verify_pack(filled.home / "pack.zip", POLICY).counts["attestations"] == 0
+
+
 def test_a_models_card_tells_the_whole_way(packed: Path, written: "Filled") -> None:
     with zipfile.ZipFile(packed) as archive:
         card = json.loads(archive.read(f"models/{written.things['mitigated']}.json"))
