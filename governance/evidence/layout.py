@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
-from governance.errors import BrokenProof
+from governance.errors import BrokenProof, InvalidInput
 
 FORMAT: Final = "probity-evidence-pack/v1"
 MANIFEST: Final = "manifest.json"
@@ -35,6 +35,7 @@ _MANY = (
 )
 _NAME = re.compile("|".join([*map(re.escape, _SINGLE), *_MANY]), re.ASCII)
 LARGEST_FILE_BYTES = 256 * 1024 * 1024
+"""The most that a member may have, for who writes a pack as for who reads it."""
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 _READABLE = 0o644 << 16
 _UNIX = 3
@@ -64,16 +65,34 @@ class PackWriter:
     files: dict[str, dict[str, object]] = field(default_factory=dict)
 
     def add(self, name: str, data: bytes) -> None:
-        """Store one member; each name once."""
+        """Store one member; each name once.
+
+        Raises:
+            InvalidInput: it is larger than a reader takes.
+        """
         if not is_member(name) or name in self.files:
             msg = f"{name}: not a name in a pack, or there already"
             raise ValueError(msg)
+        _require_readable(name, data)
         self.files[name] = {"sha256": sha256(data).hexdigest(), "bytes": len(data)}
         store(self.archive, name, data)
 
     def close(self, facts: Mapping[str, object]) -> None:
-        """Write the manifest, the last member."""
-        store(self.archive, MANIFEST, encode_manifest({**facts, "format": FORMAT, "files": self.files}))
+        """Write the manifest, the last member.
+
+        Raises:
+            InvalidInput: it is larger than a reader takes.
+        """
+        data = encode_manifest({**facts, "format": FORMAT, "files": self.files})
+        _require_readable(MANIFEST, data)
+        store(self.archive, MANIFEST, data)
+
+
+def _require_readable(name: str, data: bytes) -> None:
+    # The table and the manifest grow with the period, and whoever verifies holds a member in memory.
+    if len(data) > LARGEST_FILE_BYTES:
+        msg = f"{name}: expected at most {LARGEST_FILE_BYTES} bytes, got {len(data)}: ask for a shorter period"
+        raise InvalidInput(msg)
 
 
 def create_archive(file: IO[bytes]) -> ZipFile:

@@ -1,4 +1,8 @@
-"""One file with the evidence of a period, written to disk as it is read. See `readme` for what is in it."""
+"""One file with the evidence of a period. See `readme` for what is in it.
+
+Entries and proofs are written to disk as they are read. The rows of their table, and what the manifest says of each
+file, are held until the end: they are members of their own, and no larger than a member may be.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -75,6 +79,7 @@ def write_pack(sources: Sources, period: Period, to: Path, *, progress: Progress
 
     Raises:
         Conflict: an entry of the period is not under a signed checkpoint yet.
+        InvalidInput: the period is so long that one of the files in it would be larger than a reader takes.
         BrokenProof: the database or a published file does not hold what was signed.
         FileExistsError: ``to`` exists.
     """

@@ -41,7 +41,7 @@ def take_evidence(
       - where anything fails there is no such file; at worst the log says that a file was made which nobody got
 
     Raises:
-        InvalidInput: the folder of ``to`` does not exist.
+        InvalidInput: the folder of ``to`` does not exist, or the period is too long for one pack.
         Conflict: ``to`` exists, or the period is not under a signed checkpoint yet.
         BrokenProof: the database or a published file does not hold what was signed.
     """

@@ -151,6 +151,29 @@ def test_a_file_that_exists_and_a_folder_that_does_not_are_refused(filled: "Fill
     assert (filled.home / "mine.zip").read_bytes() == b"mine"
 
 
+def bytes_of(pack: Path, name: str) -> int:
+    """How large a member is."""
+    with zipfile.ZipFile(pack) as archive:
+        return archive.getinfo(name).file_size
+
+
+@pytest.mark.parametrize(("name", "day"), [("entries.csv", 23), ("manifest.json", 20)])
+def test_a_period_too_long_for_whoever_reads_it_is_refused_before_it_is_logged(
+    filled: "Filled", name: str, day: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    period = Period(date(2026, 11, day), date(2026, 11, day))
+    filled.pack(filled.home / "fits.zip", period)
+    limit = bytes_of(filled.home / "fits.zip", name) - 1
+    monkeypatch.setattr("governance.evidence.layout.LARGEST_FILE_BYTES", limit)
+
+    with pytest.raises(InvalidInput, match=rf"{name}: .* at most {limit} bytes.*ask for a shorter period"):
+        filled.pack(filled.home / "long.zip", period, number=2)
+
+    assert not list(filled.home.glob("*long.zip*"))
+    with transaction(filled.engine) as session:
+        assert len(list_entries(session, kind="evidence.exported")) == 1
+
+
 def test_an_entry_changed_behind_the_logs_back_does_not_leave_the_house(filled: "Filled") -> None:
     with filled.engine.begin() as connection:
         connection.exec_driver_sql("drop trigger ledger_entry_no_update")
