@@ -5,7 +5,7 @@ The tables say what the steps are; the ledger says that they happened. Where the
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
@@ -14,15 +14,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from governance.budget.tables import Reservation
+from governance.evidence.recomputing import MOST_ENTRIES
 from governance.gate.records import list_decisions
 from governance.ledger.entry import Entry
-from governance.ledger.search import Filter, search
+from governance.ledger.search import Filter, follow, search
 from governance.registry.lineage import get_release, get_snapshot
 from governance.registry.models import get_model, list_reports
 from governance.registry.tables import Model, ReleaseRecord, Snapshot
 from governance.review.tables import Review
 
-MOST_ENTRIES = 500
 MOST_BETWEEN = 100
 
 
@@ -36,6 +36,7 @@ class Step:
         entries: the ledger's entries about it, oldest first.
         faults: where tables and ledger do not agree; empty when they do.
         more: whether there are further entries than those.
+        rests_on: entries that are not listed, but say what the listed ones are about.
     """
 
     name: str
@@ -43,6 +44,14 @@ class Step:
     entries: tuple[Entry, ...] = ()
     faults: tuple[str, ...] = ()
     more: bool = False
+    rests_on: tuple[Entry, ...] = ()
+
+    @property
+    def latest(self) -> "Step":
+        """The step with each entry once, oldest first, and no more of them than a step lists."""
+        found = {entry.seq: entry for entry in self.entries}
+        kept = tuple(found[seq] for seq in sorted(found)[-MOST_ENTRIES:])
+        return replace(self, entries=kept, more=self.more or len(kept) < len(found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +64,7 @@ class Chain:
     @property
     def entries(self) -> tuple[Entry, ...]:
         """Every entry of the chain once, in the log's order."""
-        found = {entry.seq: entry for step in self.steps for entry in step.entries}
+        found = {entry.seq: entry for step in self.steps for entry in (*step.entries, *step.rests_on)}
         return tuple(found[seq] for seq in sorted(found))
 
 
@@ -69,10 +78,12 @@ class Origin:
     snapshot: Snapshot
     manifest: Mapping[str, Any]
     taken: Entry | None
+    before_seq: int | None
 
     def named(self, value: object, *kinds: str) -> list[Entry]:
-        """Entries of these kinds that name an id or digest, oldest first."""
-        return search(self.session, Filter(kinds=kinds, mentions=str(value)), limit=MOST_ENTRIES)[::-1]
+        """Entries of these kinds that name an id or digest, oldest first; one more than a step lists, to see that."""
+        wanted = Filter(kinds=kinds, mentions=str(value))
+        return search(self.session, wanted, before_seq=self.before_seq, limit=MOST_ENTRIES + 1)[::-1]
 
     def before(self, entry: Entry | None, *kinds: str, limit: int = MOST_ENTRIES) -> list[Entry]:
         """The entries of these kinds before another, newest first."""
@@ -81,8 +92,10 @@ class Origin:
         return search(self.session, Filter(kinds=kinds), before_seq=entry.seq, limit=limit)
 
 
-def chain_of(session: Session, model_id: UUID) -> Chain:
-    """The chain of one model.
+def chain_of(session: Session, model_id: UUID, *, before_seq: int | None = None) -> Chain:
+    """The chain of one model, with the entries before ``before_seq`` (None: to the end of the log).
+
+    The tables are read as they are now, so only a chain to the end of the log tells their faults.
 
     Raises:
         NotFound: there is no such model.
@@ -90,7 +103,8 @@ def chain_of(session: Session, model_id: UUID) -> Chain:
     model = get_model(session, model_id)
     release = get_release(session, model.release)
     snapshot = get_snapshot(session, release.snapshot_id)
-    taken = search(session, Filter(kinds=("registry.snapshot_taken",), mentions=str(snapshot.id)), limit=1)
+    wanted = Filter(kinds=("registry.snapshot_taken",), mentions=str(snapshot.id))
+    taken = search(session, wanted, before_seq=before_seq, limit=1)
     origin = Origin(
         session=session,
         model=model,
@@ -98,8 +112,9 @@ def chain_of(session: Session, model_id: UUID) -> Chain:
         snapshot=snapshot,
         manifest=json.loads(snapshot.manifest),
         taken=next(iter(taken), None),
+        before_seq=before_seq,
     )
-    return Chain(model=model, steps=tuple(step(origin) for step in STEPS))
+    return Chain(model=model, steps=tuple(step(origin).latest for step in STEPS))
 
 
 def _deployment(origin: Origin) -> Step:
@@ -113,8 +128,11 @@ def _board(origin: Origin) -> Step:
     statement = select(Review.id).where(Review.model_id == origin.model.id).order_by(Review.opened_at, Review.id)
     reviews = list(origin.session.scalars(statement))
     entries = [entry for review in reviews for entry in origin.named(review, "review.")]
+    # A vote names its review and no model: whoever has the entries alone needs the one that opened it.
+    opened = tuple(entry for review in reviews for entry in origin.named(review, "review.opened"))
     facts = tuple(("review", str(review)) for review in reviews)
-    return Step(name="Board", facts=facts, entries=tuple(entries), faults=_unrecorded(reviews, entries))
+    faults = _unrecorded(reviews, entries)
+    return Step(name="Board", facts=facts, entries=tuple(entries), faults=faults, rests_on=opened)
 
 
 def _gate(origin: Origin) -> Step:
@@ -141,8 +159,7 @@ def _audits(origin: Origin) -> Step:
 
 def _attestations(origin: Origin) -> Step:
     things = (origin.model.id, origin.release.digest)
-    found = {entry.seq: entry for each in things for entry in origin.named(each, "attestation.")}
-    return Step(name="Attestations", entries=tuple(found[seq] for seq in sorted(found)))
+    return Step(name="Attestations", entries=tuple(e for each in things for e in origin.named(each, "attestation.")))
 
 
 def _model(origin: Origin) -> Step:
@@ -254,8 +271,10 @@ STEPS: Final[Sequence[Callable[[Origin], Step]]] = (
 
 
 def _registered(origin: Origin, model_id: UUID) -> list[Entry]:
-    found = origin.named(model_id, "registry.model_registered")
-    return [entry for entry in found if entry.body["model"] == str(model_id)]
+    # The first to name it: those of the models that were made from it, however many they are, name it as their parent.
+    found = follow(origin.session, Filter(kinds=("registry.model_registered",), mentions=str(model_id)), limit=1)
+    end = origin.before_seq
+    return [each for each in found if each.body["model"] == str(model_id) and (end is None or each.seq < end)]
 
 
 def _ancestry(origin: Origin) -> list[UUID]:

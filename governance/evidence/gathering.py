@@ -73,17 +73,17 @@ class Shelf:
     home: Path
     missing: list[Missing] = field(default_factory=list)
 
-    def chains(self, models: Iterable[str]) -> list[Chain]:
-        """The chains of the models that are registered here."""
+    def chains(self, models: Iterable[str], size: int) -> list[Chain]:
+        """The chains of the models that are registered here, with those of the first ``size`` entries."""
         ids = [UUID(each) for each in sorted(models) if is_name(each) and "-" in each]
         known = set(self.session.scalars(select(Model.id).where(Model.id.in_(ids))))
         self.missing.extend(Missing("model", str(each), "it is not registered") for each in ids if each not in known)
-        return [chain_of(self.session, each) for each in ids if each in known]
+        return [chain_of(self.session, each, before_seq=size) for each in ids if each in known]
 
-    def cards(self, chains: Iterable[Chain], size: int) -> Iterator[tuple[str, bytes]]:
-        """What each model is and which of the first ``size`` entries recorded it."""
+    def cards(self, chains: Iterable[Chain]) -> Iterator[tuple[str, bytes]]:
+        """What each model is and which entries recorded it."""
         for chain in chains:
-            yield f"models/{chain.model.id}.json", _encode(self._card(chain, size))
+            yield f"models/{chain.model.id}.json", _encode(self._card(chain))
 
     def reports(self, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Reports with their pages."""
@@ -137,7 +137,7 @@ class Shelf:
             else:
                 yield f"{ATTESTATIONS}/{name}", envelope
 
-    def _card(self, chain: Chain, size: int) -> dict[str, Any]:
+    def _card(self, chain: Chain) -> dict[str, Any]:
         # Nothing in it changes later: what a model's state is today is not what it was in the period.
         model = chain.model
         release = get_release(self.session, model.release)
@@ -156,10 +156,7 @@ class Shelf:
                 "subjects": snapshot.subjects,
                 "manifest": snapshot.manifest,
             },
-            "steps": [
-                {"name": step.name, "entries": [each.seq for each in step.entries if each.seq < size]}
-                for step in chain.steps
-            ],
+            "steps": [{"name": step.name, "entries": [each.seq for each in step.entries]} for step in chain.steps],
         }
 
 

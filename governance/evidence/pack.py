@@ -90,12 +90,12 @@ def write_pack(sources: Sources, period: Period, to: Path, *, progress: Progress
         making = _Making(PackWriter(archive), sources, span, key, policy)
         making.checkpoints()
         named = making.entries(progress)
-        chains = shelf.chains(named.models)
+        chains = shelf.chains(named.models, span.after.size)
         making.related(chains, named)
         for found in (
             shelf.reports(named.reports),
             shelf.decisions(named.decisions),
-            shelf.cards(chains, span.after.size),
+            shelf.cards(chains),
             shelf.policies(named.policies),
             shelf.attestations(named.attestations),
         ):
@@ -154,7 +154,7 @@ class _Making:
         found = {entry.seq: entry for seq in self.span.neighbours for entry in self._read(seq, seq + 1)}
         found.update({entry.seq: entry for chain in chains for entry in chain.entries})
         for seq in sorted(found):
-            if seq < self.head.size and not self.span.first <= seq < self.span.end:
+            if not self.span.first <= seq < self.span.end:
                 self._add_entry(found[seq], "related")
                 named.see_policy(found[seq])
 

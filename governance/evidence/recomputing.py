@@ -15,8 +15,8 @@ from governance.policy.loader import parse
 from governance.policy.rules import FairnessPolicy
 
 Entries = Mapping[int, Entry]
-MOST_OF_A_KIND: Final = 500
-"""How many entries a step lists: the latest."""
+MOST_ENTRIES: Final = 500
+"""How many entries a step of a model lists: the latest. For who writes them down as for who works them out again."""
 
 
 def decision_from(report: bytes, policy: bytes, name: str) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def verify_steps(card: Mapping[str, Any], entries: Entries, name: str) -> None:
             msg = f"{name}: an entry of the step {step!r} is absent"
             raise BrokenProof(msg)
         whole, found = about(card, entries)
-        expected = found[-MOST_OF_A_KIND:] if whole else [seq for seq in found if seq in set(listed)]
+        expected = found[-MOST_ENTRIES:] if whole else [seq for seq in found if seq in set(listed)]
         if sorted(listed) != sorted(expected) or any(type(seq) is not int for seq in listed):
             msg = f"{name}: the step {step!r} lists other entries than the pack has about the model"
             raise BrokenProof(msg)

@@ -12,6 +12,8 @@ from zipfile import ZipFile
 import pytest
 from sqlalchemy import Engine
 
+from audits.html import render
+from audits.report import Report
 from audits.verdict import Outcome
 from governance.access.tokens import issue_token
 from governance.attest.dsse import sign_envelope
@@ -22,14 +24,18 @@ from governance.evidence.layout import MANIFEST, create_archive, decode_manifest
 from governance.evidence.pack import Pack
 from governance.evidence.period import Period
 from governance.gate.decision import Decision, decide
+from governance.gate.records import record_decision
 from governance.ledger.publish import publish
 from governance.ledger.store import append
 from governance.ledger.trust_policy import TrustPolicy
 from governance.pipeline.evidence import take_evidence
 from governance.pipeline.policies import record_policies
 from governance.policy.policies import load_policies
+from governance.registry.models import get_model, latest_report
+from governance.registry.reports import page_path, read_report
 from governance.registry.tables import Model
 from governance.resources import migrations_dir, policies_dir
+from governance.review.board import get_review, vote
 from governance.settings import load_settings
 from tests.governance.builders import measured, report
 from tests.web.conftest import SIGNER, Story, TickingClock, tell
@@ -90,6 +96,30 @@ class Filled:
             for number in numbers:
                 who = self.people["engineer"]
                 issue_token(session, who, token_id=UUID(int=10**6 + number), actor="role:operator", clock=self.clock)
+
+    def decide_again(self, *numbers: int) -> None:
+        """The gate decides anew on the mitigated model, and writes the report's page anew, as it does."""
+        fairness = load_policies(policies_dir()).fairness
+        for number in numbers:
+            with transaction(self.engine) as session:
+                model = get_model(session, self.things["mitigated"])
+                record = latest_report(session, model)
+                audit = Report.from_json(read_report(self.home, record))
+                decision = decide(fairness.value, audit)
+                page = render(audit, title="m", decision=[f"Decided {number} times."]).encode()
+                record.path_html = page_path(page)
+                (self.home / record.path_html).write_bytes(page)
+                about = {"model": model, "report": record, "policy_digest": fairness.digest}
+                who = {"actor": "role:operator", "clock": self.clock}
+                record_decision(session, decision, decision_id=UUID(int=10**7 + number), **about, **who)
+
+    def approve(self) -> None:
+        """Two of the board let the mitigated model ship."""
+        rule = load_policies(policies_dir()).access.value.review
+        with transaction(self.engine) as session:
+            for name in ("board", "board_2"):
+                review = get_review(session, self.things["review"])
+                vote(session, review, self.people[name], "approve", policy=rule, clock=self.clock)
 
 
 def open_filled(home: Path) -> Filled:
