@@ -10,6 +10,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from audits.errors import AuditError
+from audits.html import render
+from audits.report import Report
 from governance.attest.store import file_name, read_envelope
 from governance.errors import BrokenProof, ConfigurationError
 from governance.evidence.chain import Chain, chain_of
@@ -19,7 +22,8 @@ from governance.ledger.canonical import Json
 from governance.ledger.entry import Entry
 from governance.policy.texts import PolicyText, find_text
 from governance.registry.lineage import get_release, get_snapshot
-from governance.registry.reports import read_page, read_report
+from governance.registry.models import get_model
+from governance.registry.reports import read_report, title_of
 from governance.registry.tables import AuditRecord, Model
 from governance.sentences import is_name
 
@@ -86,19 +90,30 @@ class Shelf:
             yield f"models/{chain.model.id}.json", _encode(self._card(chain))
 
     def reports(self, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """Reports with their pages."""
+        """Reports, each with a page drawn from it.
+
+        The page that the house keeps is written anew whenever the gate decides; that one would make another pack.
+        """
         for digest in sorted(digests):
             record = self.session.get(AuditRecord, digest)
             if record is None:
                 self.missing.append(Missing("report.json", digest, "it is not registered"))
                 continue
-            for suffix, read in (("json", read_report), ("html", read_page)):
-                try:
-                    yield f"reports/{digest}.{suffix}", read(self.home, record)
-                except BrokenProof:
-                    self.missing.append(Missing(f"report.{suffix}", digest, "the file is not what was registered"))
-                except ConfigurationError:
-                    self.missing.append(Missing(f"report.{suffix}", digest, "the file cannot be read"))
+            try:
+                encoded = read_report(self.home, record)
+            except BrokenProof:
+                self.missing.append(Missing("report.json", digest, "the file is not what was registered"))
+                continue
+            except ConfigurationError:
+                self.missing.append(Missing("report.json", digest, "the file cannot be read"))
+                continue
+            yield f"reports/{digest}.json", encoded
+            try:
+                page = render(Report.from_json(encoded), title=title_of(get_model(self.session, record.model_id)))
+            except AuditError:
+                self.missing.append(Missing("report.html", digest, "what was registered is no report to draw"))
+            else:
+                yield f"reports/{digest}.html", page.encode()
 
     def decisions(self, ids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """The gate's decisions with every finding."""

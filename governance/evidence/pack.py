@@ -75,7 +75,7 @@ def write_pack(sources: Sources, period: Period, to: Path, *, progress: Progress
 
     Guarantees:
       - every entry in it is proved against the signed checkpoint before it is written
-      - the same period of the same log is the same file, once the log goes on after it
+      - the same period of the same log is the same file, once the log goes on after it (pages: by this version)
 
     Raises:
         Conflict: an entry of the period is not under a signed checkpoint yet.

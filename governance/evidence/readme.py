@@ -31,7 +31,7 @@ was made. Compare it with `sha256sum THIS-FILE.zip`.
 | `related/…` | entries outside the period that show it is complete, or that a model of the period rests on |
 | `checkpoint` | the signed checkpoint that the proofs are against |
 | `checkpoint.before`, `consistency` | a checkpoint from before the period; proof that the log only grew since |
-| `reports/…` | audits: `.json` has the digest that the log names, `.html` is the page to read |
+| `reports/…` | audits: `.json` has the digest that the log names, `.html` is drawn from it, to read |
 | `decisions/…` | the gate's decisions with every finding |
 | `models/…` | where each model came from: release, guarantee, snapshot, and the entries that recorded each step |
 | `policies/…` | the texts of policies, each under the SHA-256 that the log names |

@@ -27,7 +27,7 @@ from governance.pipeline.interactions import read_interactions
 from governance.pipeline.snapshot import SPLIT_SALT
 from governance.policy.rules import FairnessPolicy
 from governance.registry.models import get_model, latest_report, register_report
-from governance.registry.reports import page_path, read_report
+from governance.registry.reports import page_path, read_report, title_of
 from governance.registry.tables import AuditRecord, Model
 from pseudonymisation.durable import write_atomically
 from pseudonymisation.pseudonym import Pseudonym
@@ -122,7 +122,7 @@ def decide_on(home: Home, model_id: UUID, *, decision_id: UUID) -> Decision:
         report = Report.from_json(read_report(home.settings.home, record))
         decision = decide(fairness.value, report)
         sentences = [f"The gate's decision: {decision.outcome}.", *(each.sentence for each in decision.findings)]
-        page = render(report, title=_title(model), decision=sentences).encode()
+        page = render(report, title=title_of(model), decision=sentences).encode()
         write_atomically(home.settings.home / page_path(page), page)
         record.path_html = page_path(page)
         decided = record_decision(
@@ -156,7 +156,7 @@ def _configuration(policy: FairnessPolicy, model_digest: str, membership: Member
 
 
 def _store(home: Home, model: Model, report: Report, config: AuditConfig) -> AuditRecord:
-    encoded, page = report.to_json(), render(report, title=_title(model)).encode()
+    encoded, page = report.to_json(), render(report, title=title_of(model)).encode()
     digest = hashlib.sha256(encoded).hexdigest()
     home.folder("reports")
     write_atomically(home.settings.home / f"reports/{digest}.json", encoded)
@@ -174,10 +174,6 @@ def _store(home: Home, model: Model, report: Report, config: AuditConfig) -> Aud
         by = Attesting(session=session, home=home)
         attest_audit(by, model, record, config, decide(home.policies.fairness.value, report))
     return record
-
-
-def _title(model: Model) -> str:
-    return f"{model.kind}{' with exposure prices' if model.prices else ''} · {model.digest[:12]}"
 
 
 def _pairs(interactions: Interactions) -> pa.Table:

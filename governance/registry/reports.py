@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from governance.errors import BrokenProof, ConfigurationError
-from governance.registry.tables import AuditRecord
+from governance.registry.tables import AuditRecord, Model
 
 
 def read_report(home: Path, record: AuditRecord) -> bytes:
@@ -29,6 +29,11 @@ def read_page(home: Path, record: AuditRecord) -> bytes:
         ConfigurationError: the file is gone, or its path leads out of the home.
     """
     return _read(home, record.path_html, Path(record.path_html).stem)
+
+
+def title_of(model: Model) -> str:
+    """The title of a page about a model. Nothing in it changes later."""
+    return f"{model.kind}{' with exposure prices' if model.prices else ''} · {model.digest[:12]}"
 
 
 def page_path(page: bytes) -> str:

@@ -14,6 +14,7 @@ import pytest
 
 from governance.database import transaction
 from governance.errors import BrokenProof, Conflict, InvalidInput
+from governance.evidence.gathering import Shelf
 from governance.evidence.period import Period
 from governance.evidence.verification import verify_pack
 from governance.ledger.cosignature import WitnessSigner, cosign, encode_witness_vkey
@@ -43,6 +44,7 @@ def test_a_pack_of_a_day_is_proved_complete_and_agrees_with_what_its_entries_nam
 
 def test_the_same_period_is_the_same_file_however_often_and_however_late(filled: "Filled", packed: Path) -> None:
     first = filled.pack(filled.home / "first.zip", number=2)
+    filled.decide_again(1)
     filled.tokens(4)
     filled.publish()
     second = filled.pack(filled.home / "second.zip", number=3)
@@ -222,28 +224,34 @@ def test_a_report_changed_after_registration_is_left_out_and_said_so(filled: "Fi
     assert verify_pack(filled.home / "pack.zip", POLICY).counts["reports"] == 0
 
 
-@pytest.mark.parametrize(
-    ("was", "became"),
-    [
-        (b'"payload":"e30="', b'"payload":"e31="'),
-        (b'"payload":"e30="', b'"payload":"W10="'),
-        (b'"keyid":"', b'"keyid":"00'),
-        (b'{"payload"', b'{ "payload"'),
-        (b"}", b""),
-        (b"{", bytes(1 << 20) + b"{"),
-    ],
-)
-def test_an_attestation_changed_after_it_was_made_is_left_out_and_said_so(
-    filled: "Filled", was: bytes, became: bytes
-) -> None:
+def test_an_attestation_changed_after_it_was_made_is_left_out_and_said_so(filled: "Filled") -> None:
     (path,) = (filled.home / "attestations").iterdir()
-    path.write_bytes(path.read_bytes().replace(was, became))
+    path.write_bytes(path.read_bytes().replace(b"e30=", b"W10="))
 
     pack = filled.pack(filled.home / "pack.zip")
 
     (missing,) = pack.missing
     assert (missing.what, missing.reason) == ("attestation", "the file is not what was attested")
     assert verify_pack(filled.home / "pack.zip", POLICY).counts["attestations"] == 0
+
+
+@pytest.mark.parametrize(
+    ("was", "became"),
+    [
+        (b"", b""), (b'"e30="', b'"e31="'), (b'"keyid":"', b'"keyid":"00'), (b'{"payload"', b'{ "payload"'),
+        (b"}", b""), (b'{"payload"', bytes(1 << 20) + b'{"payload"'),
+    ],
+)  # fmt: skip
+def test_an_attestation_that_whoever_verifies_would_refuse_is_not_gathered(
+    filled: "Filled", was: bytes, became: bytes
+) -> None:
+    (path,) = (filled.home / "attestations").iterdir()
+    path.write_bytes(path.read_bytes().replace(was, became))
+    with transaction(filled.engine) as session:
+        made = {str(entry.body["key"]) for entry in list_entries(session, kind="attestation.made")}
+        found = list(Shelf(session=session, home=filled.home).attestations({path.name.partition(".")[0]: made}))
+
+    assert bool(found) == (was == became)
 
 
 def card_of(pack: Path, model: UUID) -> dict[str, Any]:

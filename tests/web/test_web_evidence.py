@@ -36,6 +36,8 @@ def test_an_auditor_gets_a_file_that_verifies_and_the_log_says_who_took_it(house
     assert answer.headers["content-disposition"] == 'attachment; filename="evidence-2026-11-23-2026-11-23.zip"'
     assert int(answer.headers["content-length"]) == len(answer.content)
     assert (found.first, found.end) == (0, 33)
+    drawn = [each for each in found.missing if each.startswith("report.html")]
+    assert len(drawn) == found.counts["reports"] == 2  # the story's reports are none that anybody could draw
     assert entry.body["pack"] == sha256(answer.content).hexdigest() == answer.headers["x-content-sha256"]
     assert entry.actor == f"principal:{house.people['auditor'].id}"
 
