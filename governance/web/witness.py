@@ -27,6 +27,8 @@ STATUS: tuple[tuple[type[GovernanceError], HTTPStatus], ...] = (
 )
 """What each refusal is called by the protocol; the first that fits."""
 
+BROKEN = "the witness cannot cosign; its operator finds the reason in its log\n"
+
 logger = logging.getLogger(__name__)
 
 
@@ -61,5 +63,7 @@ async def _refusal(_: Request, error: Exception) -> Response:
         return Response(encode_size(error.size), HTTPStatus.CONFLICT, headers={"Content-Type": SIZE_MEDIA_TYPE})
     status = next(status for kind, status in STATUS if isinstance(error, kind))
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+        # Anybody may ask, and what is wrong here can name a file.
         logger.error("the witness refuses to cosign: %s", error)
+        return PlainTextResponse(BROKEN, status)
     return PlainTextResponse(f"{error}\n", status)

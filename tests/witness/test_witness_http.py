@@ -112,9 +112,15 @@ def test_only_posts_are_taken(client: httpx.Client, address: str) -> None:
 
 
 def test_a_broken_folder_is_a_fault_of_the_witness_and_cosigns_nothing(
-    post: Post, witness: WitnessFolder, log: GrowingLog
+    post: Post, witness: WitnessFolder, log: GrowingLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     post(log.request(0, 5))
-    (witness.path / sha256(LOG.name.encode()).hexdigest() / "checkpoint").write_bytes(b"")
+    broken = witness.path / sha256(LOG.name.encode()).hexdigest() / "checkpoint"
+    broken.write_bytes(b"")
 
-    assert post(log.request(5, 6)).status_code == 500
+    answer = post(log.request(5, 6))
+
+    assert answer.status_code == 500
+    assert answer.text == "the witness cannot cosign; its operator finds the reason in its log\n"
+    assert str(broken) in caplog.text
+    assert "/" not in answer.text
