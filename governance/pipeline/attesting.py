@@ -21,8 +21,7 @@ from governance.attest.predicates.test_result import Result, TestResult
 from governance.attest.predicates.verification_summary import VerificationSummary
 from governance.attest.resource import Resource
 from governance.attest.statement import MODELS, Subject, decode_statement
-from governance.attest.store import Made, attest, file_name, list_attestations, read_envelope
-from governance.attest.tables import AttestationRecord
+from governance.attest.store import Made, attest, list_attestations, read_envelope
 from governance.budget.reservations import state
 from governance.budget.tables import Reservation
 from governance.errors import ConfigurationError
@@ -139,22 +138,22 @@ def attest_audit(by: Attesting, model: Model, report: AuditRecord, config: Audit
     _attest_report(by, model, report, (settings,), decision)
 
 
-def attest_audit_again(by: Attesting, model: Model, report: AuditRecord, decision: Decision) -> None:
+def attest_audit_again(by: Attesting, model: Model, report: AuditRecord, decision: Decision) -> Made:
     """What an audit found by the rules of the present policy; the settings are those it was run with, where attested.
 
     Without it the old policy's verdict on the report would stay in force beside the new policy's decision.
     """
     said = _find_audit(by, model, report)
-    run_with = () if said is None else said[1].configuration
+    run_with = () if said is None else said.configuration
     settings = tuple(each for each in run_with if each.uri.endswith(f"/{SETTINGS}"))
-    _attest_report(by, model, report, settings, decision)
+    return _attest_report(by, model, report, settings, decision)
 
 
 def _attest_report(
     by: Attesting, model: Model, report: AuditRecord, settings: tuple[Resource, ...], decision: Decision
-) -> None:
+) -> Made:
     home, fairness = by.home, by.home.policies.fairness
-    by.say(
+    return by.say(
         TestResult(
             result=_result(decision),
             configuration=(home.attester.policy(fairness.name, fairness.digest), *settings),
@@ -168,8 +167,8 @@ def _attest_report(
     )
 
 
-def attest_decision(by: Attesting, model: Model, report: AuditRecord, decision: Decision, decided_at: datetime) -> None:
-    """The gate's decision as a verification summary; an inconclusive one did not pass."""
+def attest_decision(by: Attesting, model: Model, made: Made, decision: Decision, decided_at: datetime) -> None:
+    """The gate's decision on the audit that ``made`` attests, as a verification summary; an inconclusive one failed."""
     home, fairness = by.home, by.home.policies.fairness
     passed = decision.outcome == Outcome.PASS
     by.say(
@@ -178,7 +177,7 @@ def attest_decision(by: Attesting, model: Model, report: AuditRecord, decision: 
             verified_at=decided_at,
             resource=home.attester.uri(f"models/{model.id}"),
             policy=home.attester.policy(fairness.name, fairness.digest),
-            inputs=_audits(by, model, report),
+            inputs=(made.resource,),
             result="PASSED" if passed else "FAILED",
             levels=(GATE_LEVEL,) if passed else (),
         ),
@@ -265,27 +264,14 @@ def _report_url(home: Home, report: AuditRecord) -> str:
     return home.attester.uri(f"reports/{report.digest}.json")
 
 
-def _audits(by: Attesting, model: Model, report: AuditRecord) -> tuple[Resource, ...]:
-    """The attestation in force of the audit that the gate decided on, if it has one."""
-    found = _find_audit(by, model, report, in_force=True)
-    if found is None:
-        return ()
-    record, _ = found
-    envelope = read_envelope(by.home.attester.folder, record.digest)
-    name = by.home.attester.uri(f"attestations/{file_name(record.digest)}")
-    return (Resource(name, sha256(envelope).hexdigest()),)
-
-
-def _find_audit(
-    by: Attesting, model: Model, report: AuditRecord, *, in_force: bool = False
-) -> tuple[AttestationRecord, TestResult] | None:
+def _find_audit(by: Attesting, model: Model, report: AuditRecord) -> TestResult | None:
     """What was attested last about a report. One that is older than attestations has nothing."""
-    for record in list_attestations(by.session, model.digest, in_force=in_force):
+    for record in list_attestations(by.session, model.digest):
         if record.predicate_type == TestResult.predicate_type:
             opened = decode_envelope(read_envelope(by.home.attester.folder, record.digest))
             said = TestResult.read(decode_statement(opened.payload_type, opened.payload).predicate)
             if said.url == _report_url(by.home, report):
-                return record, said
+                return said
     return None
 
 

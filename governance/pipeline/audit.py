@@ -136,8 +136,8 @@ def decide_on(home: Home, model_id: UUID, *, decision_id: UUID) -> Decision:
             clock=home.clock,
         )
         by = Attesting(session=session, home=home)
-        attest_audit_again(by, model, record, decision)
-        attest_decision(by, model, record, decision, decided.decided_at)
+        made = attest_audit_again(by, model, record, decision)
+        attest_decision(by, model, made, decision, decided.decided_at)
     return decision
 
 

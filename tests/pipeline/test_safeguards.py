@@ -5,14 +5,16 @@ import shutil
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 import pytest
 
 import governance.database
 from governance.attest.dsse import decode_envelope
+from governance.attest.predicate import Predicate
 from governance.attest.predicates.test_result import TestResult
+from governance.attest.predicates.verification_summary import VerificationSummary
 from governance.attest.statement import decode_statement
 from governance.attest.store import find_in_force, read_envelope
 from governance.clock import system_clock
@@ -58,6 +60,7 @@ class Ran(Protocol):
 
 
 Run = Callable[..., Ran]
+Attested = TypeVar("Attested", bound=Predicate)
 
 
 @pytest.fixture
@@ -109,31 +112,34 @@ def test_a_report_that_was_rewritten_is_no_basis_for_a_decision(home: Path, prob
 
 def test_a_decision_under_a_new_policy_replaces_the_old_policys_verdict_on_the_audit(home: Path, probity: Run) -> None:
     model, policy = _trained(probity, home), home / "policies" / "fairness.yaml"
-    before = _test_result(home, model)
+    before, _ = _in_force(home, model, TestResult)
     policy.write_text(LENIENT.replace("0.0001", "0.99"))
 
     assert probity("gate", "run", "--model", model, "--home", home).code == 1
 
-    after = _test_result(home, model)
+    after, envelope = _in_force(home, model, TestResult)
+    decided, _ = _in_force(home, model, VerificationSummary)
     assert (before.refusals, after.failed) == ((), ("quality (all titles)",))
     assert after.policies == {"fairness.yaml": sha256(policy.read_bytes()).hexdigest()} != before.policies
     assert (after.url, after.configuration[1:]) == (before.url, before.configuration[1:])
-    assert len(after.configuration) == 2
+    assert [each.uri.rpartition("/")[2] for each in after.configuration] == ["fairness.yaml", "audit-configuration"]
+    assert [each.sha256 for each in decided.inputs] == [sha256(envelope).hexdigest()]
     listed = json.loads(probity("attest", "list", "--model", model, "--json", "--home", home).out)
     assert [(each["says"], each["state"]) for each in listed] == [
         ("vsa", "in force"), ("test-result", "in force"), ("test-result", "superseded"), ("provenance", "in force"),
     ]  # fmt: skip
 
 
-def _test_result(home: Path, model: str) -> TestResult:
-    """What is attested, and in force, about the audit of a model."""
+def _in_force(home: Path, model: str, kind: type[Attested]) -> tuple[Attested, bytes]:
+    """What is attested of this kind, and in force, about a model; and the bytes of its file."""
     here = open_home(load_settings(home), clock=system_clock)
     with here.transaction() as session:
-        record = find_in_force(session, TestResult.predicate_type, get_model(session, UUID(model)).digest)
+        record = find_in_force(session, kind.predicate_type, get_model(session, UUID(model)).digest)
     assert record is not None
-    opened = decode_envelope(read_envelope(here.attester.folder, record.digest))
+    envelope = read_envelope(here.attester.folder, record.digest)
     here.engine.dispose()
-    return TestResult.read(decode_statement(opened.payload_type, opened.payload).predicate)
+    opened = decode_envelope(envelope)
+    return kind.read(decode_statement(opened.payload_type, opened.payload).predicate), envelope
 
 
 def test_a_second_source_adds_to_the_catalogue_and_the_training_still_works(
