@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from governance.attest.parsing import parse_json
-from governance.attest.signing import EnvelopeSigner, key_id_of
+from governance.attest.signing import EnvelopeSigner
 from governance.errors import BrokenProof, InvalidInput
 from governance.ledger.canonical import Json, encode_base64, encode_json
 
@@ -138,11 +138,6 @@ def verify_envelope(unverified: bytes, public_keys: Iterable[bytes], *, threshol
         msg = f"expected signatures of {threshold} known keys, {len(signed)} hold (the envelope claims: {claimed})"
         raise BrokenProof(msg)
     return VerifiedEnvelope(envelope.payload_type, envelope.payload, signed)
-
-
-def signers_of(verified: VerifiedEnvelope) -> tuple[str, ...]:
-    """The ids of the keys that signed."""
-    return tuple(key_id_of(key) for key in verified.public_keys)
 
 
 def _holds(public_key: bytes, signature: Signature, message: bytes) -> bool:

@@ -87,20 +87,6 @@ def decode_statement(payload_type: str, verified_payload: bytes) -> Statement:
     return statement
 
 
-def require_subject(statement: Statement, sha256: str) -> Subject:
-    """The subject with this digest.
-
-    Raises:
-        BrokenProof: the statement is about other artefacts.
-    """
-    for subject in statement.subjects:
-        if subject.sha256 == sha256:
-            return subject
-    found = ", ".join(each.sha256 for each in statement.subjects[:3]) or "none with a SHA-256"
-    msg = f"expected a statement about {sha256}, it is about {found}"
-    raise BrokenProof(msg)
-
-
 def _subjects(value: Any) -> tuple[Subject, ...]:  # noqa: ANN401 - JSON
     if not isinstance(value, list) or not value:
         msg = "expected subjects"

@@ -12,7 +12,7 @@ from typing import Any
 from governance.attest.attester import Attester
 from governance.attest.dsse import sign_envelope
 from governance.attest.predicates.erasure_certificate import ErasureCertificate, Memory
-from governance.attest.predicates.privacy_audit import MeasuredBound, Paid, PrivacyAudit
+from governance.attest.predicates.privacy_audit import Paid, PrivacyAudit
 from governance.attest.predicates.provenance import TRAINING, Provenance
 from governance.attest.predicates.test_result import TestResult
 from governance.attest.predicates.verification_summary import VerificationSummary
@@ -93,12 +93,10 @@ ERASURE = ErasureCertificate(
     retrain_by=date(2027, 2, 21),
     rules=(ATTESTER.policy("rights.yaml", POLICY),),
 )
-MEASURED = replace(PRIVACY_AUDIT, measured=MeasuredBound(epsilon=1.25, confidence=0.95, attack="membership inference"))
 
 EXAMPLES: tuple[tuple[str, Any], ...] = (
     ("provenance", PROVENANCE),
     ("privacy-audit", PRIVACY_AUDIT),
-    ("privacy-audit-measured", MEASURED),
     ("test-result", TEST_RESULT),
     ("vsa", SUMMARY),
     ("vsa-failed", replace(SUMMARY, result="FAILED", levels=())),

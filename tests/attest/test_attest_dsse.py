@@ -16,7 +16,6 @@ from governance.attest.dsse import (
     encode_envelope,
     pae,
     sign_envelope,
-    signers_of,
     verify_envelope,
 )
 from governance.attest.signing import EnvelopeSigner
@@ -51,7 +50,7 @@ def test_the_specifications_example_is_encoded_and_signed_as_published() -> None
 def test_what_is_handed_on_are_the_signed_bytes_their_type_and_who_signed() -> None:
     verified = verify_envelope(ENVELOPE, [PUBLIC])
 
-    assert (verified.payload_type, verified.payload, signers_of(verified)) == (TYPE, BODY, (SIGNER.key_id,))
+    assert (verified.payload_type, verified.payload, verified.public_keys) == (TYPE, BODY, (PUBLIC,))
     assert verified.digest == attestation_digest(TYPE, BODY)
 
 

@@ -1,7 +1,6 @@
 """Our own predicate: what a release promises to each subject, and what that promise was checked against.
 
-The guarantee is complete, never (ε, δ) alone. Where an attack measured a lower bound of the loss, the bound stands
-beside it; where none did, the field is absent, which is not the same as a bound of zero.
+The guarantee is complete, never (ε, δ) alone.
 """
 
 from collections.abc import Mapping
@@ -26,15 +25,6 @@ from governance.ledger.canonical import Json
 LEVEL = "PROBITY_PRIVACY"
 ROUNDING = 1e-9
 """Relative slack of comparisons with the budget: the error of the accountant's root-finder."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeasuredBound:
-    """A lower bound of ε that an attack established with this confidence, in (0, 1)."""
-
-    epsilon: float
-    confidence: float
-    attack: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +59,6 @@ class PrivacyAudit:
     paid: Paid
     policy: Resource
     inputs: tuple[Resource, ...]
-    measured: MeasuredBound | None = None
 
     def as_json(self) -> Mapping[str, Json]:
         """See `Predicate`."""
@@ -95,19 +84,6 @@ class PrivacyAudit:
             },
             "policy": self.policy.as_json(),
             "inputs": [each.as_json() for each in self.inputs],
-            **self._measured_json(),
-        }
-
-    def _measured_json(self) -> dict[str, Json]:
-        if self.measured is None:
-            return {}
-        bound = self.measured
-        return {
-            "measuredLowerBound": {
-                "epsilon": bound.epsilon,
-                "confidence": bound.confidence,
-                "attack": bound.attack,
-            }
         }
 
     @classmethod
@@ -134,23 +110,19 @@ class PrivacyAudit:
             ),
             policy=read_resource(read_object(predicate, "policy")),
             inputs=tuple(read_resource(each) for each in read_objects(predicate, "inputs")),
-            measured=_read_measured(predicate),
         )
 
     @property
     def checks(self) -> Checks:
         """What has to hold for the promise to be worth something; names are sentences without figures."""
         paid, slack = self.paid, 1 + ROUNDING
-        found = {
+        return {
             "the release promises no more epsilon than the policy allows one": self.epsilon
             <= paid.release_epsilon * slack,
             "its delta is the policy's or smaller": self.delta <= paid.delta * slack,
             "all releases on the population together stay within its budget": paid.composed_epsilon
             <= paid.budget_epsilon * slack,
         }
-        if self.measured is not None:
-            found["no attack measured more than the promise"] = self.measured.epsilon <= self.epsilon * slack
-        return found
 
     @property
     def policies(self) -> Mapping[str, str]:
@@ -171,14 +143,3 @@ class PrivacyAudit:
     def refusals(self) -> tuple[str, ...]:
         """See `Predicate`: the checks are done anew from the figures."""
         return tuple(f"does not hold: {name}" for name, held in self.checks.items() if not held)
-
-
-def _read_measured(predicate: Mapping[str, Json]) -> MeasuredBound | None:
-    if "measuredLowerBound" not in predicate:
-        return None
-    bound = read_object(predicate, "measuredLowerBound")
-    return MeasuredBound(
-        epsilon=read_number(bound, "epsilon"),
-        confidence=read_number(bound, "confidence"),
-        attack=read_text(bound, "attack"),
-    )
