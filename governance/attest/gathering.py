@@ -6,7 +6,7 @@ from pathlib import Path
 
 from governance.attest.attester import parse_attesters
 from governance.attest.bundle import SUFFIX, split_bundle
-from governance.attest.evidence import Evidence, is_published, read_log, read_proof
+from governance.attest.logged import LoggedAttestations, is_published, read_log, read_proof
 from governance.attest.verification import Finding, Status
 from governance.errors import InvalidInput, LedgerError
 from governance.ledger.note import VerifierKey
@@ -84,7 +84,7 @@ def pinned_policies(folder: Path) -> dict[str, str]:
     return found
 
 
-def gather_log(folder: Path, trust: TrustPolicy) -> Evidence | Finding:
+def gather_log(folder: Path, trust: TrustPolicy) -> LoggedAttestations | Finding:
     """What a published log says, or why it says nothing: nothing published is missing evidence, the rest is refused."""
     if not is_published(folder):
         return Finding("ledger", Status.MISSING, f"{folder}: no log is published there")
@@ -94,7 +94,7 @@ def gather_log(folder: Path, trust: TrustPolicy) -> Evidence | Finding:
         return Finding("ledger", Status.REFUSED, str(refusal))
 
 
-def gather_proof(path: Path, trust: TrustPolicy) -> Evidence | Finding:
+def gather_proof(path: Path, trust: TrustPolicy) -> LoggedAttestations | Finding:
     """What a proof of one entry says, or why it says nothing."""
     try:
         return read_proof(path.read_bytes(), trust)

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from governance.attest.attester import speaks_for
 from governance.attest.dsse import VerifiedEnvelope, verify_envelope
-from governance.attest.evidence import Evidence, Logged
+from governance.attest.logged import Logged, LoggedAttestations
 from governance.attest.predicate import Predicate
 from governance.attest.predicates.verification_summary import VerificationSummary
 from governance.attest.registry import read_predicate
@@ -62,7 +62,7 @@ class Expected:
     resource: str | None = None
     max_age: timedelta | None = None
     max_log_age: timedelta | None = None
-    log: Evidence | Finding | None = None
+    log: LoggedAttestations | Finding | None = None
     complete: bool = True
 
     @property
@@ -140,7 +140,7 @@ def verify_attestation(unverified: bytes, expected: Expected) -> Verified:
 def _said(
     envelope: VerifiedEnvelope, statement: Statement, predicate: Predicate, names: tuple[str, ...], expected: Expected
 ) -> list[Finding]:
-    logged = expected.log.find_made(envelope.digest) if isinstance(expected.log, Evidence) else None
+    logged = expected.log.find_made(envelope.digest) if isinstance(expected.log, LoggedAttestations) else None
     return [
         _speaker(predicate, names),
         *_verdict(predicate),
@@ -247,7 +247,7 @@ def _ledger(statement: Statement, logged: Logged | None, expected: Expected) -> 
     return [found, _supersession(log, logged, complete=expected.complete), *_freshness(log, expected)]
 
 
-def _freshness(log: Evidence, expected: Expected) -> list[Finding]:
+def _freshness(log: LoggedAttestations, expected: Expected) -> list[Finding]:
     """An old copy of the log hides what came later; only witnesses say when a copy was the newest."""
     if expected.max_log_age is None:
         return []
@@ -260,7 +260,7 @@ def _freshness(log: Evidence, expected: Expected) -> list[Finding]:
     return [Finding("log age", Status.HOLDS if fresh else Status.REFUSED, sentence)]
 
 
-def _supersession(log: Evidence, logged: Logged, *, complete: bool) -> Finding:
+def _supersession(log: LoggedAttestations, logged: Logged, *, complete: bool) -> Finding:
     if not complete:
         return Finding("superseded", Status.UNASKED, "a proof says nothing about later entries; give the log itself")
     end = log.find_end(logged)

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from governance.attest.bundle import SUFFIX, verify_bundle
-from governance.attest.evidence import Evidence
 from governance.attest.gathering import (
     digest_of,
     gather_log,
@@ -18,6 +17,7 @@ from governance.attest.gathering import (
     read_envelopes,
     read_trust,
 )
+from governance.attest.logged import LoggedAttestations
 from governance.attest.registry import predicate_type_of
 from governance.attest.required import require_of_each
 from governance.attest.statement import require_sha256
@@ -106,7 +106,7 @@ def _verified(file: Path, expected: Expected) -> tuple[list[Verified], list[Find
     return [], [Finding("envelope", Status.MISSING, f"{file}: {what}")]
 
 
-def _log(ledger: Path | None, proof: Path | None, trust_policy: Path | None) -> Evidence | Finding | None:
+def _log(ledger: Path | None, proof: Path | None, trust_policy: Path | None) -> LoggedAttestations | Finding | None:
     if ledger is not None and proof is not None:
         msg = "expected --ledger or --proof, got both: the log itself shows more"
         raise InvalidInput(msg)

@@ -16,8 +16,8 @@ from governance.access.principals import actor_of, add_principal
 from governance.access.secret import BearerSecret
 from governance.access.tables import Principal
 from governance.access.tokens import issue_token
-from governance.attest.evidence import read_log
 from governance.attest.gathering import pinned_policies
+from governance.attest.logged import read_log
 from governance.attest.registry import PREDICATES
 from governance.attest.verification import Expected, Status, verify_attestation
 from governance.budget.reservations import state

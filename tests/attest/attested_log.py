@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from governance.attest.attester import Attester
-from governance.attest.evidence import Evidence, read_log
+from governance.attest.logged import LoggedAttestations, read_log
 from governance.attest.predicate import Predicate
 from governance.attest.statement import Subject
 from governance.attest.store import attest, read_envelope
@@ -40,7 +40,7 @@ class Log:
                 clock=lambda: now,
             ).digest
 
-    def publish(self) -> Evidence:
+    def publish(self) -> LoggedAttestations:
         """Publish, and read what the files say."""
         publish(self.engine, self.folder, LOG, clock=lambda: NOON)
         return read_log(self.folder, trusting(LOG.verifier_key))

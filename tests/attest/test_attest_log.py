@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from governance.attest.evidence import read_log, read_proof
 from governance.attest.gathering import gather_log, gather_proof
+from governance.attest.logged import read_log, read_proof
 from governance.attest.signing import EnvelopeSigner
 from governance.attest.store import withdraw
 from governance.attest.verification import (

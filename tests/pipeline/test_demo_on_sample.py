@@ -14,8 +14,8 @@ from sqlalchemy import select
 
 from governance.attest.attester import load_attester_key
 from governance.attest.dsse import decode_envelope
-from governance.attest.evidence import read_log
 from governance.attest.gathering import pinned_policies
+from governance.attest.logged import read_log
 from governance.attest.registry import PREDICATES
 from governance.attest.verification import Expected, Status, verify_attestation
 from governance.clock import system_clock

@@ -36,7 +36,7 @@ class Logged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class LoggedAttestations:
     """Every entry about attestations in a log of ``size`` entries whose root was signed, in order.
 
     ``seen_at`` is when enough witnesses for the reader's quorum last said that this was the newest root they knew;
@@ -63,7 +63,7 @@ def is_published(folder: Path) -> bool:
     return (folder / CHECKPOINT).exists()
 
 
-def read_log(folder: Path, trust: TrustPolicy) -> Evidence:
+def read_log(folder: Path, trust: TrustPolicy) -> LoggedAttestations:
     """The attestations in a published or exported log.
 
     Raises:
@@ -82,10 +82,10 @@ def read_log(folder: Path, trust: TrustPolicy) -> Evidence:
         msg = f"the {checkpoint.size} entries in {folder} do not give the signed root {checkpoint.root.hex()}"
         raise BrokenProof(msg)
     # Nothing in an entry is looked at before the root vouches for it.
-    return _evidence(cosigned, trust, [_logged(decode_entry(seq, entry)) for seq, entry in logged])
+    return _attestations(cosigned, trust, [_logged(decode_entry(seq, entry)) for seq, entry in logged])
 
 
-def read_proof(unverified: bytes, trust: TrustPolicy) -> Evidence:
+def read_proof(unverified: bytes, trust: TrustPolicy) -> LoggedAttestations:
     """The attestation in a ``.tlog-proof`` that carries its entry in ``extra``.
 
     Raises:
@@ -97,11 +97,11 @@ def read_proof(unverified: bytes, trust: TrustPolicy) -> Evidence:
         msg = "proof: expected the entry in a line `extra`, as `probity attest prove` writes it, found none"
         raise BrokenProof(msg)
     cosigned = verify_proof(proof, proof.extra, trust)
-    return _evidence(cosigned, trust, [_logged(decode_entry(proof.index, proof.extra))])
+    return _attestations(cosigned, trust, [_logged(decode_entry(proof.index, proof.extra))])
 
 
-def _evidence(cosigned: CosignedCheckpoint, trust: TrustPolicy, logged: list[Logged | None]) -> Evidence:
-    return Evidence(
+def _attestations(cosigned: CosignedCheckpoint, trust: TrustPolicy, logged: list[Logged | None]) -> LoggedAttestations:
+    return LoggedAttestations(
         origin=cosigned.checkpoint.origin,
         size=cosigned.checkpoint.size,
         logged=tuple(each for each in logged if each is not None),
