@@ -4,15 +4,14 @@ The pair is written like a signed-note verifier key, whose name is the id: ``<id
 hex follows from id and key, so neither can be exchanged without the other.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from governance.attest.resource import POLICIES, Resource
-from governance.attest.signing import OTHERS, SEED_BYTES, EnvelopeSigner
-from governance.errors import ConfigurationError, InvalidInput
-from governance.ledger.note import LedgerSigner, VerifierKey, decode_signer, decode_vkey, encode_signer, encode_vkey
-from pseudonymisation.durable import write_atomically
+from governance.attest.signing import EnvelopeSigner
+from governance.errors import InvalidInput
+from governance.ledger.note import LedgerSigner, VerifierKey, decode_vkey, encode_vkey
 
 KEY = "attest"
 """What the key is called, in files and in the record of rotations."""
@@ -51,32 +50,6 @@ class Attester:
 def attester_with(key: LedgerSigner, folder: Path) -> Attester:
     """The attester of a key file, with its envelopes in ``folder``."""
     return Attester(signer=EnvelopeSigner(key.seed), name=key.name, folder=folder)
-
-
-def create_attester_key(path: Path, origin: str, draw: Callable[[int], bytes]) -> None:
-    """A fresh key of the attester that belongs to the log ``origin``, with its id, readable by its owner only."""
-    write_atomically(path, f"{encode_signer(LedgerSigner(attester_name(origin), draw(SEED_BYTES)))}\n".encode())
-
-
-def load_attester_key(path: Path) -> LedgerSigner:
-    """The (id, key) pair in a file, in the form of a private note key.
-
-    Raises:
-        ConfigurationError: it is missing (says to run `probity init`), others may read it, or it holds no key.
-    """
-    try:
-        mode, text = path.stat().st_mode, path.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as cause:
-        msg = f"{path}: cannot be read: run `probity init`"
-        raise ConfigurationError(msg) from cause
-    if mode & OTHERS:
-        msg = f"{path}: others than its owner may read it: chmod 600 it, and replace the key if somebody could have"
-        raise ConfigurationError(msg)
-    try:
-        return decode_signer(text.removesuffix("\n"))
-    except InvalidInput as cause:
-        msg = f"{path}: {cause}"
-        raise ConfigurationError(msg) from cause
 
 
 def attester_name(origin: str) -> str:

@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from governance.errors import ConfigurationError, Conflict
 from governance.ledger.canonical import decode_base64, encode_base64
+from governance.ledger.key_file import OTHERS
 from pseudonymisation.durable import sync_folder
 
 SEED_BYTES = 32
-OTHERS = 0o077
 
 
 @dataclass(frozen=True, slots=True)

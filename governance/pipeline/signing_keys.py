@@ -19,20 +19,23 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, get_args
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from governance.attest.attester import create_attester_key, encode_attester, load_attester_key
+from governance.attest.attester import KEY as ATTEST_KEY
+from governance.attest.attester import attester_name, encode_attester
 from governance.attest.signing import EnvelopeSigner, create_signer, key_id_of, load_signer
 from governance.clock import Clock
 from governance.database import reading, transaction
-from governance.errors import ConfigurationError, GovernanceError, InvalidInput
+from governance.errors import ConfigurationError, InvalidInput
 from governance.keys.rotation import PublicKey, Retired, RotationGround, last_rotation, list_rotations, record_rotation
 from governance.keys.tables import KeyRotation
-from governance.ledger.note import LedgerSigner, decode_signer, encode_signer, encode_vkey
+from governance.ledger.key_file import create_note_key, load_note_key
+from governance.ledger.note import LedgerSigner, encode_vkey
 from pseudonymisation.durable import sync_folder, write_atomically
 
 Draw = Callable[[int], bytes]
@@ -69,26 +72,6 @@ class SigningKey:
         return folder / f"{self.name}.retired"
 
 
-def create_ledger_key(path: Path, origin: str, draw: Draw) -> None:
-    """A fresh key of the log named ``origin``."""
-    write_atomically(path, f"{encode_signer(LedgerSigner(origin, draw(32)))}\n".encode())
-
-
-def load_ledger_key(path: Path) -> LedgerSigner:
-    """The log's signer in a file.
-
-    Raises:
-        ConfigurationError: it is missing, or others may read it.
-    """
-    if not path.is_file():
-        msg = f"{path} is missing: restore it from your back-up; a new key would start a new log"
-        raise ConfigurationError(msg)
-    if path.stat().st_mode & 0o077:
-        msg = f"{path} is readable by others, expected mode 0600: run `chmod 600` on it and ask who has read it"
-        raise ConfigurationError(msg)
-    return decode_signer(path.read_text(encoding="ascii").strip())
-
-
 def _public_ledger_key(signer: LedgerSigner) -> PublicKey:
     return PublicKey(id=signer.verifier_key.key_id.hex(), public=encode_vkey(signer.verifier_key))
 
@@ -105,8 +88,8 @@ LEDGER: Final = SigningKey(
     # Signs beside the new one, so that who only knows the old key can follow the log until they have the new one.
     name="ledger",
     retired="kept",
-    create=create_ledger_key,
-    load=load_ledger_key,
+    create=create_note_key,
+    load=partial(load_note_key, lost="restore it from your back-up; a new key would start a new log"),
     public=_public_ledger_key,
 )
 CERTIFICATE: Final = SigningKey(
@@ -120,10 +103,10 @@ CERTIFICATE: Final = SigningKey(
 
 ATTEST: Final = SigningKey(
     # As for certificates: what it signed verifies with the public key, which stays on record.
-    name="attest",
+    name=ATTEST_KEY,
     retired="destroyed",
-    create=create_attester_key,
-    load=load_attester_key,
+    create=lambda path, origin, draw: create_note_key(path, attester_name(origin), draw),
+    load=partial(load_note_key, lost="restore it from your back-up, or run `probity init` where there never was one"),
     public=_public_attester_key,
 )
 
@@ -242,7 +225,7 @@ def _id_in(key: SigningKey, path: Path) -> str | None:
     """The id of the key in a file; None where there is none, or half of one."""
     try:
         return key.public(key.load(path)).id
-    except (GovernanceError, ValueError):
+    except ConfigurationError:
         return None
 
 

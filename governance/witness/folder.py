@@ -12,6 +12,7 @@ from pathlib import Path
 from governance.errors import ConfigurationError, Conflict, InvalidInput
 from governance.ledger.cosignature import WitnessSigner, decode_witness_signer, encode_witness_signer
 from governance.ledger.durable_files import locked, replace
+from governance.ledger.key_file import OTHERS
 from governance.ledger.trust_policy import TrustPolicy, encode_policy, parse_policy
 from pseudonymisation.durable import write_atomically
 
@@ -19,7 +20,6 @@ KEY_FILE = "witness.key"
 LOGS_FILE = "logs"
 CHECKPOINT = "checkpoint"
 SEED_BYTES = 32
-_OTHERS = 0o077
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def open_folder(path: Path) -> WitnessFolder:
         ConfigurationError: there is none, its key can be read by others, or a file is not what it should be.
     """
     try:
-        if (path / KEY_FILE).stat().st_mode & _OTHERS:
+        if (path / KEY_FILE).stat().st_mode & OTHERS:
             msg = f"{path / KEY_FILE} can be read by others: chmod 600 it, and think about who has read it"
             raise ConfigurationError(msg)
         key = (path / KEY_FILE).read_text(encoding="utf-8")

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 
-from governance.attest.attester import load_attester_key
 from governance.attest.dsse import decode_envelope
 from governance.attest.gathering import pinned_policies
 from governance.attest.logged import read_log
@@ -25,6 +24,7 @@ from governance.ledger.opening import LedgerOpening
 from governance.ledger.store import list_entries
 from governance.ledger.trust_policy import trusting
 from governance.pipeline.home import open_home
+from governance.pipeline.signing_keys import ATTEST
 from governance.resources import policies_dir
 from governance.rights.tables import RightsRequest
 from governance.settings import load_settings
@@ -92,7 +92,7 @@ def test_whatever_was_made_decided_or_erased_is_attested_and_in_the_exported_log
     home, story = demo
     vkey = (home / "ledger-export" / "log.vkey").read_text().strip()
     expected = Expected(
-        attesters=(load_attester_key(home / "keys" / "attest.key").verifier_key,),
+        attesters=(ATTEST.load(home / "keys" / "attest.key").verifier_key,),
         now=system_clock(),
         policies=pinned_policies(policies_dir()),
         log=read_log(home / "ledger-export", trusting(decode_vkey(vkey))),

@@ -1,5 +1,6 @@
 """Keys that sign are replaced without a moment in which none, both or the wrong one is in force."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +16,20 @@ from sqlalchemy.orm import Session
 from governance.database import create_engine_for, migrate, transaction
 from governance.errors import ConfigurationError, InvalidInput
 from governance.keys.rotation import last_rotation, list_rotations, require_in_force
-from governance.ledger.note import decode_vkey
+from governance.ledger import key_file
+from governance.ledger.note import LedgerSigner, decode_vkey, encode_signer
 from governance.ledger.store import list_entries
 from governance.pipeline import signing_keys
-from governance.pipeline.signing_keys import CERTIFICATE, LEDGER, SIGNING_KEYS, SigningKey, public_keys, rotate, settle
+from governance.pipeline.signing_keys import (
+    ATTEST,
+    CERTIFICATE,
+    LEDGER,
+    SIGNING_KEYS,
+    SigningKey,
+    public_keys,
+    rotate,
+    settle,
+)
 from governance.resources import migrations_dir
 
 ORIGIN = "probity.example/ledger"
@@ -145,6 +156,7 @@ class Steps:
         self.count, self.cut_at = 0, cut_at
         for name in ("write_atomically", "sync_folder", "record_rotation", "create_signer"):
             monkeypatch.setattr(signing_keys, name, self._around(getattr(signing_keys, name)))
+        monkeypatch.setattr(key_file, "write_atomically", self._around(key_file.write_atomically))
         for name in ("replace", "unlink"):
             monkeypatch.setattr(Path, name, self._around(getattr(Path, name)))
         monkeypatch.setattr(signing_keys, "transaction", self._around_commit)
@@ -219,6 +231,50 @@ def test_a_key_that_others_may_read_is_named_as_that(engine: Engine, folder: Pat
 
     with pytest.raises(ConfigurationError, match="readable by others"):
         settle(engine, folder)
+
+
+_KEY = encode_signer(LedgerSigner(ORIGIN, b"\x07" * 32))
+
+
+@pytest.mark.parametrize("key", [LEDGER, ATTEST], ids=lambda key: key.name)
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"garbage\n", id="garbage"),
+        pytest.param(_KEY.replace(ORIGIN, "caf\xe9").encode("latin-1"), id="not ASCII"),
+        pytest.param(_KEY[:-3].encode(), id="half of a key"),
+        pytest.param(_KEY.replace(ORIGIN, ORIGIN.upper()).encode(), id="the key of another name"),
+        pytest.param(f"PRIVATE+KEY+{_KEY.rpartition('+')[2]}+{ORIGIN}+AQ==".encode(), id="the key in the name's place"),
+        pytest.param(f" {_KEY}\n".encode(), id="space before it"),
+        pytest.param(f"{_KEY}\n\n".encode(), id="two newlines"),
+        pytest.param(f"{_KEY}\r\n".encode(), id="another end of the line"),
+    ],
+)
+def test_a_file_that_holds_no_key_is_named_and_nothing_of_it_is_shown(
+    tmp_path: Path, key: SigningKey, content: bytes
+) -> None:
+    path = tmp_path / f"{key.name}.key"
+    path.touch(mode=0o600)
+    path.write_bytes(content)
+
+    with pytest.raises(ConfigurationError) as caught:
+        key.load(path)
+
+    place, shown = str(caught.value).split(": expected ")
+    words = re.findall(r"[A-Za-z0-9/=]{4,}", content.decode("latin-1"))
+    assert (place, [word for word in words if word in shown]) == (str(path), [])
+    assert caught.value.__suppress_context__  # the cause may quote it
+
+
+def test_a_key_file_that_is_missing_or_unreadable_says_what_a_new_key_would_do(tmp_path: Path) -> None:
+    (tmp_path / "ledger.key").mkdir()
+
+    for name, why in (("none.key", "No such file or directory"), ("ledger.key", "Is a directory")):
+        with pytest.raises(ConfigurationError, match=rf"{name} cannot be read \({why}\): .* would start a new log"):
+            LEDGER.load(tmp_path / name)
+    with pytest.raises(ConfigurationError, match=r"attest.key cannot be read .*: restore it .* run `probity init`"):
+        ATTEST.load(tmp_path / "attest.key")
 
 
 def test_settling_what_is_settled_changes_nothing_and_takes_no_lock(engine: Engine, folder: Path) -> None:
