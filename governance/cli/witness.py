@@ -8,8 +8,7 @@ import typer
 
 from governance.cli.display import say, stdout
 from governance.clock import system_clock
-from governance.ledger.cosignature import encode_witness_vkey
-from governance.ledger.note import decode_vkey
+from governance.ledger.note import decode_vkey, encode_vkey
 from governance.ledger.trust_policy import trusting
 from governance.witness.folder import create_folder, open_folder
 
@@ -31,13 +30,13 @@ def init(
     """Make a witness's folder with a new key, and print the vkey that goes into other people's policies."""
     made = create_folder(folder, name, trusting(*map(decode_vkey, log)), draw=secrets.token_bytes)
     say(f"{folder}: a witness of {len(made.logs.logs)} logs; its public key is")
-    stdout.print(encode_witness_vkey(made.signer.witness_key), markup=False, soft_wrap=True)
+    stdout.print(encode_vkey(made.signer.witness_key), markup=False, soft_wrap=True)
 
 
 @witness.command("key")
 def key(folder: FolderArgument) -> None:
     """Print the witness's vkey."""
-    stdout.print(encode_witness_vkey(open_folder(folder).signer.witness_key), markup=False, soft_wrap=True)
+    stdout.print(encode_vkey(open_folder(folder).signer.witness_key), markup=False, soft_wrap=True)
 
 
 @witness.command("serve")

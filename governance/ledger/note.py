@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -47,53 +47,83 @@ class NoteKey(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class VerifierKey:
-    """A named Ed25519 public key (32 bytes): what a reader must hold to trust a log."""
+class Ed25519Key:
+    """A named Ed25519 public key (32 bytes). Each kind has its own ``algorithm`` byte, and signs something else."""
 
+    algorithm: ClassVar[bytes]
     name: str
     public_key: bytes
 
     def __post_init__(self) -> None:
         require_name(self.name)
-        if len(self.public_key) != KEY_BYTES:
-            msg = f"expected a public key of {KEY_BYTES} bytes, got {len(self.public_key)}"
-            raise InvalidInput(msg)
+        _require_key(self.public_key, "public key")
 
     @property
     def key_id(self) -> bytes:
         """SHA-256(name || newline || algorithm || public key), its first four bytes."""
-        return key_id(self.name, ED25519 + self.public_key)
+        return key_id(self.name, self.algorithm + self.public_key)
 
-    def verify(self, signature: bytes, text: bytes) -> None:
-        """Raise `BrokenProof` unless ``signature`` is this key's over ``text``."""
+    def require_signed(self, signature: bytes, message: bytes, what: str) -> None:
+        """Raise `BrokenProof` that names ``what`` unless ``signature`` (64 bytes) is this key's over ``message``."""
         try:
-            Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, text)
+            Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, message)
         except (InvalidSignature, ValueError) as cause:
-            msg = f"the signature of {self.name}+{self.key_id.hex()} does not hold"
+            msg = f"the {what} of {self.name}+{self.key_id.hex()} does not hold"
             raise BrokenProof(msg) from cause
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerSigner:
+class Ed25519Signer:
     """A named Ed25519 signing key, from its 32-byte seed. The seed is never printed."""
 
+    algorithm: ClassVar[bytes]
     name: str
     seed: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
         require_name(self.name)
-        if len(self.seed) != KEY_BYTES:
-            msg = f"expected a seed of {KEY_BYTES} bytes, got {len(self.seed)}"
-            raise InvalidInput(msg)
+        _require_key(self.seed, "seed")
+
+    @property
+    def public_key(self) -> bytes:
+        """32 bytes."""
+        return Ed25519PrivateKey.from_private_bytes(self.seed).public_key().public_bytes_raw()
+
+    @property
+    def key_id(self) -> bytes:
+        """That of the public key."""
+        return key_id(self.name, self.algorithm + self.public_key)
+
+    def sign(self, message: bytes) -> bytes:
+        """The 64-byte Ed25519 signature over ``message``; the same message always gives the same bytes."""
+        return Ed25519PrivateKey.from_private_bytes(self.seed).sign(message)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierKey(Ed25519Key):
+    """What a reader must hold to trust a log: its signatures are over the text of a note."""
+
+    algorithm: ClassVar[bytes] = ED25519
+
+    def verify(self, signature: bytes, text: bytes) -> None:
+        """Raise `BrokenProof` unless ``signature`` is this key's over ``text``."""
+        self.require_signed(signature, text, "signature")
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSigner(Ed25519Signer):
+    """What signs notes."""
+
+    algorithm: ClassVar[bytes] = ED25519
 
     @property
     def verifier_key(self) -> VerifierKey:
         """The public half, for those who verify."""
-        return VerifierKey(self.name, Ed25519PrivateKey.from_private_bytes(self.seed).public_key().public_bytes_raw())
+        return VerifierKey(self.name, self.public_key)
 
-    def sign(self, text: bytes) -> bytes:
-        """The 64-byte Ed25519 signature over ``text``; the same text always gives the same bytes."""
-        return Ed25519PrivateKey.from_private_bytes(self.seed).sign(text)
+
+SomeKey = TypeVar("SomeKey", bound=Ed25519Key)
+SomeSigner = TypeVar("SomeSigner", bound=Ed25519Signer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,44 +157,53 @@ class VerifiedNote:
     signed_by: tuple[VerifierKey, ...]
 
 
-def encode_vkey(key: VerifierKey) -> str:
+def encode_vkey(key: Ed25519Key) -> str:
     """``<name>+<key id, 8 hex>+<base64(algorithm || public key)>``."""
-    return f"{key.name}+{key.key_id.hex()}+{encode_base64(ED25519 + key.public_key)}"
+    return f"{key.name}+{key.key_id.hex()}+{encode_base64(key.algorithm + key.public_key)}"
 
 
 def decode_vkey(text: str) -> VerifierKey:
-    """The key that `encode_vkey` wrote.
+    """A log's key; see `decode_key`."""
+    return decode_key(text, VerifierKey)
+
+
+def decode_key(text: str, kind: type[SomeKey]) -> SomeKey:
+    """The key of this kind that `encode_vkey` wrote.
 
     Raises:
-        InvalidInput: not a vkey, not Ed25519, or its key id does not follow from its name and key.
+        InvalidInput: not a vkey, not of the kind's algorithm, or its key id does not follow from its name and key.
     """
     name, blob = split_key(text)
-    key = VerifierKey(name, key_of(name, blob, ED25519))
+    key = kind(name, key_of(name, blob, kind.algorithm))
     if encode_vkey(key) != text:
         msg = f"vkey of {name}: expected key id {key.key_id.hex()}"
         raise InvalidInput(msg)
     return key
 
 
-def encode_signer(signer: LedgerSigner) -> str:
+def encode_signer(signer: Ed25519Signer) -> str:
     """The private key as text, in the form the Go note package reads. Secret: for a key file with mode 0600 only."""
-    key_id = signer.verifier_key.key_id.hex()
-    return f"{PRIVATE_PREFIX}{signer.name}+{key_id}+{encode_base64(ED25519 + signer.seed)}"
+    return f"{PRIVATE_PREFIX}{signer.name}+{signer.key_id.hex()}+{encode_base64(signer.algorithm + signer.seed)}"
 
 
 def decode_signer(text: str) -> LedgerSigner:
-    """The signer that `encode_signer` wrote.
+    """What signs notes; see `decode_private_key`."""
+    return decode_private_key(text, LedgerSigner)
+
+
+def decode_private_key(text: str, kind: type[SomeSigner]) -> SomeSigner:
+    """The signer of this kind that `encode_signer` wrote.
 
     Raises:
-        InvalidInput: not a private note key; the message holds nothing of the text but its name.
+        InvalidInput: not a private key of the kind's algorithm; the message holds nothing of the text but its name.
     """
     if not text.startswith(PRIVATE_PREFIX):
         msg = f"expected a signing key that begins {PRIVATE_PREFIX}"
         raise InvalidInput(msg)
     name, blob = split_key(text.removeprefix(PRIVATE_PREFIX))
-    signer = LedgerSigner(name, key_of(name, blob, ED25519))
+    signer = kind(name, key_of(name, blob, kind.algorithm))
     if encode_signer(signer) != text:
-        msg = f"signing key of {name}: expected key id {signer.verifier_key.key_id.hex()}"
+        msg = f"signing key of {name}: expected key id {signer.key_id.hex()}"
         raise InvalidInput(msg)
     return signer
 
@@ -331,6 +370,12 @@ def require_name(name: str) -> None:
     """Raise `InvalidInput` unless ``name`` can stand in a signature line."""
     if not name or "+" in name or _NOT_IN_A_TEXT.search(name) or any(character.isspace() for character in name):
         msg = "a note key's name is not empty and has neither space nor + nor control characters"
+        raise InvalidInput(msg)
+
+
+def _require_key(key: bytes, what: str) -> None:
+    if len(key) != KEY_BYTES:
+        msg = f"expected a {what} of {KEY_BYTES} bytes, got {len(key)}"
         raise InvalidInput(msg)
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from governance.errors import BrokenProof, InvalidInput
 from governance.ledger.checkpoint import Checkpoint, decode_checkpoint
-from governance.ledger.cosignature import WitnessKey, cosigned_at, decode_witness_vkey, encode_witness_vkey
+from governance.ledger.cosignature import WitnessKey, cosigned_at, decode_witness_vkey
 from governance.ledger.cosignature_mldsa import MLDSA, MldsaWitnessKey, decode_mldsa_vkey, encode_mldsa_vkey
 from governance.ledger.note import VerifierKey, decode_note, decode_vkey, encode_vkey, split_key, verified_lines
 
@@ -161,7 +161,7 @@ def encode_policy(policy: TrustPolicy) -> str:
 
 
 def _encode_key(key: WitnessKey | MldsaWitnessKey) -> str:
-    return encode_witness_vkey(key) if isinstance(key, WitnessKey) else encode_mldsa_vkey(key)
+    return encode_vkey(key) if isinstance(key, WitnessKey) else encode_mldsa_vkey(key)
 
 
 def _decode_key(text: str) -> WitnessKey | MldsaWitnessKey:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from governance.errors import ConfigurationError, Conflict, InvalidInput
-from governance.ledger.cosignature import WitnessSigner, decode_witness_signer, encode_witness_signer
+from governance.ledger.cosignature import WitnessSigner, decode_witness_signer
 from governance.ledger.durable_files import locked, replace
 from governance.ledger.key_file import OTHERS
+from governance.ledger.note import encode_signer
 from governance.ledger.trust_policy import TrustPolicy, encode_policy, parse_policy
 from pseudonymisation.durable import write_atomically
 
@@ -47,7 +48,7 @@ def create_folder(path: Path, name: str, logs: TrustPolicy, *, draw: Callable[[i
             msg = f"{path / KEY_FILE} exists: a witness keeps its key for as long as it cosigns"
             raise Conflict(msg)
         replace(path, LOGS_FILE, encode_policy(logs).encode(errors="surrogateescape"))
-        write_atomically(path / KEY_FILE, f"{encode_witness_signer(signer)}\n".encode(), mode=0o600)
+        write_atomically(path / KEY_FILE, f"{encode_signer(signer)}\n".encode(), mode=0o600)
     return WitnessFolder(path, signer, logs)
 
 

@@ -23,7 +23,7 @@ from governance.attest.verification import (
 from governance.database import transaction
 from governance.errors import BrokenProof
 from governance.ledger.checkpoint import Checkpoint, sign_checkpoint
-from governance.ledger.cosignature import WitnessSigner, cosign, encode_witness_vkey
+from governance.ledger.cosignature import WitnessSigner, cosign
 from governance.ledger.note import LedgerSigner, add_signatures, decode_note, encode_vkey
 from governance.ledger.proof import encode_proof
 from governance.ledger.proving import prove
@@ -240,7 +240,7 @@ def test_only_a_witness_says_how_old_a_copy_of_the_log_is(log: Log, days: int, s
     (log.folder / "checkpoint").write_bytes(add_signatures(note, [line]))
     lines = (
         f"log {encode_vkey(LOG.verifier_key)}",
-        f"witness w {encode_witness_vkey(witness.witness_key)}",
+        f"witness w {encode_vkey(witness.witness_key)}",
         "quorum w",
     )
     witnessed = read_log(log.folder, parse_policy("".join(f"{line}\n" for line in lines)))
@@ -267,7 +267,7 @@ def test_the_log_is_as_old_as_the_quorums_cosignatures_whatever_one_witness_says
     text = decode_note(note).text
     cosigned = [cosign(text, NOON - timedelta(days=days), each) for days, each in witnesses.items()]
     (log.folder / "checkpoint").write_bytes(add_signatures(note, cosigned))
-    named = [f"witness w{days} {encode_witness_vkey(each.witness_key)}" for days, each in witnesses.items()]
+    named = [f"witness w{days} {encode_vkey(each.witness_key)}" for days, each in witnesses.items()]
     ending = ["quorum none"] if quorum == "none" else [f"group g {quorum} w0 w3 w9", "quorum g"]
     policy = parse_policy("".join(f"{line}\n" for line in [f"log {encode_vkey(LOG.verifier_key)}", *named, *ending]))
 
@@ -277,7 +277,7 @@ def test_the_log_is_as_old_as_the_quorums_cosignatures_whatever_one_witness_says
 def test_a_log_without_the_quorum_that_the_reader_asks_for_says_nothing(log: Log) -> None:
     log.say(SUMMARY)
     log.publish()
-    witness = encode_witness_vkey(WitnessSigner("witness.example", b"\x07" * 32).witness_key)
+    witness = encode_vkey(WitnessSigner("witness.example", b"\x07" * 32).witness_key)
     policy = parse_policy(f"log {encode_vkey(LOG.verifier_key)}\nwitness w {witness}\nquorum w\n")
 
     answer = gather_log(log.folder, policy)

@@ -17,7 +17,7 @@ from governance.errors import BrokenProof, Conflict, InvalidInput
 from governance.evidence.gathering import Shelf
 from governance.evidence.period import Period
 from governance.evidence.verification import verify_pack
-from governance.ledger.cosignature import WitnessSigner, cosign, encode_witness_vkey
+from governance.ledger.cosignature import WitnessSigner, cosign
 from governance.ledger.cosigned import keep_cosignatures, with_cosignatures
 from governance.ledger.note import add_signatures, decode_note, encode_vkey
 from governance.ledger.store import get_entry, list_checkpoints, list_entries, size
@@ -337,9 +337,7 @@ def test_a_log_that_was_never_published_has_no_evidence(filled: "Filled", tmp_pa
 
 WITNESS = WitnessSigner("auditor.example/witness", bytes(range(32, 64)))
 WITNESSED = parse_policy(
-    f"log {encode_vkey(SIGNER.verifier_key)}\n"
-    f"witness auditor {encode_witness_vkey(WITNESS.witness_key)}\n"
-    "quorum auditor\n"
+    f"log {encode_vkey(SIGNER.verifier_key)}\nwitness auditor {encode_vkey(WITNESS.witness_key)}\nquorum auditor\n"
 )
 
 

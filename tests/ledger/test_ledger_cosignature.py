@@ -16,18 +16,19 @@ from governance.ledger.cosignature import (
     cosigned_at,
     decode_witness_signer,
     decode_witness_vkey,
-    encode_witness_signer,
-    encode_witness_vkey,
 )
 from governance.ledger.merkle import EMPTY_ROOT
 from governance.ledger.note import (
     LedgerSigner,
     SignatureLine,
+    VerifierKey,
     add_signatures,
     decode_note,
     decode_signer,
     decode_vkey,
     encode_note,
+    encode_signer,
+    encode_vkey,
     verified_lines,
     verify_note,
 )
@@ -84,7 +85,7 @@ def test_a_public_witness_vkey_is_read_and_written_alike() -> None:
 
     assert key.public_key.hex() == PUBLIC_WITNESSES["remora.n621.de"]
     assert key.key_id.hex() == "da77ade7"
-    assert encode_witness_vkey(key) == REMORA
+    assert encode_vkey(key) == REMORA
 
 
 def test_a_cosignature_is_laid_out_as_the_format_says() -> None:
@@ -171,13 +172,23 @@ def test_a_text_that_is_no_witness_vkey_is_refused(vkey: str) -> None:
 
 
 def test_a_witness_signer_is_written_and_read_and_never_printed() -> None:
-    text = encode_witness_signer(WITNESS)
+    text = encode_signer(WITNESS)
 
     assert decode_witness_signer(text) == WITNESS
     assert repr(WITNESS) == "WitnessSigner(name='witness.example/w1')"
     assert text.startswith("PRIVATE+KEY+witness.example/w1+")
     with pytest.raises(InvalidInput, match="expected type 1"):
         decode_signer(text)
+
+
+def test_a_witness_key_is_no_log_key_though_the_bytes_are_the_same() -> None:
+    key = WITNESS.witness_key
+    of_a_log = VerifierKey(key.name, key.public_key)
+
+    assert key != of_a_log
+    assert key.key_id != of_a_log.key_id
+    with pytest.raises(InvalidInput, match="expected type 1 and 32 bytes, got type 4 and 32 bytes"):
+        decode_vkey(encode_vkey(key))
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,6 @@ from governance.ledger.cosignature import (
     cosign,
     decode_witness_signer,
     decode_witness_vkey,
-    encode_witness_signer,
-    encode_witness_vkey,
 )
 from governance.ledger.merkle import EMPTY_ROOT, leaf_hash
 from governance.ledger.note import (
@@ -78,13 +76,13 @@ FORMATS: dict[str, tuple[Callable[[bytes], object], Callable[..., str | bytes], 
     "signer": (text_form(decode_signer), encode_signer, encode_signer(LOG).encode()),
     "witness vkey": (
         text_form(decode_witness_vkey),
-        encode_witness_vkey,
-        encode_witness_vkey(WITNESS.witness_key).encode(),
+        encode_vkey,
+        encode_vkey(WITNESS.witness_key).encode(),
     ),
     "witness signer": (
         text_form(decode_witness_signer),
-        encode_witness_signer,
-        encode_witness_signer(WITNESS).encode(),
+        encode_signer,
+        encode_signer(WITNESS).encode(),
     ),
     "tile path": (text_form(parse_path), lambda name: name.path, b"tile/entries/x001/x234/067.p/112"),
     "tile": (lambda data: decode_tile(TILE, data), encode_tile, bytes(range(96))),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from governance.errors import BrokenProof, InvalidInput
 from governance.ledger.checkpoint import Checkpoint, encode_checkpoint, sign_checkpoint
-from governance.ledger.cosignature import WitnessKey, WitnessSigner, cosign, encode_witness_vkey
+from governance.ledger.cosignature import WitnessKey, WitnessSigner, cosign
 from governance.ledger.merkle import EMPTY_ROOT
 from governance.ledger.note import LedgerSigner, SignatureLine, add_signatures, encode_vkey, sign_note
 from governance.ledger.trust_policy import (
@@ -30,7 +30,7 @@ LOG = LedgerSigner("example.com/log", bytes(range(32)))
 NEW_KEY = LedgerSigner("example.com/log", bytes(range(50, 82)))
 L = encode_vkey(LOG.verifier_key)
 WITNESSES = [WitnessSigner(f"Wit{number}", bytes([number]) * 32) for number in range(1, 7)]
-W1, W2, W3, W4, W5, W6 = (encode_witness_vkey(each.witness_key) for each in WITNESSES)
+W1, W2, W3, W4, W5, W6 = (encode_vkey(each.witness_key) for each in WITNESSES)
 CHECKPOINT = Checkpoint(LOG.name, 0, EMPTY_ROOT)
 
 # The example of the format's text (tlog-policy, "Example policy"), with keys.
@@ -114,7 +114,7 @@ def test_one_witness_counts_once_however_often_it_signs() -> None:
 
 
 def test_the_same_key_under_another_name_is_not_another_witness() -> None:
-    disguised = encode_witness_vkey(WitnessKey("impostor.example.com", WITNESSES[0].witness_key.public_key))
+    disguised = encode_vkey(WitnessKey("impostor.example.com", WITNESSES[0].witness_key.public_key))
 
     with pytest.raises(InvalidInput, match="line 2: the public key of w2 is that of an earlier witness"):
         parse_policy(f"witness w1 {W1}\nwitness w2 {disguised}\nquorum w1\n")
@@ -185,7 +185,7 @@ def test_a_text_that_is_no_checkpoint_is_refused_though_signed() -> None:
         (f"witness w1 {W1}\nquorum w1\nwitness w2 {W2}\nlog {L}\n", "w1"),
         (f"# \u00e4\u2028\u0085\u00a0\nwitness \u212a\u00a0w {W1}\nquorum \u212a\u00a0w\n", "\u212a\u00a0w"),
         (
-            f"log {L}\nwitness same {encode_witness_vkey(WitnessKey('w', LOG.verifier_key.public_key))}\nquorum same",
+            f"log {L}\nwitness same {encode_vkey(WitnessKey('w', LOG.verifier_key.public_key))}\nquorum same",
             "same",
         ),
     ],

@@ -13,7 +13,7 @@ import pytest
 
 from governance.cli.main import main
 from governance.ledger.checkpoint import decode_checkpoint
-from governance.ledger.cosignature import WitnessSigner, cosign, encode_witness_vkey
+from governance.ledger.cosignature import WitnessSigner, cosign
 from governance.ledger.note import LedgerSigner, add_signatures, decode_note, encode_vkey
 from governance.ledger.proof import encode_proof
 from governance.ledger.proving import prove
@@ -171,7 +171,7 @@ def test_an_old_checkpoint_that_is_not_the_beginning_exits_1(probity: Run, copy:
 
 
 def test_a_quorum_is_asked_for_and_its_witnesses_are_shown(probity: Run, copy: Path, tmp_path: Path) -> None:
-    witness = encode_witness_vkey(WITNESS.witness_key)
+    witness = encode_vkey(WITNESS.witness_key)
     policy = tmp_path / "witnessed"
     policy.write_text(f"log {VKEY}\nwitness auditor {witness}\ngroup seen any auditor\nquorum seen\n")
 

@@ -13,7 +13,6 @@ from fastapi import FastAPI
 from governance.budget.events import BudgetReadingBegun
 from governance.errors import BrokenProof, ConfigurationError, QuorumMissed, Rollback
 from governance.ledger.check import check_database
-from governance.ledger.cosignature import encode_witness_vkey
 from governance.ledger.entry import Entry
 from governance.ledger.export import export
 from governance.ledger.note import encode_vkey
@@ -62,7 +61,7 @@ def trusting_witnesses(home: Home, urls: dict[WitnessFolder, str], quorum: str) 
     """The home with a trust policy that names these witnesses, as w0, w1, …"""
     lines = [f"log {encode_vkey(home.ledger_signer.verifier_key)}"]
     for number, (witness, url) in enumerate(urls.items()):
-        lines.append(f"witness w{number} {encode_witness_vkey(witness.signer.witness_key)} {url}")
+        lines.append(f"witness w{number} {encode_vkey(witness.signer.witness_key)} {url}")
     path = home.settings.home / "trust-policy"
     path.write_text("\n".join([*lines, quorum, ""]))
     settings = home.settings.model_copy(update={"ledger": Ledger(trust_policy=path)})
