@@ -38,7 +38,7 @@ from governance.resources import migrations_dir, policies_dir
 from governance.review.board import get_review, vote
 from governance.settings import load_settings
 from tests.governance.builders import measured, report
-from tests.web.conftest import SIGNER, Story, TickingClock, tell
+from tests.governance.story import SIGNER, Story, TickingClock, tell
 
 FIRST, SECOND, THIRD = (datetime(2026, 11, day, 9, tzinfo=UTC) for day in (20, 23, 25))
 WORKING_DAY = Period(date(2026, 11, 23), date(2026, 11, 23))

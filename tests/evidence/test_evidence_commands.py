@@ -7,8 +7,8 @@ import pytest
 
 from governance.clock import system_clock
 from governance.ledger.note import encode_vkey
+from tests.governance.story import SIGNER
 from tests.pipeline.conftest import Run, probity  # noqa: F401 - a fixture
-from tests.web.conftest import SIGNER
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from governance.ledger.store import get_entry, list_checkpoints, list_entries, s
 from governance.ledger.trust_policy import parse_policy, trusting
 from governance.registry.lineage import get_release
 from governance.registry.models import get_model, register_model
-from tests.web.conftest import PEOPLE, SIGNER
+from tests.governance.story import PEOPLE, SIGNER
 
 if TYPE_CHECKING:
     from conftest import Filled

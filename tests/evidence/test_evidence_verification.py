@@ -21,7 +21,7 @@ from governance.evidence.verification import verify_pack
 from governance.ledger.checkpoint import Checkpoint, sign_checkpoint
 from governance.ledger.note import LedgerSigner
 from governance.ledger.trust_policy import trusting
-from tests.web.conftest import SIGNER
+from tests.governance.story import SIGNER
 
 if TYPE_CHECKING:
     from conftest import Filled, Forge

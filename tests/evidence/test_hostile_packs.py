@@ -15,8 +15,8 @@ from governance.evidence.layout import MANIFEST, create_archive, encode_manifest
 from governance.evidence.verification import verify_pack
 from governance.ledger.note import encode_vkey
 from governance.ledger.trust_policy import trusting
+from tests.governance.story import SIGNER
 from tests.pipeline.conftest import Run, probity  # noqa: F401 - a fixture
-from tests.web.conftest import SIGNER
 
 if TYPE_CHECKING:
     from conftest import Forge

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from governance.evidence.verification import verify_pack
 from governance.ledger.proof import decode_proof
 from governance.ledger.trust_policy import trusting
-from tests.web.conftest import SIGNER
+from tests.governance.story import SIGNER
 
 if TYPE_CHECKING:
     from conftest import House

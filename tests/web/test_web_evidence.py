@@ -12,7 +12,7 @@ from governance.evidence.verification import verify_pack
 from governance.ledger.store import get_entry, size
 from governance.ledger.trust_policy import trusting
 from governance.web.forms import FORM_COOKIE, SESSION_COOKIE, TOKEN_FIELD, token_for
-from tests.web.conftest import SIGNER
+from tests.governance.story import SIGNER
 
 if TYPE_CHECKING:
     from conftest import House

@@ -22,7 +22,7 @@ from governance.ledger.trust_policy import trusting, verify_cosigned
 from governance.ledger.verify import verify_folder
 from governance.settings import Ledger
 from governance.web.app import create_app
-from tests.web.conftest import SIGNER
+from tests.governance.story import SIGNER
 
 if TYPE_CHECKING:
     from conftest import House

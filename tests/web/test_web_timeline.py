@@ -23,7 +23,7 @@ from governance.policy.texts import PolicyText
 from governance.registry.tables import Model, ReleaseRecord, Snapshot
 from governance.web.app import create_app
 from governance.web.policy_reading import compare
-from tests.web.conftest import SIGNER
+from tests.governance.story import SIGNER
 
 if TYPE_CHECKING:
     from conftest import House
