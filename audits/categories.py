@@ -57,12 +57,13 @@ def categories_of(membership: Membership, items: Sequence[str], attributes: Sequ
 
 
 def attribute_of(membership: Membership, items: Sequence[str], name: str) -> Attribute:
-    """Category shares of one attribute; several categories of an item split its mass equally, none is "unknown"."""
+    """Category shares of one attribute; several categories split an item's mass by weight, none is "unknown"."""
     rows = membership.table.filter(pc.equal(membership.table["attribute"], name))
     rows = rows.filter(pc.is_in(rows["item"], value_set=pa.array(items, pa.string())))
     categories = tuple(sorted(pc.unique(rows["category"]).to_pylist()))
     counts = np.zeros((len(items), len(categories)))
-    counts[codes(rows["item"], items), codes(rows["category"], categories)] = 1.0
+    weight = np.asarray(rows["weight"]) if "weight" in rows.column_names else 1.0
+    counts[codes(rows["item"], items), codes(rows["category"], categories)] = weight
     labels = counts.sum(axis=1)
     if np.all(labels > 0):
         return Attribute(name=name, categories=categories, shares=counts / labels[:, None])

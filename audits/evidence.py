@@ -3,11 +3,12 @@
 Subjects, items, categories and groups are sorted by name: the report cannot depend on the order of rows.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -27,32 +28,54 @@ ABSENT = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Grouping:
+    """One way to divide the subjects.
+
+    Attributes:
+        attribute: what divides them ("age"), empty where the table names nothing.
+        groups: names, small ones merged, sorted.
+        codes: group of each subject, shape (n,), ``ABSENT`` for a subject without one.
+        merged: how many groups were too small to stand alone.
+    """
+
+    attribute: str
+    groups: tuple[str, ...]
+    codes: Ints
+    merged: int
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names as reports give them: ``age = 18-24``."""
+        return tuple(f"{self.attribute} = {group}" if self.attribute else group for group in self.groups)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Evidence:
     """What metrics read.
 
     Attributes:
         lists: item codes by subject and rank, shape (n, k), ``ABSENT`` after a short list's end.
-        weights: attention by rank, shape (k,).
+        looks: attention each subject gives each rank, shape (n, k); read-only where all subjects look alike.
         exposure: attention each subject gives each item, sparse (n, m).
         attributes: the attributes under audit.
-        targets: held-out items, sparse (n, m) of 0 and 1, or None.
+        targets: grades of held-out items, sparse (n, m), or None.
+        history: weights of what subjects chose before, sparse (n, m), or None.
         popularity: interactions per item, shape (m,), or None.
-        groups: group names after small ones are merged; ``group_codes`` (n,) is ``ABSENT`` for a subject without a
-            group.
+        groupings: ways to divide the subjects, sorted by attribute.
         subjects_without_list: how many subjects have targets but no list.
-        groups_merged: how many groups were too small to stand alone.
+        baseline: the same subjects with the lists of another recommender, or None.
     """
 
     lists: Ints
-    weights: Floats
+    looks: Floats
     exposure: "sparse.csr_array"
     attributes: tuple[Attribute, ...]
     targets: "sparse.csr_array | None"
+    history: "sparse.csr_array | None"
     popularity: Floats | None
-    groups: tuple[str, ...]
-    group_codes: Ints
+    groupings: tuple[Grouping, ...]
     subjects_without_list: int
-    groups_merged: int
+    baseline: "Evidence | None"
 
     @property
     def subjects(self) -> int:
@@ -64,6 +87,14 @@ class Evidence:
         """Number of items in the catalogue."""
         return int(self.exposure.shape[1])
 
+    @property
+    def strata(self) -> Ints:
+        """Within what resampling draws: one code for each combination of groups that occurs, shape (n,)."""
+        if not self.groupings:
+            return np.zeros(self.subjects, dtype=np.int64)
+        codes = np.stack([grouping.codes for grouping in self.groupings])
+        return np.unique(codes, axis=1, return_inverse=True)[1].ravel().astype(np.int64)
+
 
 def evidence_from(given: AuditInput, config: AuditConfig) -> Evidence:
     """Arrange the input for the metrics.
@@ -73,23 +104,29 @@ def evidence_from(given: AuditInput, config: AuditConfig) -> Evidence:
     """
     subjects = tuple(sorted(pc.unique(given.recommendations.table["subject"]).to_pylist()))
     lists = _lists(given, subjects, config.k)
-    weights = config.attention.weights(lists.shape[1])
-    targets, without_list = _targets(given, subjects)
-    groups, group_codes, merged = _groups(given, subjects, config.min_subjects)
+    looks = np.broadcast_to(config.attention.weights(lists.shape[1]), lists.shape)
+    targets, without_list = _chosen(given.relevance, "grade", subjects, given.items)
+    history, _ = _chosen(given.history, "weight", subjects, given.items)
     return Evidence(
         lists=lists,
-        weights=weights,
-        exposure=_exposure(lists, weights, len(given.items)),
+        looks=looks,
+        exposure=_exposure(lists, looks, len(given.items)),
         attributes=tuple(
             attribute_of(given.membership, given.items, name) for name in audited_attributes(given, config)
         ),
         targets=targets,
+        history=history,
         popularity=_popularity(given),
-        groups=groups,
-        group_codes=group_codes,
+        groupings=_groupings(given, subjects, config.min_subjects),
         subjects_without_list=without_list,
-        groups_merged=merged,
+        baseline=_baseline(given, config),
     )
+
+
+def _baseline(given: AuditInput, config: AuditConfig) -> Evidence | None:
+    if given.baseline is None:
+        return None
+    return evidence_from(replace(given, recommendations=given.baseline, baseline=None), config)
 
 
 def audited_attributes(given: AuditInput, config: AuditConfig) -> tuple[str, ...]:
@@ -115,23 +152,27 @@ def _lists(given: AuditInput, subjects: tuple[str, ...], k: int | None) -> Ints:
     return lists
 
 
-def _exposure(lists: Ints, weights: Floats, items: int) -> "sparse.csr_array":
+def _exposure(lists: Ints, looks: Floats, items: int) -> "sparse.csr_array":
     from scipy import sparse  # takes a while, which who only reads a report need not wait for
 
     row, rank = np.nonzero(lists != ABSENT)
-    return sparse.csr_array((weights[rank], (row, lists[row, rank])), shape=(lists.shape[0], items))
+    return sparse.csr_array((looks[row, rank], (row, lists[row, rank])), shape=(lists.shape[0], items))
 
 
-def _targets(given: AuditInput, subjects: tuple[str, ...]) -> "tuple[sparse.csr_array | None, int]":
+def _chosen(
+    table: pa.Table | None, weight: str, subjects: Sequence[str], items: Sequence[str]
+) -> "tuple[sparse.csr_array | None, int]":
+    """Weights by subject and item, and how many subjects of the table have no list."""
     from scipy import sparse
 
-    if given.relevance is None:
+    if table is None:
         return None, 0
-    row, column = codes(given.relevance["subject"], subjects), codes(given.relevance["item"], given.items)
+    row, column = codes(table["subject"], subjects), codes(table["item"], items)
     known = row != ABSENT
-    without = len(set(given.relevance.filter(~known)["subject"].to_pylist()))
-    shape = (len(subjects), len(given.items))
-    return sparse.csr_array((np.ones(known.sum()), (row[known], column[known])), shape=shape), without
+    without = len(pc.unique(table["subject"].filter(pa.array(~known))))
+    weights = np.asarray(table[weight], dtype=np.float64) if weight in table.column_names else np.ones(row.size)
+    shape = (len(subjects), len(items))
+    return sparse.csr_array((weights[known], (row[known], column[known])), shape=shape), without
 
 
 def _popularity(given: AuditInput) -> Floats | None:
@@ -142,24 +183,29 @@ def _popularity(given: AuditInput) -> Floats | None:
     return counts
 
 
-def _groups(given: AuditInput, subjects: tuple[str, ...], smallest: int) -> tuple[tuple[str, ...], Ints, int]:
-    """Names, code by subject, and how many groups were merged."""
-    absent = np.full(len(subjects), ABSENT, dtype=np.int64)
-    if given.subject_groups is None:
-        return (), absent, 0
-    row = codes(given.subject_groups["subject"], subjects)
-    group_of = dict(zip(row.tolist(), given.subject_groups["group"].to_pylist(), strict=True))
+def _groupings(given: AuditInput, subjects: Sequence[str], smallest: int) -> tuple[Grouping, ...]:
+    table = given.subject_groups
+    if table is None:
+        return ()
+    if "attribute" not in table.column_names:
+        return (_grouping("", table, subjects, smallest),)
+    return tuple(
+        _grouping(attribute, table.filter(pc.equal(table["attribute"], attribute)), subjects, smallest)
+        for attribute in sorted(pc.unique(table["attribute"]).to_pylist())
+    )
+
+
+def _grouping(attribute: str, table: pa.Table, subjects: Sequence[str], smallest: int) -> Grouping:
+    row = codes(table["subject"], subjects)
+    group_of = dict(zip(row.tolist(), table["group"].to_pylist(), strict=True))
     group_of.pop(ABSENT, None)
     renamed = _merged_small(group_of, smallest)
     names = tuple(sorted(set(renamed.values())))
-    merged_codes = absent.copy()
+    found = np.full(len(subjects), ABSENT, dtype=np.int64)
     for subject, group in group_of.items():
-        merged_codes[subject] = names.index(renamed[group])
-    return (
-        names,
-        merged_codes,
-        sum(1 for group, name in renamed.items() if name == OTHER_GROUP and group != OTHER_GROUP),
-    )
+        found[subject] = names.index(renamed[group])
+    merged = sum(1 for group, name in renamed.items() if name == OTHER_GROUP and group != OTHER_GROUP)
+    return Grouping(attribute=attribute, groups=names, codes=found, merged=merged)
 
 
 def _merged_small(group_of: Mapping[int, str], smallest: int) -> dict[str, str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from audits.evidence import ABSENT, Evidence
+from audits.evidence import ABSENT, Evidence, Grouping
 from audits.statistics import Cell, Smooth, ratios
 
 Floats = NDArray[np.float64]
@@ -51,33 +51,38 @@ def target_counts(evidence: Evidence) -> NDArray[np.int64]:
     if evidence.targets is None:
         msg = "quality needs held-out targets"
         raise ValueError(msg)
-    return np.asarray(evidence.targets.sum(axis=1)).ravel().astype(np.int64)
+    return np.diff(evidence.targets.indptr).astype(np.int64)
 
 
 def mean_by_group(quality: Quality, evidence: Evidence) -> Smooth:
     """Mean over counted subjects: of all, then of each group."""
     everyone = np.ones((evidence.subjects, 1))
-    counted = np.hstack([everyone, _indicators(evidence)]) * quality.counted[:, None]
-    names = (None, *evidence.groups)
+    members = [_indicators(grouping) for grouping in evidence.groupings]
+    counted = np.hstack([everyone, *members]) * quality.counted[:, None]
+    names = (None, *(label for grouping in evidence.groupings for label in grouping.labels))
     cells = [Cell(n=int(n), span=1.0, group=name) for name, n in zip(names, counted.sum(axis=0), strict=True)]
     return ratios(cells, counted * quality.values[:, None], counted)
 
 
 def gap_by_group(quality: Quality, evidence: Evidence) -> Smooth:
-    """Mean of each group less the mean of all other grouped subjects."""
-    counted = _indicators(evidence) * quality.counted[:, None]
-    size = len(evidence.groups)
+    """Mean of each group less the mean of all other subjects that the same attribute divides."""
+    members = [_indicators(grouping) * quality.counted[:, None] for grouping in evidence.groupings]
+    counted = np.hstack(members)
+    size = counted.shape[1]
+    # Which columns belong to one attribute: the others of a group are those beside it.
+    owner = np.repeat(np.arange(len(members)), [each.shape[1] for each in members])
+    beside = (owner[:, None] == owner).astype(np.float64)
     sizes = counted.sum(axis=0)
+    labels = [label for grouping in evidence.groupings for label in grouping.labels]
     # The smaller side decides how much a gap can be trusted.
     cells = [
-        Cell(n=int(min(n, sizes.sum() - n)), span=2.0, group=name, target=0.0)
-        for name, n in zip(evidence.groups, sizes, strict=True)
+        Cell(n=int(min(n, rest)), span=2.0, group=label, target=0.0)
+        for label, n, rest in zip(labels, sizes, sizes @ beside - sizes, strict=True)
     ]
 
     def value_of(means: NDArray[np.inexact]) -> NDArray[np.inexact]:
         total, n = means[..., :size], means[..., size:]
-        rest, rest_n = total.sum(axis=-1, keepdims=True) - total, n.sum(axis=-1, keepdims=True) - n
-        gap: NDArray[np.inexact] = total / n - rest / rest_n
+        gap: NDArray[np.inexact] = total / n - (total @ beside - total) / (n @ beside - n)
         return gap
 
     return Smooth(
@@ -85,14 +90,14 @@ def gap_by_group(quality: Quality, evidence: Evidence) -> Smooth:
     )
 
 
-def group_spread(metric: str, quality: Quality, evidence: Evidence, *, min_subjects: int) -> GroupSpread | None:
+def group_spread(metric: str, quality: Quality, grouping: Grouping, *, min_subjects: int) -> GroupSpread | None:
     """Best and worst group by fairlearn's MetricFrame; None with fewer than two groups of ``min_subjects`` or more."""
     from fairlearn.metrics import MetricFrame
 
-    used = quality.counted & (evidence.group_codes != ABSENT)
-    sizes = np.bincount(evidence.group_codes[used], minlength=len(evidence.groups))
-    used &= (sizes >= min_subjects)[evidence.group_codes] if evidence.groups else False
-    names = np.array(evidence.groups, dtype=object)[evidence.group_codes[used]]
+    used = quality.counted & (grouping.codes != ABSENT)
+    sizes = np.bincount(grouping.codes[used], minlength=len(grouping.groups))
+    used &= (sizes >= min_subjects)[grouping.codes] if grouping.groups else False
+    names = np.array(grouping.labels, dtype=object)[grouping.codes[used]]
     if len(set(names)) < 2:  # noqa: PLR2004 - a spread takes two
         return None
     values = quality.values[used]
@@ -112,6 +117,6 @@ def _mean(values: Floats, _: Floats) -> float:
     return float(np.mean(values))
 
 
-def _indicators(evidence: Evidence) -> Floats:
-    belongs: NDArray[np.bool_] = evidence.group_codes[:, None] == np.arange(len(evidence.groups))
+def _indicators(grouping: Grouping) -> Floats:
+    belongs: NDArray[np.bool_] = grouping.codes[:, None] == np.arange(len(grouping.groups))
     return belongs.astype(np.float64)

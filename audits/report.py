@@ -66,6 +66,7 @@ class Report:
 
     Attributes:
         measurements: the figures, in the order of the registry.
+        differences: where a baseline was given, the same figures less the baseline's, subject by subject.
         group_spreads: best and worst served group by metric, a description without interval.
         unknown_labels: one row per audited attribute.
         lorenz: share of exposure that the least shown 0, 2, 4 … 100 % of the catalogue receive; 51 numbers.
@@ -87,6 +88,7 @@ class Report:
     """
 
     measurements: tuple[Measurement, ...]
+    differences: tuple[Measurement, ...]
     group_spreads: tuple[GroupSpread, ...]
     unknown_labels: tuple[UnknownLabels, ...]
     lorenz: tuple[float, ...]

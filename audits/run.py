@@ -7,6 +7,7 @@ import numpy as np
 
 from audits.bootstrap import Intervals, Resampling, intervals
 from audits.categories import UNKNOWN
+from audits.comparison import difference
 from audits.configuration import AuditConfig
 from audits.digest import inputs_digest
 from audits.errors import InvalidConfig
@@ -46,9 +47,14 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
     resampling = Resampling(
         replicates=config.replicates, seed=config.seed, level=config.level, min_subjects=config.min_subjects
     )
-    found = intervals(statistics, evidence.group_codes, resampling, progress=progress)
+    compared = _differences(metrics, statistics, evidence.baseline)
+    # One family: a difference that is looked at costs the figures beside it their share of certainty.
+    found = intervals([*statistics, *compared], evidence.strata, resampling, progress=progress)
+    rows = _measurements([*metrics, *map(_compared, metrics[: len(compared)])], [*statistics, *compared], found, config)
+    figures = sum(len(each.cells) for each in statistics)
     return Report(
-        measurements=_measurements(metrics, statistics, found, config.min_subjects),
+        measurements=rows[:figures],
+        differences=rows[figures:],
         group_spreads=_spreads(evidence, config),
         unknown_labels=_unknown_labels(evidence),
         lorenz=_lorenz(evidence),
@@ -74,8 +80,9 @@ def _metrics(evidence: Evidence, config: AuditConfig) -> tuple[Metric, ...]:
     present = {
         "attributes": bool(evidence.attributes),
         "relevance": evidence.targets is not None,
+        "history": evidence.history is not None,
         "popularity": evidence.popularity is not None,
-        "groups": bool(evidence.groups),
+        "groups": bool(evidence.groupings),
     }
     possible = tuple(metric for metric in METRICS if all(present[need] for need in metric.needs))
     if config.metrics is None:
@@ -87,11 +94,25 @@ def _metrics(evidence: Evidence, config: AuditConfig) -> tuple[Metric, ...]:
     return tuple(metric for metric in possible if metric.slug in config.metrics)
 
 
+def _differences(
+    metrics: Sequence[Metric], statistics: Sequence[Statistics], baseline: Evidence | None
+) -> list[Statistics]:
+    if baseline is None:
+        return []
+    return [difference(ours, metric.measure(baseline)) for metric, ours in zip(metrics, statistics, strict=True)]
+
+
+def _compared(metric: Metric) -> Metric:
+    """The metric's difference between two recommenders, which has a range of its own."""
+    width = metric.high - metric.low
+    return replace(metric, low=-width, high=width)
+
+
 def _measurements(
-    metrics: Sequence[Metric], statistics: Sequence[Statistics], found: Intervals, min_subjects: int
+    metrics: Sequence[Metric], statistics: Sequence[Statistics], found: Intervals, config: AuditConfig
 ) -> tuple[Measurement, ...]:
     owners = [metric for metric, each in zip(metrics, statistics, strict=True) for _ in each.cells]
-    return tuple(_measurement(metric, found, index, min_subjects) for index, metric in enumerate(owners))
+    return tuple(_measurement(metric, found, index, config.min_subjects) for index, metric in enumerate(owners))
 
 
 def _measurement(metric: Metric, found: Intervals, index: int, min_subjects: int) -> Measurement:
@@ -130,10 +151,12 @@ def _reason(cell: Cell, min_subjects: int, *, steady: bool) -> Undefined:
 
 
 def _spreads(evidence: Evidence, config: AuditConfig) -> tuple[GroupSpread, ...]:
-    if evidence.targets is None or not evidence.groups:
+    if evidence.targets is None:
         return ()
     found = (
-        group_spread(slug, measure(evidence), evidence, min_subjects=config.min_subjects) for slug, measure in _QUALITY
+        group_spread(slug, measure(evidence), grouping, min_subjects=config.min_subjects)
+        for slug, measure in _QUALITY
+        for grouping in evidence.groupings
     )
     return tuple(
         replace(each, difference=_rounded(each.difference), ratio=_rounded(each.ratio))
@@ -168,6 +191,7 @@ def _lorenz(evidence: Evidence) -> tuple[float, ...]:
 
 def _caveats(given: AuditInput, evidence: Evidence, config: AuditConfig) -> tuple[str, ...]:
     left_out = sorted(set(given.membership.attributes) - set(audited_attributes(given, config)))
+    merged = sum(grouping.merged for grouping in evidence.groupings)
     sentences = (
         ("Intervals describe other subjects like these; the catalogue is taken as it is.", True),
         (
@@ -181,7 +205,7 @@ def _caveats(given: AuditInput, evidence: Evidence, config: AuditConfig) -> tupl
             f"{evidence.subjects_without_list} subjects have held-out choices but no list and are not counted.",
             evidence.subjects_without_list > 0,
         ),
-        (f"{evidence.groups_merged} groups with too few subjects are merged into one.", evidence.groups_merged > 0),
+        (f"{merged} groups with too few subjects are merged.", merged > 0),
         (f"Attributes not audited: {', '.join(left_out)}.", bool(left_out)),
     )
     return tuple(sentence for sentence, applies in sentences if applies)

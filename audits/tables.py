@@ -45,10 +45,12 @@ class Recommendations:
 class Membership:
     """Which categories an item belongs to: one row per ``item``, ``attribute`` and ``category``.
 
-    An item with several categories of one attribute splits its mass equally; one without any counts as "unknown".
+    An item with several categories of one attribute splits its mass in proportion to the optional column ``weight``,
+    equally without it; an item without any category counts as "unknown".
 
     Raises:
-        InvalidTable: a missing column, a null, an empty category or a row given twice.
+        InvalidTable: a missing column, a null, an empty category, a row given twice, or a weight that is not a positive
+            finite number.
     """
 
     table: pa.Table
@@ -59,6 +61,7 @@ class Membership:
         for column in columns[1:]:
             _refuse_rows(pc.equal(table[column], ""), f"membership, column {column}: expected a name, got an empty one")
         _refuse_repeats(table, "membership", columns)
+        table = _with_positive(table, "membership", "weight")
         object.__setattr__(self, "table", table)
 
     @property
@@ -75,12 +78,17 @@ class AuditInput:
         recommendations: the lists under audit.
         membership: categories of the catalogue's items.
         items: the whole catalogue, shown or not; concentration is measured over all of it.
-        relevance: held-out targets, columns ``subject``, ``item``; without it no quality is measured.
+        relevance: held-out targets, columns ``subject``, ``item`` and optionally ``grade`` (positive, 1 without it);
+            without the table no quality is measured.
+        history: what subjects chose before the lists were made, columns ``subject``, ``item`` and optionally ``weight``
+            (positive, 1 without it); subjects without a list are passed over.
         popularity: interactions per item before the audit, columns ``item``, ``count`` (0 where an item is left out).
-        subject_groups: columns ``subject``, ``group``, at most one group per subject.
+        subject_groups: columns ``subject``, ``group`` and optionally ``attribute`` ("age", "region" …), at most one
+            group per subject and attribute.
+        baseline: lists of another recommender for the very same subjects, to compare with, subject by subject.
 
     Raises:
-        InvalidTable: a table breaks its contract.
+        InvalidTable: a table breaks its contract, or the baseline has other subjects.
         UnknownItem: a table names an item outside ``items``.
     """
 
@@ -88,8 +96,10 @@ class AuditInput:
     membership: Membership
     items: Sequence[str]
     relevance: pa.Table | None = None
+    history: pa.Table | None = None
     popularity: pa.Table | None = None
     subject_groups: pa.Table | None = None
+    baseline: Recommendations | None = None
 
     def __post_init__(self) -> None:
         items = tuple(sorted(self.items))
@@ -103,16 +113,20 @@ class AuditInput:
         known = pa.array(items, pa.string())
         _refuse_unknown(self.recommendations.table, "recommendations", known)
         _refuse_unknown(self.membership.table, "membership", known)
-        for name in ("relevance", "popularity"):
+        for name in ("relevance", "history", "popularity"):
             table = getattr(self, name)
             if table is not None:
                 _refuse_unknown(table, name, known)
+        if self.baseline is not None:
+            _refuse_unknown(self.baseline.table, "baseline", known)
+            _refuse_other_subjects(self.baseline, self.recommendations)
 
     def _check_optional_tables(self) -> None:
-        if self.relevance is not None:
-            table = _checked(self.relevance, "relevance", ("subject", "item"))
-            _refuse_repeats(table, "relevance", ("subject", "item"))
-            object.__setattr__(self, "relevance", table)
+        for name, weight in (("relevance", "grade"), ("history", "weight")):
+            if getattr(self, name) is not None:
+                table = _checked(getattr(self, name), name, ("subject", "item"))
+                _refuse_repeats(table, name, ("subject", "item"))
+                object.__setattr__(self, name, _with_positive(table, name, weight))
         if self.popularity is not None:
             table = _with_integers(_checked(self.popularity, "popularity", ("item",)), "popularity", "count")
             _refuse_repeats(table, "popularity", ("item",))
@@ -121,8 +135,10 @@ class AuditInput:
             )
             object.__setattr__(self, "popularity", table)
         if self.subject_groups is not None:
-            table = _checked(self.subject_groups, "subject_groups", ("subject", "group"))
-            _refuse_repeats(table, "subject_groups", ("subject",))
+            table = self.subject_groups
+            named = ("attribute",) if "attribute" in table.column_names else ()
+            table = _checked(table, "subject_groups", ("subject", *named, "group"))
+            _refuse_repeats(table, "subject_groups", ("subject", *named))
             object.__setattr__(self, "subject_groups", table)
 
 
@@ -153,6 +169,21 @@ def _with_integers(table: pa.Table, name: str, column: str) -> pa.Table:
     return table.set_column(table.schema.get_field_index(column), column, values.cast(pa.int64()))
 
 
+def _with_positive(table: pa.Table, name: str, column: str) -> pa.Table:
+    """The table with this optional column as positive doubles."""
+    if column not in table.column_names:
+        return table
+    values = _column(table, name, column)
+    try:
+        numbers = values.cast(pa.float64())
+    except pa.ArrowInvalid as cause:
+        msg = f"{name}, column {column}: expected numbers, got {values.type}"
+        raise InvalidTable(msg) from cause
+    fine = np.asarray(numbers)
+    _refuse_rows(~(np.isfinite(fine) & (fine > 0)), f"{name}, column {column}: expected a positive number, got another")
+    return table.set_column(table.schema.get_field_index(column), column, numbers)
+
+
 def _column(table: pa.Table, name: str, column: str) -> pa.ChunkedArray:
     if table.schema.get_field_index(column) < 0:
         msg = f"{name}: expected a column {column!r} once, got {table.column_names}"
@@ -167,7 +198,7 @@ def _refuse_empty(table: pa.Table, name: str) -> None:
         raise InvalidTable(msg)
 
 
-def _refuse_rows(bad: pa.ChunkedArray, message: str) -> None:
+def _refuse_rows(bad: pa.ChunkedArray | NDArray[np.bool_], message: str) -> None:
     rows = np.flatnonzero(np.asarray(bad))
     if rows.size:
         msg = f"{message} in {rows.size} rows, first in row {rows[0]}"
@@ -216,3 +247,12 @@ def _refuse_unknown(table: pa.Table, name: str, known: pa.Array) -> None:
         found = f"{missing.size} rows with others, first in row {missing[0]}"
         msg = f"{name}, column item: expected items of the catalogue, got {found}"
         raise UnknownItem(msg)
+
+
+def _refuse_other_subjects(baseline: Recommendations, audited: Recommendations) -> None:
+    ours, theirs = (pc.unique(each.table["subject"]) for each in (audited, baseline))
+    missing = len(ours) - int(pc.sum(pc.is_in(ours, value_set=theirs)).as_py())
+    surplus = len(theirs) - int(pc.sum(pc.is_in(theirs, value_set=ours)).as_py())
+    if missing or surplus:
+        msg = f"baseline, column subject: expected the subjects of the lists, got {surplus} others, missing {missing}"
+        raise InvalidTable(msg)

@@ -54,16 +54,16 @@ def without_each(evidence: Evidence, exposure: Floats) -> Floats:
     if evidence.subjects == 1:
         return np.array([gini(exposure)])
     parts = [
-        _without(evidence.lists[at : at + _ROWS], evidence.weights, exposure)
+        _without(evidence.lists[at : at + _ROWS], evidence.looks[at : at + _ROWS], exposure)
         for at in range(0, evidence.subjects, _ROWS)
     ]
     return np.concatenate(parts)
 
 
-def _without(lists: Ints, weights: Floats, exposure: Floats) -> Floats:
+def _without(lists: Ints, looks: Floats, exposure: Floats) -> Floats:
     shown = lists != ABSENT
     before = np.where(shown, exposure[lists], 0.0)
-    after = np.where(shown, before - weights, 0.0)
+    after = np.where(shown, before - looks, 0.0)
     both = shown[:, :, None] & shown[:, None, :]
     distances = _distances_to(exposure)
     # Ordered pairs with a changed item: twice the distances to everybody, less the pairs inside the list, which that
@@ -71,7 +71,7 @@ def _without(lists: Ints, weights: Floats, exposure: Floats) -> Floats:
     removed = 2.0 * (distances(before) * shown).sum(axis=1) - _pairs(before, before, both)
     to_the_rest = (distances(after) * shown).sum(axis=1) - _pairs(after, before, both)
     total = distances(exposure).sum() - removed + 2.0 * to_the_rest + _pairs(after, after, both)
-    left = exposure.sum() - (weights * shown).sum(axis=1)
+    left = exposure.sum() - (looks * shown).sum(axis=1)
     return np.asarray(total / (2.0 * exposure.size * left), dtype=np.float64)
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from audits.evidence import Evidence
 from audits.statistics import Statistics
 
-Need = Literal["attributes", "relevance", "popularity", "groups"]
+Need = Literal["attributes", "relevance", "history", "popularity", "groups"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import numpy as np
 
 from audits.evidence import ABSENT, Evidence
 from audits.metrics.metric import Metric
+from audits.quality import target_counts
 from audits.statistics import Cell, Smooth, ratios
 
 
@@ -23,10 +24,10 @@ def measure(evidence: Evidence) -> Smooth:
         msg = "popularity lift needs held-out targets and item popularity"
         raise ValueError(msg)
     shown = evidence.lists != ABSENT
-    listed, chosen = shown.sum(axis=1), np.asarray(evidence.targets.sum(axis=1)).ravel()
+    listed, chosen = shown.sum(axis=1), target_counts(evidence)
     both = (listed > 0) & (chosen > 0)
     of_lists = (evidence.popularity[evidence.lists] * shown).sum(axis=1) / np.maximum(listed, 1) * both
-    of_targets = (evidence.targets @ evidence.popularity) / np.maximum(chosen, 1) * both
+    of_targets = (evidence.targets.sign() @ evidence.popularity) / np.maximum(chosen, 1) * both
     typical = of_targets.sum() / max(both.sum(), 1)
     span = float(evidence.popularity.max() / typical) if typical > 0 else 0.0
     cell = Cell(n=int(both.sum()), span=span, target=0.0)

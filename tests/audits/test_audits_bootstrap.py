@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from audits.bootstrap import Resampling, intervals
-from audits.evidence import Evidence
+from audits.evidence import Evidence, Grouping
 from audits.quality import Quality, gap_by_group
 from audits.statistics import Cell, Smooth, Stepped, ratios
 
@@ -27,15 +27,17 @@ def grouped(sizes: list[int]) -> Evidence:
     n = codes.size
     return Evidence(
         lists=np.zeros((n, 1), dtype=np.int64),
-        weights=np.ones(1),
+        looks=np.ones((n, 1)),
         exposure=sparse.csr_array(np.ones((n, 1))),
         attributes=(),
         targets=None,
+        history=None,
         popularity=None,
-        groups=tuple(f"g{index}" for index in range(len(sizes))),
-        group_codes=codes,
+        groupings=(
+            Grouping(attribute="", groups=tuple(f"g{index}" for index in range(len(sizes))), codes=codes, merged=0),
+        ),
         subjects_without_list=0,
-        groups_merged=0,
+        baseline=None,
     )
 
 
@@ -96,7 +98,7 @@ def test_small_groups_are_resampled_within_so_that_none_is_ever_empty() -> None:
     evidence = grouped([60, 12])
     values = np.random.default_rng(1).uniform(size=72)
     statistic = gap_by_group(Quality(values=values, counted=np.ones(72, dtype=bool)), evidence)
-    found = intervals([statistic], evidence.group_codes, Resampling(replicates=500, seed=1))
+    found = intervals([statistic], evidence.strata, Resampling(replicates=500, seed=1))
 
     assert found.stratified
     assert found.defined.all()
@@ -130,7 +132,7 @@ def test_equal_groups_are_called_different_at_the_nominal_rate_and_by_the_spread
     for trial in range(trials):
         values = rng.normal(0.3, 0.2, size=1600)
         statistic = gap_by_group(Quality(values=values, counted=np.ones(1600, dtype=bool)), evidence)
-        found = intervals([statistic], evidence.group_codes, Resampling(replicates=150, seed=trial))
+        found = intervals([statistic], evidence.strata, Resampling(replicates=150, seed=trial))
         rejected += bool((np.abs(found.values) > found.half_widths).any())
         means = values.reshape(8, 200)[:, rng.integers(0, 200, size=(100, 200))].mean(axis=2)
         blocked += bool(np.quantile(means.max(axis=0) - means.min(axis=0), 0.025) > 0.02)
@@ -143,9 +145,9 @@ def test_equal_groups_are_called_different_at_the_nominal_rate_and_by_the_spread
 def test_a_true_difference_between_groups_is_found() -> None:
     rng = np.random.default_rng(12)
     evidence = grouped([200] * 8)
-    values = rng.normal(0.3, 0.2, size=1600) - 0.1 * (evidence.group_codes == 3)
+    values = rng.normal(0.3, 0.2, size=1600) - 0.1 * (evidence.strata == 3)
     statistic = gap_by_group(Quality(values=values, counted=np.ones(1600, dtype=bool)), evidence)
-    found = intervals([statistic], evidence.group_codes, Resampling(replicates=500, seed=1))
+    found = intervals([statistic], evidence.strata, Resampling(replicates=500, seed=1))
 
     assert found.values[3] + found.half_widths[3] < 0.0
 

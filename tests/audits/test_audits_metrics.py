@@ -211,7 +211,7 @@ def test_figures_by_group_are_those_of_fairlearn(build: Build) -> None:
         frame.by_group.to_dict(), abs=1e-9
     )
     assert figure(report, "ndcg").value == pytest.approx(frame.overall, abs=1e-9)
-    assert group_spread("ndcg", quality, evidence, min_subjects=1).difference == pytest.approx(
+    assert group_spread("ndcg", quality, evidence.groupings[0], min_subjects=1).difference == pytest.approx(
         frame.difference(), abs=1e-12
     )
 

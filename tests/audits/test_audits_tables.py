@@ -4,8 +4,10 @@ import pyarrow as pa
 import pytest
 
 from audits.attention import ATTENTION_MODELS, Attention
+from audits.categories import attribute_of
 from audits.configuration import AuditConfig
 from audits.errors import InvalidConfig, InvalidTable, UnknownItem
+from audits.evidence import ABSENT, evidence_from
 from audits.tables import AuditInput, Membership, Recommendations
 
 SECRET = "5e" * 16
@@ -144,3 +146,41 @@ def test_refuses_attention_and_settings_out_of_range() -> None:
         Attention("rbp", 1.0)
     with pytest.raises(InvalidConfig, match="replicates: expected 100 or more, got 5"):
         AuditConfig(seed=1, model_digest="m", replicates=5)
+
+
+def test_a_category_can_have_a_part_of_an_item() -> None:
+    labels = {"item": ["a", "a", "b"], "attribute": ["g"] * 3, "category": ["x", "y", "x"], "weight": [3, 1, 5]}
+    found = attribute_of(Membership(pa.table(labels)), ["a", "b", "c"], "g")
+
+    assert found.categories == ("x", "y", "unknown")
+    assert found.shares.tolist() == [[0.75, 0.25, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, float("nan"), float("inf")])
+def test_refuses_a_weight_that_is_no_positive_number(weight: float) -> None:
+    with pytest.raises(InvalidTable, match=r"membership, column weight: expected a positive number.* first in row 1"):
+        Membership(pa.table({"item": ["a", "b"], "attribute": ["g"] * 2, "category": ["x"] * 2, "weight": [1, weight]}))
+
+
+def test_refuses_a_baseline_of_other_subjects() -> None:
+    with pytest.raises(InvalidTable, match="expected the subjects of the lists, got 1 others, missing 1"):
+        AuditInput(
+            recommendations=Recommendations(lists([("s", "a", 1), ("t", "a", 1)])),
+            membership=NO_LABELS,
+            items=["a"],
+            baseline=Recommendations(lists([("s", "a", 1), ("u", "a", 1)])),
+        )
+
+
+def test_subjects_are_divided_by_each_attribute_of_theirs() -> None:
+    groups = {"subject": ["s", "s", "t"], "attribute": ["age", "region", "age"], "group": ["old", "north", "young"]}
+    given = AuditInput(
+        recommendations=Recommendations(lists([("s", "a", 1), ("t", "a", 1), ("u", "a", 1)])),
+        membership=NO_LABELS,
+        items=["a"],
+        subject_groups=pa.table(groups),
+    )
+    age, region = evidence_from(given, AuditConfig(seed=1, model_digest="", min_subjects=1)).groupings
+
+    assert (age.labels, age.codes.tolist()) == (("age = old", "age = young"), [0, 1, ABSENT])
+    assert (region.labels, region.codes.tolist()) == (("region = north",), [0, ABSENT, ABSENT])

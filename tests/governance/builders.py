@@ -188,6 +188,7 @@ def report(*measurements: Measurement) -> Report:
     """A report made as the shipped policy asks, with fully labelled genres and origins."""
     return Report(
         measurements=measurements,
+        differences=(),
         group_spreads=(),
         unknown_labels=tuple(UnknownLabels(attribute=a, catalogue=0.0, exposure=0.0) for a in ("genre", "origin")),
         lorenz=tuple(i / 50 for i in range(51)),

@@ -1,0 +1,49 @@
+"""One recommender against another on the same subjects: differences subject by subject.
+
+Paired, a difference varies far less than two figures apart, because what makes one subject's lists better or worse is
+in both.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audits.statistics import Cell, Smooth, Statistics, Stepped
+
+
+def difference(candidate: Statistics, baseline: Statistics) -> Statistics:
+    """Every figure of the candidate less that of the baseline; 0 is no change.
+
+    Both are of one metric, over the same subjects in the same order.
+
+    Raises:
+        ValueError: the two have different cells, or are of different kinds.
+    """
+    if [replace(cell, n=0) for cell in candidate.cells] != [replace(cell, n=0) for cell in baseline.cells]:
+        msg = f"comparison: expected the same {len(candidate.cells)} cells, got {len(baseline.cells)} or others"
+        raise ValueError(msg)
+    cells = tuple(
+        replace(ours, n=min(ours.n, theirs.n), span=ours.span + theirs.span, target=0.0)
+        for ours, theirs in zip(candidate.cells, baseline.cells, strict=True)
+    )
+    if isinstance(candidate, Stepped) and isinstance(baseline, Stepped):
+        return Stepped(
+            cells=cells,
+            figures=candidate.figures - baseline.figures,
+            leave_one_out=candidate.leave_one_out - baseline.leave_one_out,
+        )
+    if isinstance(candidate, Smooth) and isinstance(baseline, Smooth):
+        return _smooth(cells, candidate, baseline)
+    msg = "comparison: expected two statistics of one kind"
+    raise ValueError(msg)
+
+
+def _smooth(cells: tuple[Cell, ...], candidate: Smooth, baseline: Smooth) -> Smooth:
+    width = candidate.channels.shape[1]
+
+    def value_of(means: NDArray[np.inexact]) -> NDArray[np.inexact]:
+        ours: NDArray[np.inexact] = candidate.value_of(means[..., :width])
+        return ours - baseline.value_of(means[..., width:])
+
+    return Smooth(cells=cells, channels=np.hstack([candidate.channels, baseline.channels]), value_of=value_of)
