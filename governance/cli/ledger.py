@@ -19,7 +19,7 @@ from governance.ledger.grants import missing_guards, powers_over_log
 from governance.ledger.note import encode_vkey
 from governance.ledger.proof import encode_proof
 from governance.ledger.proving import prove
-from governance.ledger.store import list_latest
+from governance.ledger.search import Filter, search
 from governance.ledger.trust_policy import parse_policy, trusting
 from governance.pipeline.publication import Publication, publish_log, trust_policy_of, verify_published
 from governance.settings import DEFAULT_HOME
@@ -39,14 +39,14 @@ def register(app: typer.Typer) -> None:
 @ledger.command("list")
 def list_entries(
     home: HomeOption = DEFAULT_HOME,
-    kind: Annotated[str | None, typer.Option(help="Only entries of this kind.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only entries of this kind, or family (`rights.`).")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
     *,
     as_json: JsonOption = False,
 ) -> None:
     """The latest entries."""
     with opened(home).transaction() as session:
-        found = list_latest(session, kind=kind, limit=limit)
+        found = search(session, Filter(kinds=() if kind is None else (kind,)), limit=limit)
     rows = [(each.seq, each.at.isoformat(), each.kind, each.actor, dict(each.body)) for each in found]
     listing("Ledger", ("entry", "at", "kind", "actor", "body"), rows, as_json=as_json)
 

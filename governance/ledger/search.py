@@ -37,7 +37,10 @@ class Filter:
                 raise InvalidInput(msg)
 
 
-def search(session: Session, wanted: Filter, *, before_seq: int | None = None, limit: int = 100) -> list[Entry]:
+ALL = Filter()
+
+
+def search(session: Session, wanted: Filter = ALL, *, before_seq: int | None = None, limit: int = 100) -> list[Entry]:
     """The last ``limit`` entries that fit, before ``before_seq`` (None: to the end), newest first."""
     query = _matching(wanted).order_by(LedgerEntry.seq.desc()).limit(limit)
     if before_seq is not None:
@@ -45,7 +48,7 @@ def search(session: Session, wanted: Filter, *, before_seq: int | None = None, l
     return [decode_entry(seq, body) for seq, body in session.execute(query)]
 
 
-def follow(session: Session, wanted: Filter, *, after_seq: int | None = None, limit: int = 100) -> list[Entry]:
+def follow(session: Session, wanted: Filter = ALL, *, after_seq: int | None = None, limit: int = 100) -> list[Entry]:
     """The first ``limit`` entries that fit, after ``after_seq`` (None: from the beginning), oldest first."""
     query = _matching(wanted).order_by(LedgerEntry.seq).limit(limit)
     if after_seq is not None:

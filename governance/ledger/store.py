@@ -133,30 +133,6 @@ def find_entry(session: Session, entry_id: UUID) -> Entry | None:
     return None if row is None else decode_entry(row.seq, row.body)
 
 
-def list_entries(
-    session: Session, *, kind: str | None = None, after_seq: int | None = None, limit: int = 100
-) -> list[Entry]:
-    """The first ``limit`` entries after ``after_seq`` (None: from the beginning), oldest first, of one kind or all."""
-    query = select(LedgerEntry.seq, LedgerEntry.body).order_by(LedgerEntry.seq).limit(limit)
-    if kind is not None:
-        query = query.where(LedgerEntry.kind == kind)
-    if after_seq is not None:
-        query = query.where(LedgerEntry.seq > after_seq)
-    return [decode_entry(seq, body) for seq, body in session.execute(query)]
-
-
-def list_latest(
-    session: Session, *, kind: str | None = None, before_seq: int | None = None, limit: int = 100
-) -> list[Entry]:
-    """The last ``limit`` entries before ``before_seq`` (None: to the end), newest first, of one kind or all."""
-    query = select(LedgerEntry.seq, LedgerEntry.body).order_by(LedgerEntry.seq.desc()).limit(limit)
-    if kind is not None:
-        query = query.where(LedgerEntry.kind == kind)
-    if before_seq is not None:
-        query = query.where(LedgerEntry.seq < before_seq)
-    return [decode_entry(seq, body) for seq, body in session.execute(query)]
-
-
 def list_rows(session: Session, begin: int, end: int) -> Sequence[LedgerEntry]:
     """The rows ``begin <= seq < end`` as stored, undecoded."""
     query = select(LedgerEntry).where(LedgerEntry.seq >= begin, LedgerEntry.seq < end).order_by(LedgerEntry.seq)

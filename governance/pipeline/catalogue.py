@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from governance.errors import ConfigurationError
+from governance.ledger.search import Filter, search
 from governance.ledger.sequencer import settle
-from governance.ledger.store import append, list_latest
+from governance.ledger.store import append
 from governance.pipeline.home import OPERATOR, Home
 from governance.registry.events import CatalogueChanged
 from pseudonymisation.sources.source import Catalogue
@@ -47,7 +48,7 @@ def take_catalogue(home: Home, catalogue: Catalogue) -> str:
     items = load_catalogue(home.settings.folder("catalogue")).items.num_rows
     with home.transaction() as session:
         settle(session)
-        latest = list_latest(session, kind=CatalogueChanged.kind, limit=1)
+        latest = search(session, Filter(kinds=(CatalogueChanged.kind,)), limit=1)
         if not latest or latest[0].body["catalogue"] != digest:
             last = latest[0].seq if latest else -1
             entry_id = uuid5(NAMESPACE_URL, f"probity:catalogue:{last}:{digest}")

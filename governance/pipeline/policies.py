@@ -5,8 +5,9 @@ from uuid import NAMESPACE_URL, uuid5
 from sqlalchemy.orm import Session
 
 from governance.clock import Clock
+from governance.ledger.search import Filter, search
 from governance.ledger.sequencer import settle
-from governance.ledger.store import append, list_latest
+from governance.ledger.store import append
 from governance.policy.events import PolicyInForce
 from governance.policy.policies import Policies
 from governance.policy.texts import keep_text
@@ -18,7 +19,7 @@ def record_policies(session: Session, policies: Policies, *, actor: str, clock: 
     The texts of all are kept in the same transaction, also where the entry is from a time before texts were kept.
     """
     settle(session)
-    newest_first = list_latest(session, kind=PolicyInForce.kind, limit=10_000)
+    newest_first = search(session, Filter(kinds=(PolicyInForce.kind,)), limit=10_000)
     on_record = {entry.body["name"]: entry for entry in reversed(newest_first)}
     changed = []
     for name, digest in policies.digests.items():

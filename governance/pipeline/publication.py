@@ -13,8 +13,9 @@ from governance.ledger.events import CheckpointWitnessed
 from governance.ledger.note import encode_vkey
 from governance.ledger.publish import Witnesses, publish
 from governance.ledger.published import CHECKPOINT, read_note
+from governance.ledger.search import Filter, search
 from governance.ledger.sequencer import settle
-from governance.ledger.store import append, is_recorded, list_latest
+from governance.ledger.store import append, is_recorded
 from governance.ledger.tables import LedgerCosignature, LedgerEntry
 from governance.ledger.trust_policy import TrustPolicy, parse_policy, trusting
 from governance.ledger.verify import verify_folder
@@ -106,7 +107,7 @@ def verify_published(home: Home) -> Checkpoint | None:
 def _record_witnesses(home: Home, checkpoint: Checkpoint) -> None:
     with home.transaction() as session:
         settle(session)
-        last = list_latest(session, kind=CheckpointWitnessed.kind, limit=1)
+        last = search(session, Filter(kinds=(CheckpointWitnessed.kind,)), limit=1)
         cosignatures = session.scalars(select(LedgerCosignature).where(LedgerCosignature.size == checkpoint.size)).all()
         event = CheckpointWitnessed(
             size=checkpoint.size,

@@ -18,8 +18,9 @@ from sqlalchemy.orm import Session
 from governance.database import clear_residue, reading
 from governance.errors import Conflict, PolicyError
 from governance.ledger.opening import erase_openings
+from governance.ledger.search import Filter, search
 from governance.ledger.sequencer import settle
-from governance.ledger.store import append, list_latest
+from governance.ledger.store import append
 from governance.pipeline.home import OPERATOR, Home
 from governance.registry.events import RetentionEnforced
 from governance.reidentification.procedure import delete_closed as delete_closed_cases
@@ -185,7 +186,7 @@ def _record(home: Home, run: RetentionRun) -> RetentionRun:
             requests=run.requests.count,
             openings=openings,
         )
-        last = list_latest(session, kind=event.kind, limit=1)
+        last = search(session, Filter(kinds=(event.kind,)), limit=1)
         # Named after the run before it: two runs may well find the same.
         entry_id = uuid5(NAMESPACE_URL, f"probity:retention:{last[0].seq if last else -1}")
         append(session, event, actor=OPERATOR, entry_id=entry_id, clock=home.clock)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from governance.errors import BrokenProof
 from governance.ledger.entry import Entry
-from governance.ledger.store import list_latest
+from governance.ledger.search import Filter, search
 from governance.policy.events import PolicyInForce
 from governance.policy.texts import find_text
 
@@ -87,5 +87,5 @@ def _lines(opcode: str, old: list[tuple[int, str]], new: list[tuple[int, str]]) 
 
 
 def _previous(session: Session, entry: Entry, name: str) -> Entry | None:
-    earlier = list_latest(session, kind=PolicyInForce.kind, before_seq=entry.seq, limit=MOST_CHANGES)
+    earlier = search(session, Filter(kinds=(PolicyInForce.kind,)), before_seq=entry.seq, limit=MOST_CHANGES)
     return next((each for each in earlier if each.body["name"] == name), None)

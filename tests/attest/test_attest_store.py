@@ -21,7 +21,7 @@ from governance.attest.tables import AttestationRecord
 from governance.database import transaction
 from governance.errors import BrokenProof, ConfigurationError, Conflict, InvalidInput, NotFound
 from governance.keys.rotation import PublicKey, record_rotation
-from governance.ledger.store import list_entries
+from governance.ledger.search import follow
 from tests.attest.attest_examples import ATTESTER, MODEL, NAME, NOON, RELEASE, SIGNER, SUMMARY, TEST_RESULT
 from tests.attest.attested_log import Log
 
@@ -41,7 +41,7 @@ def test_an_attestation_is_a_file_a_row_and_an_entry_that_agree(
 
     envelope = (attester.folder / f"{made.digest}.dsse.json").read_bytes()
     with transaction(engine) as session:
-        (entry,) = list_entries(session)
+        (entry,) = follow(session)
         record = find_attestation(session, made.digest)
 
     assert record is not None
@@ -66,7 +66,7 @@ def test_the_same_said_twice_is_one_entry(log: Log) -> None:
     assert log.say(SUMMARY) == log.say(SUMMARY)
 
     with transaction(log.engine) as session:
-        assert len(list_entries(session)) == len(list_attestations(session)) == 1
+        assert len(follow(session)) == len(list_attestations(session)) == 1
 
 
 def test_what_has_no_time_of_its_own_is_as_young_as_the_day_it_was_last_said(log: Log) -> None:
@@ -90,7 +90,7 @@ def test_the_same_said_by_a_new_key_is_a_new_entry_and_its_file_verifies(log: Lo
 
     assert other.say(SUMMARY) == digest
     with transaction(log.engine) as session:
-        assert [entry.body["key"] for entry in list_entries(session)] == [SIGNER.key_id, renewed.key_id]
+        assert [entry.body["key"] for entry in follow(session)] == [SIGNER.key_id, renewed.key_id]
     assert verify_envelope(log.envelope(digest), [renewed.public_key]).digest == digest
 
 
@@ -125,7 +125,7 @@ def test_what_was_superseded_can_be_said_again(log: Log) -> None:
 
     assert log.say(SUMMARY) == first
     with transaction(log.engine) as session:
-        made = [entry.body["attestation"] for entry in list_entries(session)]
+        made = [entry.body["attestation"] for entry in follow(session)]
         states = [(each.digest, each.ended) for each in list_attestations(session, MODEL)]
     assert made == [first, second, first]
     assert states == [(first, None), (second, "superseded"), (first, "superseded")]
@@ -146,7 +146,7 @@ def test_a_rollback_leaves_a_file_that_nobody_vouches_for_and_never_an_entry_wit
 
     assert len(list(log.attester.folder.iterdir())) == 1
     with transaction(log.engine) as session:
-        assert list_entries(session) == list_attestations(session) == []
+        assert follow(session) == list_attestations(session) == []
     log.say(SUMMARY)
     assert len(list(log.attester.folder.iterdir())) == 1
 
@@ -160,7 +160,7 @@ def test_a_file_that_cannot_be_written_is_no_attestation(log: Log, monkeypatch: 
         log.say(SUMMARY)
 
     with transaction(log.engine) as session:
-        assert list_entries(session) == list_attestations(session) == []
+        assert follow(session) == list_attestations(session) == []
 
 
 def test_the_database_itself_refuses_two_in_force(log: Log) -> None:
@@ -186,7 +186,7 @@ def test_of_those_who_attest_at_once_one_is_in_force_and_nobody_is_refused(
 
     with transaction(postgres_engine) as session:
         found = list_attestations(session, MODEL)
-        logged = [entry.body["attestation"] for entry in list_entries(session)]
+        logged = [entry.body["attestation"] for entry in follow(session)]
     assert sorted(logged) == sorted(made)
     assert [each.ended for each in found] == [None, *["superseded"] * 7]
     assert found[0].digest == logged[-1]
@@ -199,7 +199,7 @@ def test_a_withdrawal_is_on_record_once_and_something_new_may_be_said_after_it(l
 
     with transaction(log.engine) as session:
         assert find_in_force(session, SUMMARY.predicate_type, MODEL) is None
-        assert list_entries(session)[-1].body["reason"] == "mistaken"
+        assert follow(session)[-1].body["reason"] == "mistaken"
         with pytest.raises(Conflict, match="is withdrawn already"):
             withdraw(session, digest, reason="mistaken", clock=lambda: NOON)
     assert log.say(SUMMARY) == digest

@@ -20,7 +20,8 @@ from governance.evidence.verification import verify_pack
 from governance.ledger.cosignature import WitnessSigner, cosign
 from governance.ledger.cosigned import keep_cosignatures, with_cosignatures
 from governance.ledger.note import add_signatures, decode_note, encode_vkey
-from governance.ledger.store import get_entry, list_checkpoints, list_entries, size
+from governance.ledger.search import Filter, follow
+from governance.ledger.store import get_entry, list_checkpoints, size
 from governance.ledger.trust_policy import parse_policy, trusting
 from governance.registry.lineage import get_release
 from governance.registry.models import get_model, register_model
@@ -131,7 +132,7 @@ def test_a_period_that_is_not_signed_yet_is_refused_and_leaves_nothing(filled: "
 
     assert not list(filled.home.glob("*early.zip*"))
     with transaction(filled.engine) as session:
-        assert list_entries(session, kind="evidence.exported") == []
+        assert follow(session, Filter(kinds=("evidence.exported",))) == []
 
 
 def test_where_the_entry_cannot_be_written_there_is_no_file(filled: "Filled") -> None:
@@ -175,7 +176,7 @@ def test_a_period_too_long_for_whoever_reads_it_is_refused_before_it_is_logged(
 
     assert not list(filled.home.glob("*long.zip*"))
     with transaction(filled.engine) as session:
-        assert len(list_entries(session, kind="evidence.exported")) == 1
+        assert len(follow(session, Filter(kinds=("evidence.exported",)))) == 1
 
 
 def test_an_entry_changed_behind_the_logs_back_does_not_leave_the_house(filled: "Filled") -> None:
@@ -248,7 +249,7 @@ def test_an_attestation_that_whoever_verifies_would_refuse_is_not_gathered(
     (path,) = (filled.home / "attestations").iterdir()
     path.write_bytes(path.read_bytes().replace(was, became))
     with transaction(filled.engine) as session:
-        made = {str(entry.body["key"]) for entry in list_entries(session, kind="attestation.made")}
+        made = {str(entry.body["key"]) for entry in follow(session, Filter(kinds=("attestation.made",)))}
         found = list(Shelf(session=session, home=filled.home).attestations({path.name.partition(".")[0]: made}))
 
     assert bool(found) == (was == became)

@@ -20,7 +20,7 @@ from governance.access.tables import ConsoleSession, Token
 from governance.access.tokens import authenticate, issue_token, list_tokens, revoke_token
 from governance.database import transaction
 from governance.errors import Conflict, Forbidden, InvalidInput, NotFound, PolicyError, Unauthenticated
-from governance.ledger.store import list_entries
+from governance.ledger.search import follow
 from governance.policy.loader import load
 from governance.policy.rules import AccessPolicy, Permission
 from governance.resources import policies_dir
@@ -52,7 +52,7 @@ def test_a_revoked_token_stops_and_revoking_again_changes_nothing(session: Sessi
 
     with pytest.raises(Unauthenticated):
         authenticate(session, secret.reveal(), clock=build.clock)
-    kinds = [entry.kind for entry in list_entries(session)]
+    kinds = [entry.kind for entry in follow(session)]
     assert kinds == ["access.principal_added", "access.token_issued", "access.token_revoked"]
 
 
@@ -80,7 +80,7 @@ def test_neither_the_secret_nor_a_name_reaches_the_database_file_or_the_ledger(
     with transaction(engine) as session:
         ada = build.principal(session, "Ada Lovelace", "engineer")
         secret = issue_token(session, ada, token_id=build.id("token"), actor=build.actor, clock=build.clock)
-        entries = b"".join(entry.encoded for entry in list_entries(session))
+        entries = b"".join(entry.encoded for entry in follow(session))
 
     stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert len(secret.reveal()) == len("probity_") + 43
@@ -248,7 +248,7 @@ def test_taking_access_away_ends_every_token_and_session_and_nobody_elses(sessio
     with pytest.raises(Unauthenticated):
         principal_of_session(session, signed_in.reveal(), clock=build.clock)
     assert authenticate(session, kept.reveal(), clock=build.clock).id == bob.id
-    assert [entry.kind for entry in list_entries(session)].count("access.token_revoked") == 2
+    assert [entry.kind for entry in follow(session)].count("access.token_revoked") == 2
 
 
 def test_the_event_carries_roles_and_an_id_only() -> None:

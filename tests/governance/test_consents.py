@@ -16,7 +16,7 @@ from governance.consent.state import StoredConsents, allowed, current, forget, l
 from governance.consent.tables import Choice, ConsentDecision
 from governance.database import transaction
 from governance.errors import Conflict, InvalidInput, NotFound
-from governance.ledger.store import list_entries
+from governance.ledger.search import Filter, follow
 from governance.policy.purposes import PurposesPolicy
 from tests.governance.builders import NOON, Build
 
@@ -92,7 +92,7 @@ def test_a_grant_and_its_withdrawal_are_repeated_however_they_are_cut_into_batch
     assert _record(session, build, late + early, "other") == Recorded(in_force=0, late=0, repeated=4)
     assert _record(session, build, early, "half") == Recorded(in_force=0, late=0, repeated=2)
     assert session.scalar(select(func.count()).select_from(ConsentDecision)) == 4
-    assert len(list_entries(session, kind="consent.recorded")) == 1
+    assert len(follow(session, Filter(kinds=("consent.recorded",)))) == 1
 
 
 def test_a_batch_that_is_on_record_does_not_bring_back_what_was_erased(session: Session, build: Build) -> None:
@@ -146,7 +146,7 @@ def test_one_signal_leaves_one_row_however_often_it_is_sent(
     assert (first.in_force, again.in_force) == (2, 0)
     assert [(row.choice, row.method) for row in current(session, "a")] == [("refuse", "gpc")]
     assert [(row.purpose, row.method) for row in current(session, "b")] == [("partner_sharing", "gpc")]
-    assert [entry.kind for entry in list_entries(session)].count("consent.recorded") == 2
+    assert [entry.kind for entry in follow(session)].count("consent.recorded") == 2
 
 
 def test_a_signal_after_a_second_grant_opts_out_again_even_where_the_grant_is_dated_ahead(
@@ -201,7 +201,7 @@ def test_a_notice_is_published_once_and_never_changed(session: Session, build: B
     assert get_notice(session, "v1", "en").wording == policy.notice.text
     with pytest.raises(NotFound):
         get_notice(session, "v1", "de")
-    assert len(list_entries(session, kind="consent.notice_published")) == 1
+    assert len(follow(session, Filter(kinds=("consent.notice_published",)))) == 1
 
 
 def test_a_snapshot_names_the_granting_subjects_and_its_digest_follows_them(session: Session, build: Build) -> None:
@@ -237,7 +237,7 @@ def test_fifty_thousand_decisions_are_one_ledger_entry_of_counts(session: Sessio
     found = _record(session, build, batch)
 
     assert found.in_force == 50_000
-    (entry,) = list_entries(session, kind="consent.recorded")
+    (entry,) = follow(session, Filter(kinds=("consent.recorded",)))
     assert entry.body["recorded"] == {"model_training:grant": 25_000, "partner_sharing:grant": 25_000}
     assert b"00000000000000000000000000000001" not in entry.encoded
 

@@ -15,7 +15,7 @@ from governance.attest.dsse import decode_envelope
 from governance.attest.signing import EnvelopeSigner
 from governance.attest.store import list_attestations, read_envelope
 from governance.database import transaction
-from governance.ledger.store import list_entries
+from governance.ledger.search import follow
 from governance.rights.attesting import attest_erasure
 from governance.rights.certificate import Certificate, StoreErasure
 from tests.governance.builders import CERTIFICATE, Build
@@ -58,7 +58,7 @@ def test_nothing_tells_the_time_of_day(engine: Engine, build: Build, tmp_path: P
     said = json.dumps(attested(engine, tmp_path, build, CERTIFICATE))
 
     with transaction(engine) as session:
-        times = {entry.at.time() for entry in list_entries(session)}
+        times = {entry.at.time() for entry in follow(session)}
     assert (times, re.findall(r"T[0-9:]+Z", said)) == ({time()}, ["T00:00:00Z"])
 
 

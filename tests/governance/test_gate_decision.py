@@ -11,7 +11,7 @@ from audits.verdict import Outcome
 from governance.errors import Conflict, NotFound
 from governance.gate.decision import Decision, decide
 from governance.gate.records import decision_of, find_latest, get_decision, record_decision
-from governance.ledger.store import list_entries
+from governance.ledger.search import Filter, follow
 from governance.policy.rules import FairnessPolicy, FairnessRule
 from governance.registry.models import register_report
 from tests.governance.builders import Build, measured, report
@@ -262,7 +262,7 @@ def test_a_stored_decision_reads_back_as_it_was_made_and_the_latest_counts(sessi
 
     assert decision_of(get_decision(session, build.id("one"))) == failed
     assert find_latest(session, model).id == build.id("two")
-    entry = list_entries(session, kind="gate.decided")[0]
+    entry = follow(session, Filter(kinds=("gate.decided",)))[0]
     assert entry.body["failed"] == ["european-works (origin = european)"]
     assert entry.body["outcome"] == "fail"
 

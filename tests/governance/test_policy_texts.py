@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from governance.database import transaction
 from governance.errors import BrokenProof
-from governance.ledger.store import list_entries
+from governance.ledger.search import Filter, follow
 from governance.pipeline.policies import record_policies
 from governance.policy.policies import Policies
 from governance.policy.texts import PolicyText, find_text, keep_text
@@ -29,7 +29,7 @@ def edited(policies: Policies, text: str) -> Policies:
 def test_each_policy_on_record_has_its_text_under_the_digest_of_its_entry(session: Session, build: Build) -> None:
     record(session, build.policies)
 
-    entries = list_entries(session, kind="policy.in_force")
+    entries = follow(session, Filter(kinds=("policy.in_force",)))
     assert len(entries) == 7
     for entry in entries:
         assert find_text(session, str(entry.body["digest"])) == build.policies.texts[str(entry.body["name"])]
@@ -54,7 +54,7 @@ def test_a_home_whose_entry_came_before_texts_were_kept_gets_the_text_and_no_ent
 
     assert record(session, build.policies) == []
     assert len(session.scalars(select(PolicyText)).all()) == 7
-    assert len(list_entries(session, kind="policy.in_force")) == 7
+    assert len(follow(session, Filter(kinds=("policy.in_force",)))) == 7
 
 
 def test_text_and_entry_are_there_together_or_not_at_all(engine: Engine, build: Build) -> None:
@@ -63,7 +63,7 @@ def test_text_and_entry_are_there_together_or_not_at_all(engine: Engine, build: 
 
     with transaction(engine) as session:
         assert session.scalars(select(PolicyText)).all() == []
-        assert list_entries(session) == []
+        assert follow(session) == []
 
 
 def test_a_text_that_does_not_give_its_digest_is_neither_kept_nor_given_out(session: Session) -> None:

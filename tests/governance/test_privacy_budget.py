@@ -8,7 +8,7 @@ from governance.budget.reservations import begin_reading, cancel, reserve, spend
 from governance.budget.tables import Reservation
 from governance.database import transaction
 from governance.errors import BudgetExceeded, Conflict, InvalidInput, NotFound
-from governance.ledger.store import list_entries
+from governance.ledger.search import follow
 from governance.policy.rules import PrivacyPolicy
 from tests.governance.builders import Build
 
@@ -110,7 +110,7 @@ def test_a_reservation_is_spent_once_and_only_after_reading_began(session: Sessi
 
     with pytest.raises(Conflict, match="it is spent"):
         spend(session, build.id("one"), release="cd", actor=build.actor, clock=build.clock)
-    kinds = [entry.kind for entry in list_entries(session)]
+    kinds = [entry.kind for entry in follow(session)]
     assert kinds == ["budget.reserved", "budget.reading_begun", "budget.spent"]
 
 

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from governance.errors import Conflict, EmptySnapshot, NotFound
-from governance.ledger.store import list_entries
+from governance.ledger.search import Filter, follow
 from governance.registry import lineage, models
 from governance.registry.events import BatchIngested
 from tests.governance.builders import Build
@@ -21,7 +21,7 @@ def test_a_batch_that_is_recorded_twice_is_recorded_once(session: Session, build
 
     (row,) = lineage.list_batches(session)
     assert (row.written, row.dropped, row.quarantined) == ({"rating": 5}, {"no consent": 2}, 1)
-    assert len(list_entries(session, kind="registry.batch_ingested")) == 1
+    assert len(follow(session, Filter(kinds=("registry.batch_ingested",)))) == 1
 
 
 def test_a_snapshot_keeps_its_manifest_in_one_encoding_and_no_subject_in_it(session: Session, build: Build) -> None:
@@ -88,7 +88,7 @@ def test_the_ledger_tells_the_whole_way_from_money_to_model(session: Session, bu
     ada = build.principal(session, "Ada", "engineer")
     build.model(session, "m1", build.release(session, "one", ("s1",)), ada)
 
-    assert [entry.kind for entry in list_entries(session)] == [
+    assert [entry.kind for entry in follow(session)] == [
         "access.principal_added",
         "budget.reserved",
         "registry.snapshot_taken",

@@ -11,7 +11,7 @@ from governance.access.tables import Principal
 from governance.database import transaction
 from governance.errors import Conflict, Forbidden, Gone, InvalidInput, NotFound
 from governance.ledger.opening import count_openings
-from governance.ledger.store import list_entries
+from governance.ledger.search import follow
 from governance.policy.rules import ReidentificationRule
 from governance.reidentification.procedure import (
     Answer,
@@ -80,7 +80,7 @@ class Office:
 
     def entries(self) -> list[Any]:
         with transaction(self.engine) as session:
-            return [each for each in list_entries(session, limit=1000) if each.kind.startswith("reidentification.")]
+            return [each for each in follow(session, limit=1000) if each.kind.startswith("reidentification.")]
 
 
 @pytest.fixture

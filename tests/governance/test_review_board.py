@@ -3,7 +3,7 @@ from sqlalchemy.orm import Session
 
 from governance.access.tables import Principal
 from governance.errors import Conflict, Forbidden, InvalidInput, NotFound
-from governance.ledger.store import list_entries
+from governance.ledger.search import follow
 from governance.registry.models import list_deployments, serving
 from governance.registry.tables import Model
 from governance.review.board import get_review, list_reviews, list_votes, propose, vote
@@ -67,7 +67,7 @@ def test_two_approvals_close_a_review_and_the_model_is_approved(board: Board) ->
     assert board.vote(review, board.members[0], "approve", "looks right") == "open"
     assert board.vote(review, board.members[1], "approve") == "approved"
     assert (model.state, review.closed_at) == ("approved", board.build.now)
-    kinds = [entry.kind for entry in list_entries(board.session, limit=1000)][-4:]
+    kinds = [entry.kind for entry in follow(board.session, limit=1000)][-4:]
     assert kinds == ["review.opened", "review.vote_cast", "review.vote_cast", "review.closed"]
 
 
@@ -126,7 +126,7 @@ def test_a_comment_stays_out_of_the_ledger(board: Board) -> None:
     review = board.propose(board.model("m1"))
     board.vote(review, board.members[0], "approve", "Bob Smith liked it")
 
-    assert all(b"Smith" not in entry.encoded for entry in list_entries(board.session, limit=1000))
+    assert all(b"Smith" not in entry.encoded for entry in follow(board.session, limit=1000))
 
 
 def test_a_new_gate_decision_stops_approvals_of_the_old_one(board: Board) -> None:

@@ -13,7 +13,7 @@ from governance.consent.state import count_decisions
 from governance.database import transaction
 from governance.errors import ConfigurationError, Conflict, NotFound
 from governance.keys.rotation import PublicKey, record_rotation
-from governance.ledger.store import list_entries
+from governance.ledger.search import Filter, follow
 from governance.registry.lineage import count_memberships
 from governance.rights.certificate import Certificate, verify_certificate
 from governance.rights.erasure import ERASURE, get_certificate
@@ -80,7 +80,7 @@ def test_no_byte_of_the_lake_the_vault_or_the_ledger_names_the_subject_afterward
     assert house.jane["events"].encode() in house.bytes_of(tmp_path / "lake")
     house.ask("erasure")()
     with transaction(house.engine) as session:
-        ledger = b"".join(entry.encoded for entry in list_entries(session, limit=1000))
+        ledger = b"".join(entry.encoded for entry in follow(session, limit=1000))
 
     vault = (tmp_path / "vault.db").read_bytes()
     for secret in (*house.jane.values(), EMAIL):
@@ -92,8 +92,8 @@ def test_the_request_keeps_its_record_without_the_subject(house: House) -> None:
 
     with transaction(house.engine) as session:
         request, job = get_request(session, house.build.id("request")), session.get(Job, house.build.id("request"))
-        kinds = [entry.kind for entry in list_entries(session, limit=1000) if entry.kind.startswith("rights.")]
-        days = {entry.at.time().isoformat() for entry in list_entries(session, limit=1000) if "rights." in entry.kind}
+        kinds = [entry.kind for entry in follow(session, limit=1000) if entry.kind.startswith("rights.")]
+        days = {entry.at.time().isoformat() for entry in follow(session, limit=1000) if "rights." in entry.kind}
     assert (request.state, request.subject, request.received_at, job.work) == ("fulfilled", None, NOON, {})
     assert kinds == [
         "rights.request_received",
@@ -114,7 +114,7 @@ def test_fulfilling_twice_is_fulfilling_once(house: House) -> None:
     assert first.certificate is not None
     assert again == Handover()
     with transaction(house.engine) as session:
-        assert len(list_entries(session, kind="rights.erasure_certified")) == 1
+        assert len(follow(session, Filter(kinds=("rights.erasure_certified",)))) == 1
 
 
 class PowerCut(Exception):  # noqa: N818 - what it is
@@ -163,7 +163,7 @@ def test_an_erasure_that_crashes_anywhere_goes_on_and_ends_the_same(house: House
     assert len(certificate.models) == 1
     assert _rows(house, house.jane) == (0, 0, 0)
     with transaction(house.engine) as session:
-        assert len(list_entries(session, kind="rights.erasure_started")) == 1
+        assert len(follow(session, Filter(kinds=("rights.erasure_started",)))) == 1
 
 
 def test_nothing_is_destroyed_before_the_ledger_says_that_it_will_be(house: House) -> None:
@@ -177,7 +177,7 @@ def test_nothing_is_destroyed_before_the_ledger_says_that_it_will_be(house: Hous
     with pytest.raises(PowerCut):
         fulfil(partial(transaction, house.engine), house.tools, house.build.id("request"), progress=stop)
     with transaction(house.engine) as session:
-        assert len(list_entries(session, kind="rights.erasure_started")) == 1
+        assert len(follow(session, Filter(kinds=("rights.erasure_started",)))) == 1
     assert len(house.tools.vault.identifiers_of(house.jane["rights"], domain="rights")) == 2
 
 

@@ -15,7 +15,7 @@ from governance.database import transaction
 from governance.errors import BrokenProof, Conflict, Gone, InvalidInput, NotFound
 from governance.ledger.commitment import Opening, encode_opening, verify_opening
 from governance.ledger.opening import LedgerOpening, find_opening
-from governance.ledger.store import list_entries
+from governance.ledger.search import Filter, follow
 from governance.policy.rules import ReidentificationRule
 from governance.reidentification.procedure import ask, get_case
 from governance.reidentification.tables import Case
@@ -75,7 +75,7 @@ class Office:
 
     def open(self, committed: str, ground: str = "audit") -> Opening:
         with transaction(self.engine) as session:
-            name = f"auditor {len(list_entries(session, limit=1000))}"
+            name = f"auditor {len(follow(session, limit=1000))}"
             auditor = self.build.principal(session, name, "auditor")
             return open_commitment(
                 session, self.boxes, committed, ground, auditor, entry_id=self.build.id(f"look {name}"),
@@ -84,7 +84,7 @@ class Office:
 
     def bodies(self, prefix: str = "rights.") -> list[dict[str, Any]]:
         with transaction(self.engine) as session:
-            found = list_entries(session, limit=1000)
+            found = follow(session, limit=1000)
         return [{"kind": each.kind, **each.body} for each in found if each.kind.startswith(prefix)]
 
     def kept(self) -> int:
@@ -136,7 +136,7 @@ def test_a_look_is_an_entry_that_says_who_why_and_at_which_commitment_but_not_ab
     office.open(body["commitment"], "court_order")
 
     with transaction(office.engine) as session:
-        (look,) = list_entries(session, kind="evidence.opened")
+        (look,) = follow(session, Filter(kinds=("evidence.opened",)))
     assert dict(look.body) == {"commitment": body["commitment"], "ground": "court_order", "roles": ["auditor"]}
     assert look.actor.startswith("principal:")
     assert office.jane["rights"].encode() not in look.encoded

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from governance.database import create_engine_for, migrate
 from governance.errors import Conflict, Forbidden, InvalidInput, NotFound
-from governance.ledger.store import list_entries
+from governance.ledger.search import Filter, follow
 from governance.policy.rules import RightsPolicy
 from governance.resources import migrations_dir
 from governance.rights.requests import (
@@ -57,7 +57,7 @@ def test_a_request_knows_its_deadline_and_the_ledger_knows_no_subject(session: S
     assert (request.state, request.due_on, request.acknowledge_by) == ("received", date(2026, 12, 23), None)
     assert days_left(request, date(2026, 12, 20)) == 3
     assert days_left(request, date(2026, 12, 24)) == -1
-    (entry,) = list_entries(session, kind="rights.request_received")
+    (entry,) = follow(session, Filter(kinds=("rights.request_received",)))
     assert SUBJECT.encode() not in entry.encoded
     assert entry.at == datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -142,7 +142,7 @@ def test_a_refusal_names_a_ground_of_the_list(session: Session, build: Build) ->
         refuse(session, request, officer, "because Jane annoys us", clock=build.clock)
 
     refuse(session, request, officer, "suspected_fraud", clock=build.clock)
-    (entry,) = list_entries(session, kind="rights.request_refused")
+    (entry,) = follow(session, Filter(kinds=("rights.request_refused",)))
     assert entry.body["ground"] == "suspected_fraud"
     assert entry.body["received_on"] == "2026-11-23"
 
@@ -244,7 +244,7 @@ class RequestLife(RuleBasedStateMachine):
         if self.request.state != self.seen[-1]:
             assert self.request.state in STEPS[self.seen[-1]]
             self.seen.append(self.request.state)
-        entries = list_entries(self.session, limit=1000)
+        entries = follow(self.session, limit=1000)
         assert len([entry for entry in entries if entry.body.get("request") == str(self.request.id)]) == len(self.seen)
 
     @invariant()

@@ -19,6 +19,7 @@ from governance.ledger.export import export
 from governance.ledger.guards import guard_statements
 from governance.ledger.note import LedgerSigner
 from governance.ledger.publish import publish
+from governance.ledger.search import follow
 
 SIGNER = LedgerSigner("probity.example/ledger", bytes(range(32)))
 NOON = datetime(2026, 3, 14, 12, 0, 0, 999, tzinfo=UTC)
@@ -61,7 +62,7 @@ def append_events(engine: Engine, number: int) -> list[Entry]:
         events = [(UUID(int=seq), ModelTrained(number=seq)) for seq in range(begin, begin + number)]
         store.append_all(session, events, actor="role:engineer", clock=lambda: NOON)
     with reading(engine) as session:
-        return store.list_entries(session, after_seq=begin - 1, limit=number) if number else []
+        return follow(session, after_seq=begin - 1, limit=number) if number else []
 
 
 @pytest.fixture

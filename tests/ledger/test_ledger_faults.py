@@ -18,6 +18,7 @@ from governance.ledger.note import LedgerSigner
 from governance.ledger.opening import LedgerOpening, keep_opening
 from governance.ledger.publish import publish
 from governance.ledger.published import read_note
+from governance.ledger.search import follow
 from governance.ledger.sequencer import sequence
 from governance.ledger.trust_policy import trusting, verify_cosigned
 from governance.ledger.verify import verify_folder
@@ -60,7 +61,7 @@ class Changes:
         sequence(self.engine)
         checked = check_database(self.engine, SIGNER.verifier_key)
         with reading(self.engine) as session:
-            entries = store.list_entries(session, limit=1000)
+            entries = follow(session, limit=1000)
             changes = session.scalar(select(func.count()).select_from(LedgerOpening))
         assert [entry.id.int for entry in entries] == list(range(checked.size))
         assert self.first + acknowledged <= checked.size <= self.first + 2

@@ -15,6 +15,7 @@ from governance.database import reading, transaction
 from governance.errors import ConfigurationError
 from governance.ledger import store
 from governance.ledger.grants import grant, grant_statements, missing_guards, powers_over_log
+from governance.ledger.search import follow
 from governance.pipeline.home import initialise
 from governance.settings import ControlDatabase, Settings
 from tests.ledger.conftest import ModelTrained, append_events
@@ -61,7 +62,7 @@ def test_the_application_appends_and_cannot_rewrite_or_disarm(application: Engin
     with transaction(application) as session:
         store.append(session, ModelTrained(number=1), actor="role:x", entry_id=UUID(int=1), clock=system_clock)
     with reading(application) as session:
-        entries = store.list_entries(session)
+        entries = follow(session)
         assert (missing_guards(session), powers_over_log(session)) == ([], [])
     assert entries[-1].id == UUID(int=1)
 
@@ -71,7 +72,7 @@ def test_the_application_appends_and_cannot_rewrite_or_disarm(application: Engin
         assert re.search("permission denied|must be owner", str(refusal.value.orig)), statement
 
     with reading(application) as session:
-        assert store.list_entries(session) == entries
+        assert follow(session) == entries
 
 
 @pytest.mark.postgres

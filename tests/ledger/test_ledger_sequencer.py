@@ -21,6 +21,7 @@ from governance.ledger.check import check_database
 from governance.ledger.entry import Entry, encode_entry
 from governance.ledger.merkle import consistency_path, root_of, verify_consistency
 from governance.ledger.note import LedgerSigner
+from governance.ledger.search import follow
 from governance.ledger.sequencer import SETTLE_LOCK, sequence, settle, tile_rows
 from governance.ledger.store import append
 from governance.ledger.stored_tiles import tile_reader
@@ -54,7 +55,7 @@ def waiting(engine: Engine) -> int:
 
 def entries_of(engine: Engine) -> list[Entry]:
     with reading(engine) as session:
-        return store.list_entries(session, limit=100_000)
+        return follow(session, limit=100_000)
 
 
 def put_into_inbox(engine: Engine, *ids: UUID) -> None:

@@ -13,6 +13,7 @@ from governance.database import transaction
 from governance.errors import Conflict, NotFound
 from governance.ledger import store
 from governance.ledger.entry import Entry
+from governance.ledger.search import Filter, follow, search
 from governance.ledger.store import SignedCheckpoint, append
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
@@ -38,7 +39,7 @@ def test_entries_are_numbered_from_zero_and_read_back(log: Engine, append_many: 
     with transaction(log) as session:
         assert [entry.seq for entry in written] == [0, 1, 2]
         assert store.size(session) == 3
-        assert store.list_entries(session) == written
+        assert follow(session) == written
         assert store.get_entry(session, 1) == written[1]
         assert store.find_entry(session, UUID(int=2)) == written[2]
         assert store.find_entry(session, UUID(int=9)) is None
@@ -53,11 +54,11 @@ def test_entries_are_listed_by_kind_and_page(log: Engine, append_many: Append) -
     append_many(log, 2)
 
     with transaction(log) as session:
-        assert [entry.seq for entry in store.list_entries(session, kind="consent.granted")] == [4]
-        assert [entry.seq for entry in store.list_entries(session, after_seq=1, limit=3)] == [2, 3, 4]
-        assert [entry.seq for entry in store.list_entries(session, kind="model.trained", after_seq=3)] == [5, 6]
-        assert [entry.seq for entry in store.list_latest(session, limit=2)] == [6, 5]
-        assert [entry.seq for entry in store.list_latest(session, kind="model.trained", before_seq=5)] == [3, 2, 1, 0]
+        assert [entry.seq for entry in follow(session, Filter(kinds=("consent.granted",)))] == [4]
+        assert [entry.seq for entry in follow(session, after_seq=1, limit=3)] == [2, 3, 4]
+        assert [entry.seq for entry in follow(session, Filter(kinds=("model.trained",)), after_seq=3)] == [5, 6]
+        assert [entry.seq for entry in search(session, limit=2)] == [6, 5]
+        assert [entry.seq for entry in search(session, Filter(kinds=("model.trained",)), before_seq=5)] == [3, 2, 1, 0]
 
 
 def test_writing_the_same_again_later_is_writing_once(log: Engine) -> None:
@@ -68,7 +69,7 @@ def test_writing_the_same_again_later_is_writing_once(log: Engine) -> None:
         append(session, ConsentGranted(), actor="role:subject", entry_id=UUID(int=1), clock=lambda: later)
 
     with transaction(log) as session:
-        assert [entry.at for entry in store.list_entries(session)] == [noon()]
+        assert [entry.at for entry in follow(session)] == [noon()]
 
 
 def test_an_id_used_for_something_else_is_a_conflict(log: Engine) -> None:
@@ -88,7 +89,7 @@ def test_what_was_partly_recorded_is_completed_in_order(log: Engine) -> None:
         store.append_all(session, events, actor="role:subject", clock=noon)
 
     with transaction(log) as session:
-        found = [entry.id.int for entry in store.list_entries(session, limit=1000)]
+        found = [entry.id.int for entry in follow(session, limit=1000)]
     assert found == [*range(100, 300), *range(100), *range(300, 600)]
 
 

@@ -21,7 +21,7 @@ from governance.clock import system_clock
 from governance.events import KINDS
 from governance.ledger.note import decode_vkey
 from governance.ledger.opening import LedgerOpening
-from governance.ledger.store import list_entries
+from governance.ledger.search import follow
 from governance.ledger.trust_policy import trusting
 from governance.pipeline.home import open_home
 from governance.pipeline.signing_keys import ATTEST
@@ -130,7 +130,7 @@ def test_the_access_package_is_readable_json_and_html_on_the_subjects_side(demo:
 
 def test_every_entry_names_who_answers_for_it_as_the_registry_of_kinds_says(demo: tuple[Path, str]) -> None:
     with open_home(load_settings(demo[0]), clock=system_clock).transaction() as session:
-        entries = list_entries(session, limit=100_000)
+        entries = follow(session, limit=100_000)
     expected = {kind.name: re.escape(kind.accountable.rpartition("(")[2][:-1]) for kind in KINDS}
     strangers = {
         (entry.kind, entry.actor)

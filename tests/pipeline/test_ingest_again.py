@@ -16,7 +16,7 @@ from sqlalchemy import select
 from governance.access.principals import add_principal
 from governance.clock import system_clock
 from governance.consent.tables import ConsentDecision
-from governance.ledger.store import list_entries
+from governance.ledger.search import Filter, follow
 from governance.pipeline.desk import Desk
 from governance.pipeline.home import OPERATOR, Home, initialise, open_home
 from governance.pipeline.ingest import Ingested, Recorder, ingest, open_gateway
@@ -101,7 +101,7 @@ def _events(home: Home) -> dict[str, int]:
 
 def _entries(home: Home) -> int:
     with home.transaction() as session:
-        return len(list_entries(session, limit=10_000))
+        return len(follow(session, limit=10_000))
 
 
 def _subjects(folder: Path) -> list[Identity]:
@@ -127,7 +127,7 @@ def _erase(home: Home, rights: str) -> None:
 
 def test_each_batch_with_rejected_lines_has_an_entry_about_them_beside_its_own(full: Home) -> None:
     with full.transaction() as session:
-        entries = {kind: list_entries(session, kind=f"registry.batch_{kind}", limit=1000) for kind in
+        entries = {kind: follow(session, Filter(kinds=(f"registry.batch_{kind}",)), limit=1000) for kind in
                    ("ingested", "quarantined")}  # fmt: skip
     rejected = {each.body["batch"]: each.body["quarantined"] for each in entries["ingested"]}
     stored = {each.batch: dict(each.by_reason) for each in list_quarantine(full.quarantine.folder)}
@@ -278,7 +278,7 @@ def test_one_record_that_names_an_unpublished_notice_is_left_out_alone(full: Hom
 def test_batches_are_on_record_by_the_day_alone(full: Home) -> None:
     with full.transaction() as session:
         kinds = ("consent.recorded", "registry.batch_ingested")
-        entries = [entry for kind in kinds for entry in list_entries(session, kind=kind)]
+        entries = [entry for kind in kinds for entry in follow(session, Filter(kinds=(kind,)))]
 
     assert {entry.kind for entry in entries} == set(kinds)
     assert {entry.at.time() for entry in entries} == {time(0)}

@@ -18,7 +18,7 @@ from governance.access.tables import Principal
 from governance.errors import Gone, PolicyError
 from governance.ledger.entry import Entry
 from governance.ledger.opening import LedgerOpening, count_openings
-from governance.ledger.store import list_entries
+from governance.ledger.search import Filter, follow
 from governance.pipeline import retention
 from governance.pipeline.desk import Desk
 from governance.pipeline.home import OPERATOR, Home, initialise
@@ -138,7 +138,7 @@ def _rows(home: Home) -> dict[str, int]:
 
 def _entries(home: Home) -> list[Entry]:
     with home.transaction() as session:
-        return list_entries(session, kind="retention.run")
+        return follow(session, Filter(kinds=("retention.run",)))
 
 
 def _ids(home: Home) -> set[str]:
@@ -232,7 +232,7 @@ def test_the_openings_of_a_closed_request_go_with_it_and_those_of_an_open_one_st
     with home.transaction() as session:
         assert count_openings(session, known["rights"]) == 3
         assert session.scalar(select(func.count()).select_from(LedgerOpening)) == 3
-        committed = str(list_entries(session, kind="rights.request_fulfilled")[0].body["commitment"])
+        committed = str(follow(session, Filter(kinds=("rights.request_fulfilled",)))[0].body["commitment"])
         with pytest.raises(Gone, match="its opening was erased"):
             open_commitment(
                 session, Desk(home), committed, "audit", _principal(home, session, "a", 99),

@@ -18,7 +18,7 @@ from governance.errors import ConfigurationError, InvalidInput
 from governance.keys.rotation import last_rotation, list_rotations, require_in_force
 from governance.ledger import key_file
 from governance.ledger.note import LedgerSigner, decode_vkey, encode_signer
-from governance.ledger.store import list_entries
+from governance.ledger.search import Filter, follow
 from governance.pipeline import signing_keys
 from governance.pipeline.signing_keys import (
     ATTEST,
@@ -80,7 +80,7 @@ def _id(key: SigningKey, path: Path) -> str:
 
 def _events(engine: Engine) -> list[dict[str, Any]]:
     with transaction(engine) as session:
-        return [dict(entry.body) for entry in list_entries(session, kind="key.rotated", limit=1000)]
+        return [dict(entry.body) for entry in follow(session, Filter(kinds=("key.rotated",)), limit=1000)]
 
 
 def _names(folder: Path) -> set[str]:

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from governance.access.tables import Principal
 from governance.database import transaction
-from governance.ledger.store import list_entries
+from governance.ledger.search import Filter, follow
 from governance.registry.tables import Model
 from governance.review.board import get_review, vote
 from governance.review.deployment import deploy
@@ -346,8 +346,8 @@ def test_figures_are_written_for_people(value: float | str, written: str) -> Non
 
 def test_an_entry_that_keeps_only_its_day_is_shown_without_a_time(house: "House") -> None:
     with transaction(house.context.engine) as session:
-        (first, *_) = list_entries(session, kind="rights.request_received")
-        (other, *_) = list_entries(session, kind="gate.decided")
+        (first, *_) = follow(session, Filter(kinds=("rights.request_received",)))
+        (other, *_) = follow(session, Filter(kinds=("gate.decided",)))
 
     assert stamp(first.at) == "2026-11-23"
     assert re.fullmatch(r"2026-11-23 \d\d:\d\d", stamp(other.at))

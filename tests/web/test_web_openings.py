@@ -7,7 +7,7 @@ import pytest
 from governance.database import transaction
 from governance.ledger.commitment import decode_opening, verify_opening
 from governance.ledger.opening import erase_openings
-from governance.ledger.store import list_latest
+from governance.ledger.search import Filter, search
 
 if TYPE_CHECKING:
     from conftest import House
@@ -29,7 +29,7 @@ def committed(house: "House") -> str:
 
 def _latest(house: "House", kind: str) -> list[Any]:
     with transaction(house.context.engine) as session:
-        return list_latest(session, kind=kind, limit=1)
+        return search(session, Filter(kinds=(kind,)), limit=1)
 
 
 def _open(house: "House", commitment: str, who: str = "auditor", changes: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - a response

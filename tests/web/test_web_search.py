@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from governance.database import transaction
-from governance.ledger.store import list_entries
+from governance.ledger.search import Filter, follow
 from governance.registry.tables import Model
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def shown(house: "House", **asked: str) -> list[int]:
 def scanned(house: "House", keep: Any) -> list[int]:  # noqa: ANN401 - a predicate
     """The same by looking at every entry."""
     with transaction(house.context.engine) as session:
-        return [each.seq for each in list_entries(session, limit=1000) if keep(each)]
+        return [each.seq for each in follow(session, limit=1000) if keep(each)]
 
 
 def test_a_family_of_kinds_and_several_kinds(shared_house: "House") -> None:
@@ -74,7 +74,7 @@ def test_a_day_as_the_end_of_a_period_is_included(shared_house: "House") -> None
 
 def test_moments_bound_a_period_to_the_second(shared_house: "House") -> None:
     with transaction(shared_house.context.engine) as session:
-        at = next(each.at for each in list_entries(session, kind="gate.decided"))
+        at = next(each.at for each in follow(session, Filter(kinds=("gate.decided",))))
     before = scanned(shared_house, lambda entry: entry.at < at)
 
     assert found(shared_house, until=at.isoformat()) == before

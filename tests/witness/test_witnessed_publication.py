@@ -17,7 +17,8 @@ from governance.ledger.entry import Entry
 from governance.ledger.export import export
 from governance.ledger.note import encode_vkey
 from governance.ledger.published import read_note
-from governance.ledger.store import append, list_entries, size
+from governance.ledger.search import follow
+from governance.ledger.store import append, size
 from governance.ledger.trust_policy import parse_policy, trusting, verify_cosigned
 from governance.ledger.verify import verify_folder
 from governance.pipeline.home import Home, initialise, open_home
@@ -49,7 +50,7 @@ def change(home: Home) -> None:
 
 def entries_of(home: Home) -> list[Entry]:
     with home.transaction() as session:
-        return list_entries(session, limit=1000)
+        return follow(session, limit=1000)
 
 
 def witness_of(home: Home, folder: Path, name: str) -> WitnessFolder:

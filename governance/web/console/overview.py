@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from governance.access.permissions import permissions_of
 from governance.access.tables import Principal
-from governance.ledger.store import list_latest
+from governance.ledger.search import search
 from governance.registry.models import get_model, serving
 from governance.review.board import list_reviews
 from governance.web.budget_reading import read_budget
@@ -37,6 +37,6 @@ def show_overview(
         "needed": policies.access.value.review.approvals,
         "requests": [read_request(session, r, today_of(context)) for r in list_alive(session)] if may_read else [],
         "rights": policies.rights.value.rights,
-        "timeline": read_timeline(session, context.ledger, list_latest(session, limit=LATEST), permissions),
+        "timeline": read_timeline(session, context.ledger, search(session, limit=LATEST), permissions),
     }
     return render(request, "overview.html", values, principal=principal)

@@ -5,8 +5,8 @@ from alembic import op
 from sqlalchemy.orm import Session
 
 from governance.ledger.guards import drop_guard_statements, guard_statements
+from governance.ledger.search import follow
 from governance.ledger.sequencer import derive
-from governance.ledger.store import list_entries
 
 revision = "0002"
 down_revision = "0001"
@@ -72,6 +72,6 @@ def downgrade() -> None:
 def _take_in_existing_entries() -> None:
     with Session(op.get_bind()) as session:
         last = -1
-        while entries := list_entries(session, after_seq=last, limit=256):
+        while entries := follow(session, after_seq=last, limit=256):
             derive(session, entries)
             last = entries[-1].seq
