@@ -12,10 +12,10 @@ from pathlib import Path
 from governance.attest.events import AttestationMade, AttestationWithdrawn
 from governance.errors import BrokenProof
 from governance.ledger.entry import Entry, decode_entry
-from governance.ledger.merkle import Frontier, leaf_hash
+from governance.ledger.merkle import leaf_hash
 from governance.ledger.proof import decode_proof, verify_proof
 from governance.ledger.published import CHECKPOINT, read_bundle, read_note
-from governance.ledger.tiles import TILE_WIDTH, TileName
+from governance.ledger.tiles import TILE_WIDTH, GrowingTiles, TileName
 from governance.ledger.trust_policy import CosignedCheckpoint, TrustPolicy, Witnessed, verify_cosigned
 
 KINDS = (AttestationMade.kind, AttestationWithdrawn.kind)
@@ -73,7 +73,7 @@ def read_log(folder: Path, trust: TrustPolicy) -> LoggedAttestations:
     """
     cosigned = verify_cosigned(read_note(folder), trust)
     checkpoint = cosigned.checkpoint
-    tree, logged = Frontier(), []
+    tree, logged = GrowingTiles(), []
     for entry in _entries(folder, checkpoint.size):
         if MARK in entry:
             logged.append((tree.size, entry))

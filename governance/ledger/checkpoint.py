@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from governance.errors import BrokenProof, InvalidInput
 from governance.ledger.canonical import decode_base64, encode_base64
 from governance.ledger.merkle import HASH_BYTES
-from governance.ledger.note import LedgerSigner, VerifierKey, sign_note, verify_note
+from governance.ledger.note import LedgerSigner, sign_note
 
 LARGEST_SIZE = 2**63 - 1
 FIXED_LINES = 3
@@ -74,16 +74,3 @@ def sign_checkpoint(checkpoint: Checkpoint, *signers: LedgerSigner) -> bytes:
             msg = f"expected a signer named {checkpoint.origin}, got {signer.name}"
             raise InvalidInput(msg)
     return sign_note(encode_checkpoint(checkpoint), *signers)
-
-
-def verify_checkpoint(unverified: bytes, key: VerifierKey) -> Checkpoint:
-    """The checkpoint in a note that the log's key signed.
-
-    Raises:
-        BrokenProof: the note or the checkpoint is malformed, the signature fails, or the origin is not the key's name.
-    """
-    checkpoint = decode_checkpoint(verify_note(unverified, [key]).text)
-    if checkpoint.origin != key.name:
-        msg = f"checkpoint line 1: expected the origin {key.name}, got another"
-        raise BrokenProof(msg)
-    return checkpoint

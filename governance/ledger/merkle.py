@@ -175,38 +175,6 @@ def _roots_from_consistency(old_size: int, size: int, old_root: bytes, path: Seq
     return old, new
 
 
-class Frontier:
-    """The right edge of a growing tree: one hash per set bit of ``size``, the largest subtree first.
-
-    Guarantees:
-      - after appending leaves D[0:n] one by one, ``root()`` is MTH(D[n]); appending costs O(1) hashes on average
-    """
-
-    __slots__ = ("_nodes", "size")
-
-    def __init__(self) -> None:
-        self.size = 0
-        self._nodes: list[bytes] = []
-
-    def append(self, leaf: bytes) -> None:
-        """Add the next leaf hash."""
-        completed, node = self.size, leaf
-        while completed & 1:
-            node = node_hash(self._nodes.pop(), node)
-            completed >>= 1
-        self._nodes.append(node)
-        self.size += 1
-
-    def root(self) -> bytes:
-        """The root over all leaves so far."""
-        if not self._nodes:
-            return EMPTY_ROOT
-        root = self._nodes[-1]
-        for left in reversed(self._nodes[:-1]):
-            root = node_hash(left, root)
-        return root
-
-
 def _split(size: int) -> int:
     """The largest power of two strictly below ``size``."""
     return 1 << ((size - 1).bit_length() - 1)

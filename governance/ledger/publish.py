@@ -19,7 +19,7 @@ from governance.errors import BrokenProof, Conflict, QuorumMissed, Rollback
 from governance.ledger.checkpoint import Checkpoint, sign_checkpoint
 from governance.ledger.cosigned import keep_cosignatures, with_cosignatures
 from governance.ledger.durable_files import create, locked, replace
-from governance.ledger.merkle import Frontier, consistency_path
+from governance.ledger.merkle import consistency_path
 from governance.ledger.note import LedgerSigner, VerifierKey, decode_note, encode_vkey, verified_lines
 from governance.ledger.published import CHECKPOINT, VKEY, read_note, tile_reader
 from governance.ledger.sequencer import sequence, wait_for_turn
@@ -186,10 +186,9 @@ def _adopt(
 
     This is the way back after a backup that has all entries but was made before the last signature.
     """
-    tree = Frontier()
+    tree = GrowingTiles()
     for begin in range(0, published.size, ROWS_PER_READ):
-        for leaf, _ in _read(engine, begin, min(begin + ROWS_PER_READ, published.size)):
-            tree.append(leaf)
+        tree.extend([leaf for leaf, _ in _read(engine, begin, min(begin + ROWS_PER_READ, published.size))])
     if tree.root() != published.root:
         msg = f"the first {published.size} entries of the database are not the published ones: was a backup restored?"
         raise Rollback(msg)

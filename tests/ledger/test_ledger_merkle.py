@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from governance.errors import BrokenProof
 from governance.ledger.merkle import (
     EMPTY_ROOT,
-    Frontier,
     consistency_path,
     inclusion_path,
     leaf_hash,
@@ -20,6 +19,7 @@ from governance.ledger.merkle import (
     verify_consistency,
     verify_inclusion,
 )
+from governance.ledger.tiles import GrowingTiles
 
 LARGEST = 64
 
@@ -61,23 +61,23 @@ def root(size: int) -> bytes:
 
 @pytest.mark.parametrize("size", range(9))
 def test_roots_are_those_of_the_reference_tree(size: int) -> None:
-    frontier = Frontier()
+    tree = GrowingTiles()
     for leaf in CT_LEAVES[:size]:
-        frontier.append(leaf_hash(leaf))
+        tree.append(leaf_hash(leaf))
 
     assert root_of([leaf_hash(leaf) for leaf in CT_LEAVES[:size]]).hex() == CT_ROOTS[size]
-    assert frontier.root().hex() == CT_ROOTS[size]
+    assert tree.root().hex() == CT_ROOTS[size]
 
 
 def test_roots_agree_with_a_peer_at_every_size() -> None:
-    peer, frontier = pymerkle.InmemoryTree(algorithm="sha256"), Frontier()
+    peer, tree = pymerkle.InmemoryTree(algorithm="sha256"), GrowingTiles()
 
     for number in range(300):
         entry = number.to_bytes(2)
         peer.append_entry(entry)
-        frontier.append(leaf_hash(entry))
+        tree.append(leaf_hash(entry))
 
-        assert frontier.root() == peer.get_root()
+        assert tree.root() == peer.get_root()
 
 
 def test_every_entry_of_every_small_tree_is_proved_at_its_index_and_no_other() -> None:

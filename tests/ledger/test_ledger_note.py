@@ -13,7 +13,6 @@ from governance.ledger.checkpoint import (
     decode_checkpoint,
     encode_checkpoint,
     sign_checkpoint,
-    verify_checkpoint,
 )
 from governance.ledger.merkle import EMPTY_ROOT, inclusion_path, leaf_hash, root_of, subtree_of
 from governance.ledger.note import (
@@ -27,7 +26,7 @@ from governance.ledger.note import (
     verify_note,
 )
 from governance.ledger.proof import InclusionProof, decode_proof, encode_proof, verify_proof
-from governance.ledger.trust_policy import trusting
+from governance.ledger.trust_policy import trusting, verify_cosigned
 
 # Vectors published with the C2SP signed-note format.
 VECTORS = [
@@ -282,7 +281,7 @@ def test_a_checkpoint_of_another_origin_is_refused_even_when_signed() -> None:
     note = sign_note(encode_checkpoint(Checkpoint("another.example/log", 0, EMPTY_ROOT)), SIGNER)
 
     with pytest.raises(BrokenProof, match="expected the origin"):
-        verify_checkpoint(note, KEY)
+        verify_cosigned(note, trusting(KEY))
 
 
 def test_an_impossible_checkpoint_cannot_be_made() -> None:

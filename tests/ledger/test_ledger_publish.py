@@ -11,7 +11,7 @@ from governance.database import reading, transaction
 from governance.errors import BrokenProof, Conflict, LedgerError
 from governance.ledger import store, stored_tiles
 from governance.ledger.check import check_database
-from governance.ledger.checkpoint import Checkpoint, verify_checkpoint
+from governance.ledger.checkpoint import Checkpoint
 from governance.ledger.durable_files import create, locked
 from governance.ledger.entry import Entry
 from governance.ledger.export import export
@@ -22,7 +22,7 @@ from governance.ledger.proving import SignedTree, prove
 from governance.ledger.publish import publish
 from governance.ledger.published import read_note, tile_reader
 from governance.ledger.tiles import tile_names
-from governance.ledger.trust_policy import trusting
+from governance.ledger.trust_policy import trusting, verify_cosigned
 from governance.ledger.verify import verify_folder
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
@@ -226,7 +226,10 @@ def test_an_export_holds_what_an_auditor_needs_and_nothing_else(exported: Path, 
         [*names, "README.md", "checkpoint", "checkpoints/0", "checkpoints/3", "checkpoints/300", "log.vkey", "policy"]
     )
     assert (exported / "log.vkey").read_text() == encode_vkey(signer.verifier_key) + "\n"
-    assert verify_checkpoint((exported / "checkpoints/300").read_bytes(), signer.verifier_key).size == 300
+    assert (
+        verify_cosigned((exported / "checkpoints/300").read_bytes(), trusting(signer.verifier_key)).checkpoint.size
+        == 300
+    )
     assert (
         (exported / "README.md")
         .read_text()
