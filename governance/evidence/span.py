@@ -1,15 +1,15 @@
 """Which entries a period has, and which signed checkpoints stand before and after it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from governance.errors import BrokenProof, Conflict
 from governance.evidence.period import Period
-from governance.ledger.cosigned import with_cosignatures
+from governance.ledger.cosigned import list_cosigned
 from governance.ledger.search import Filter, follow, search
-from governance.ledger.store import SignedCheckpoint, list_checkpoints
+from governance.ledger.store import SignedCheckpoint
 from governance.ledger.trust_policy import TrustPolicy, verify_cosigned, without_quorum
 
 
@@ -44,29 +44,25 @@ def find_span(session: Session, period: Period, policy: TrustPolicy, published: 
         Conflict: an entry of the period is not covered by such a checkpoint yet.
     """
     first, end = _bounds(session, period)
-    checkpoints = [each for each in list_checkpoints(session) if each.size <= published]
+    checkpoints = [each for each in list_cosigned(session) if each.size <= published]
     covering = [each for each in checkpoints if each.size >= max(end, 1)]
     in_turn = sorted(covering, key=lambda each: (each.size == end, each.size))
-    after = next(_accepted(session, in_turn, policy), None)
+    after = next(_accepted(in_turn, policy), None)
     if after is None:
         msg = f"the period's entries reach to {end - 1}, {published} are signed: run `probity ledger publish` first"
         raise Conflict(msg)
     older = (each for each in reversed(checkpoints) if 0 < each.size <= first)
-    before = next(_accepted(session, older, without_quorum(policy)), None)
+    before = next(_accepted(older, without_quorum(policy)), None)
     return Span(first=first, end=end, before=before, after=after)
 
 
-def _accepted(
-    session: Session, checkpoints: Iterable[SignedCheckpoint], policy: TrustPolicy
-) -> Iterator[SignedCheckpoint]:
-    """Those that a policy accepts, each with the cosignatures that witnesses gave."""
+def _accepted(checkpoints: Iterable[SignedCheckpoint], policy: TrustPolicy) -> Iterator[SignedCheckpoint]:
     for signed in checkpoints:
-        note = with_cosignatures(session, signed.size, signed.note)
         try:
-            verify_cosigned(note, policy)
+            verify_cosigned(signed.note, policy)
         except BrokenProof:
             continue
-        yield replace(signed, note=note)
+        yield signed
 
 
 def _bounds(session: Session, period: Period) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from governance.database import reading
 from governance.errors import BrokenProof, Conflict
 from governance.ledger.checkpoint import Checkpoint
+from governance.ledger.cosigned import list_cosigned
 from governance.ledger.durable_files import make_folder
 from governance.ledger.note import VerifierKey, encode_vkey
 from governance.ledger.published import (
@@ -22,7 +23,6 @@ from governance.ledger.published import (
     read_note,
     read_vkey,
 )
-from governance.ledger.store import list_checkpoints
 from governance.ledger.tiles import tile_names
 from governance.ledger.trust_policy import TrustPolicy, encode_policy, trusting, verify_cosigned
 
@@ -124,7 +124,7 @@ def export(
         msg = f"{to}: expected an empty folder to export into"
         raise Conflict(msg)
     with reading(engine) as session:
-        older = {signed.size: signed.note for signed in list_checkpoints(session) if signed.size < checkpoint.size}
+        older = {signed.size: signed.note for signed in list_cosigned(session) if signed.size < checkpoint.size}
     unfinished = to.absolute().with_name(f".{to.absolute().name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     make_folder(unfinished)

@@ -91,9 +91,11 @@ def test_a_publication_is_cosigned_recorded_and_verifies_under_the_quorum(
     change(home)
     assert [publish_log(home).checkpoint.size for _ in range(3)] == [sizes[1] + 1, sizes[1] + 2, sizes[1] + 2]
     export(home.engine, folder, tmp_path / "export", policy=policy)
-    assert (
-        verify_folder(tmp_path / "export", parse_policy((tmp_path / "export/policy").read_bytes())).older[0] == sizes[0]
-    )
+    taken = tmp_path / "export"
+    assert verify_folder(taken, parse_policy((taken / "policy").read_bytes())).older[0] == sizes[0]
+    # Older checkpoints are taken along as they were witnessed.
+    older = [verify_cosigned(path.read_bytes(), policy) for path in (taken / "checkpoints").iterdir()]
+    assert [[each.name for each in cosigned.witnesses] for cosigned in older] == [["w0", "w1"]] * len(older)
 
 
 def test_without_its_quorum_a_checkpoint_stays_in_the_house_until_the_witness_is_back(
