@@ -12,7 +12,7 @@ from governance.attest.events import AttestationMade, AttestationWithdrawn
 from governance.budget.events import BudgetCancelled, BudgetReadingBegun, BudgetReserved, BudgetSpent
 from governance.consent.events import ConsentsRecorded, NoticePublished
 from governance.evidence.events import EvidenceExported
-from governance.gate.events import GateDecided, WaiverExpired, WaiverGranted
+from governance.gate.events import AlertAcknowledged, AlertRaised, GateDecided, WaiverExpired, WaiverGranted
 from governance.keys.events import KeyRotated
 from governance.ledger.events import CheckpointWitnessed, EvidenceOpened
 from governance.policy.events import PolicyInForce
@@ -34,6 +34,7 @@ from governance.reidentification.events import (
 from governance.review.events import (
     ModelDeployed,
     ModelRolledBack,
+    ReleaseProposed,
     ReviewClosed,
     ReviewOpened,
     VoteCast,
@@ -94,8 +95,11 @@ KINDS: Final = (
     Kind(ModelRegistered, "a model was trained", ENGINEER),
     Kind(AuditRecorded, "an audit ran", OPERATOR),
     Kind(GateDecided, "the gate decided on a model", OPERATOR),
+    Kind(AlertRaised, "an audit of what serves found it changed", OPERATOR),
+    Kind(AlertAcknowledged, "an alert was acknowledged", BOARD),
     Kind(WaiverGranted, "an exception to the gate was granted", BOARD),
     Kind(WaiverExpired, "an exception to the gate ended", OPERATOR),
+    Kind(ReleaseProposed, "a model set out for service", ENGINEER),
     Kind(ReviewOpened, "the board was asked", ENGINEER),
     Kind(VoteCast, "a member of the board voted", BOARD),
     Kind(ReviewClosed, "the board approved or refused", BOARD),

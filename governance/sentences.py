@@ -41,10 +41,15 @@ SENTENCES: Final[Mapping[str, str]] = {
     "registry.audit_recorded": "An audit of the model {model} was stored as the report {report}.",
     "gate.decided": "The gate decided {outcome:words} on the model {model} by the report {report}"
     "[; missed: {failed}][; undecided: {inconclusive}].",
+    "gate.alert_raised": "The model that serves, {model}, was audited again: {before:words} before, {after:words} now"
+    "[; changed: {changed}]. Alert {alert}.",
+    "gate.alert_acknowledged": "The alert {alert} about the model {model} was acknowledged.",
     "gate.waiver_granted": "The waiver {waiver} lets the model {model} ship until {expires_on} although it missed "
     "{rules}, with {approvals} approvals.",
     "gate.waiver_expired": "The waiver {waiver} for the model {model} ended on {expires_on}; "
     "the model is {model_state:words}.",
+    "review.release_proposed": "A model ({model_kind:words}) set out for service[: {model}]"
+    "[, from the snapshot {snapshot} by the training {training}]. Proposal {proposal}.",
     "review.opened": "{author} asked the board whether the model {model} may ship.",
     "review.vote_cast": "{voter} voted to {choice:words} in the review {review}[, changed {revision} times].",
     "review.closed": "The board {outcome:words} the model {model}[, with {approvals} in favour].",

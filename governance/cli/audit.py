@@ -1,15 +1,19 @@
 """`probity audit`: measure a registered model on held-out subjects."""
 
+import time
 from collections.abc import Sequence
 from typing import Annotated
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import typer
+from sqlalchemy.exc import OperationalError
 
 from audits.report import Measurement, Report
 from governance.cli.context import HomeOption, JsonOption, opened
-from governance.cli.display import listing, progress, say
+from governance.cli.display import listing, progress, say, stdout, write_json
+from governance.errors import Conflict
 from governance.pipeline.audit import audit_model
+from governance.pipeline.reaudit import Reaudited, reaudit
 from governance.settings import DEFAULT_HOME
 
 audit = typer.Typer(help="Measure a registered model.", no_args_is_help=True)
@@ -35,6 +39,45 @@ def run(
     say(f"{here.settings.home / audited.record.path_html}")
 
 
+@audit.command("again")
+def again(
+    home: HomeOption = DEFAULT_HOME,
+    every: Annotated[int | None, typer.Option(min=1, help="Go on, with so many seconds between.")] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Audit the model that serves on what has come in since, let the gate decide, and say what changed.
+
+    A change raises an alert, which stands on the console's first page. Exit codes: as of `probity gate run`.
+    """
+    here = opened(home)
+    while True:
+        try:
+            with progress("auditing what serves") as step:
+                done = reaudit(here, new_id=uuid4, progress=step)
+        except (Conflict, OperationalError) as passing:
+            # Nothing serves at the moment, or the database is away: by the next round that may be over.
+            if every is None:
+                raise
+            say(f"{type(passing).__name__}; trying again")
+        else:
+            _say_reaudited(done, as_json=as_json)
+            if every is None:
+                raise typer.Exit(REAUDIT_EXITS[done.after])
+        time.sleep(every)
+
+
+def _say_reaudited(done: Reaudited, *, as_json: bool) -> None:
+    changes = [] if done.alert is None else done.alert.changes
+    if as_json:
+        write_json({"model": str(done.model_id), "before": done.before, "after": done.after, "changes": changes})
+        return
+    stdout.print(f"Model {done.model_id}: {done.before} before, {done.after} now.", markup=False)
+    for sentence in changes:
+        stdout.print(f"  {sentence}", markup=False)
+
+
+REAUDIT_EXITS = {"pass": 0, "fail": 1, "inconclusive": 3, "unaudited": 3}
 COLUMNS = ("metric", "of", "value", "from", "to", "subjects")
 
 

@@ -56,6 +56,7 @@ COMMANDS: dict[str, str] = {
     "recommend": "train",
     "audit": "audit",
     "gate": "gate",
+    "release": "release",
     "review": "review",
     "deploy": "review",
     "rollback": "review",

@@ -54,3 +54,30 @@ class WaiverExpired:
     model: str
     expires_on: str
     model_state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRaised:
+    """The model that serves was audited again and is not as it was; ``changed`` names the rules."""
+
+    kind: ClassVar[str] = "gate.alert_raised"
+    version: ClassVar[int] = 1
+
+    alert: str
+    alert_kind: str
+    model: str
+    decision: str
+    before: str
+    after: str
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertAcknowledged:
+    """Somebody has seen an alert and answers for what follows."""
+
+    kind: ClassVar[str] = "gate.alert_acknowledged"
+    version: ClassVar[int] = 1
+
+    alert: str
+    model: str

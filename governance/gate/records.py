@@ -1,6 +1,7 @@
 """Decisions, stored and logged."""
 
 from dataclasses import asdict
+from datetime import timedelta
 from uuid import UUID, uuid5
 
 from sqlalchemy import func, select
@@ -24,10 +25,11 @@ def record_decision(
     model: Model,
     report: AuditRecord,
     policy_digest: str,
+    valid_days: int,
     actor: str,
     clock: Clock,
 ) -> GateRecord:
-    """Store a decision on a model.
+    """Store a decision on a model; a pass is good for ``valid_days``.
 
     Raises:
         Conflict: the report is about another model, or the id is taken.
@@ -39,6 +41,7 @@ def record_decision(
         msg = f"decision {decision_id} exists"
         raise Conflict(msg)
     number = (session.scalar(select(func.max(GateRecord.number)).where(GateRecord.model_id == model.id)) or 0) + 1
+    now = clock()
     record = GateRecord(
         id=decision_id,
         model_id=model.id,
@@ -48,7 +51,8 @@ def record_decision(
         findings=[{**asdict(finding), "verdict": str(finding.verdict)} for finding in decision.findings],
         not_applicable=list(decision.not_applicable),
         number=number,
-        decided_at=clock(),
+        decided_at=now,
+        expires_at=now + timedelta(days=valid_days),
     )
     session.add(record)
     session.flush()
@@ -90,6 +94,24 @@ def list_decisions(session: Session, model: Model) -> list[GateRecord]:
     """The decisions on a model, newest first."""
     statement = select(GateRecord).where(GateRecord.model_id == model.id).order_by(GateRecord.number.desc())
     return list(session.scalars(statement))
+
+
+def require_passed(session: Session, model: Model, *, clock: Clock) -> GateRecord:
+    """The latest gate decision on the model, which passed it and is not too old.
+
+    Raises:
+        Conflict: there is none, it did not pass, or its time is over.
+    """
+    decision = find_latest(session, model)
+    if decision is None or decision.outcome != Outcome.PASS:
+        found = "has not decided" if decision is None else f"decided {decision.outcome}"
+        msg = f"the gate {found} on model {model.id}: a model ships, and serves, only by a pass"
+        raise Conflict(msg)
+    if clock() >= decision.expires_at:
+        day = f"{decision.expires_at:%Y-%m-%d}"
+        msg = f"the gate's pass of model {model.id} was good until {day}: audit it and decide again"
+        raise Conflict(msg)
+    return decision
 
 
 def find_latest(session: Session, model: Model) -> GateRecord | None:

@@ -1,4 +1,4 @@
-"""Table of decisions: what was judged, under which policy, and every finding."""
+"""Tables of decisions (what was judged, under which policy, every finding) and of alerts about what serves."""
 
 from datetime import datetime
 from typing import Any
@@ -7,12 +7,37 @@ from uuid import UUID
 from sqlalchemy import JSON, ForeignKey, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from governance.access.tables import Principal
 from governance.database import Base, UtcDateTime
 from governance.registry.tables import AuditRecord, Model
 
 
+class Alert(Base):
+    """Something about the model that serves is not as it was when it was let serve.
+
+    ``kind``: ``verdict`` (an audit on fresh traffic found otherwise than the one before) or ``unaudited`` (it could not
+    be audited). ``changes`` are sentences without personal data. It stands until somebody acknowledges it.
+    """
+
+    __tablename__ = "gate_alert"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(Text)
+    model_id: Mapped[UUID] = mapped_column(ForeignKey(Model.id), index=True)
+    decision_id: Mapped[UUID | None] = mapped_column(ForeignKey("gate_decision.id"))
+    before: Mapped[str] = mapped_column(Text)
+    after: Mapped[str] = mapped_column(Text)
+    changes: Mapped[list[str]] = mapped_column(JSON)
+    raised_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    acknowledged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    acknowledged_by: Mapped[UUID | None] = mapped_column(ForeignKey(Principal.id))
+
+
 class GateRecord(Base):
-    """One decision on one model; ``findings`` holds each rule's figure, interval, limit and sentence."""
+    """One decision on one model; ``findings`` holds each rule's figure, interval, limit and sentence.
+
+    From ``expires_at`` on a pass is none any more: what subjects are shown has gone on since the audit.
+    """
 
     __tablename__ = "gate_decision"
 
@@ -25,3 +50,4 @@ class GateRecord(Base):
     not_applicable: Mapped[list[str]] = mapped_column(JSON)
     number: Mapped[int]
     decided_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -17,8 +17,9 @@ from audits.tables import AuditInput, Membership, Recommendations
 from governance.consent.state import allowed
 from governance.consent.state import snapshot as consent_snapshot
 from governance.errors import EmptySnapshot
+from governance.gate.alerts import alert_if_changed
 from governance.gate.decision import Decision, decide
-from governance.gate.records import record_decision
+from governance.gate.records import find_latest, record_decision
 from governance.pipeline.artefacts import load_recommender
 from governance.pipeline.attesting import Attesting, attest_audit, attest_audit_again, attest_decision
 from governance.pipeline.catalogue import load_catalogue
@@ -125,6 +126,7 @@ def decide_on(home: Home, model_id: UUID, *, decision_id: UUID) -> Decision:
         page = render(report, title=title_of(model), decision=sentences).encode()
         write_atomically(home.settings.home / page_path(page), page)
         record.path_html = page_path(page)
+        before = find_latest(session, model)
         decided = record_decision(
             session,
             decision,
@@ -132,9 +134,11 @@ def decide_on(home: Home, model_id: UUID, *, decision_id: UUID) -> Decision:
             model=model,
             report=record,
             policy_digest=fairness.digest,
+            valid_days=fairness.value.decision_valid_days,
             actor=OPERATOR,
             clock=home.clock,
         )
+        alert_if_changed(session, model, before, decided, actor=OPERATOR, clock=home.clock)
         by = Attesting(session=session, home=home)
         made = attest_audit_again(by, model, record, decision)
         attest_decision(by, model, made, decision, decided.decided_at)

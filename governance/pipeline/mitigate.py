@@ -124,8 +124,8 @@ def _fit(
     progress: Progress | None,
 ) -> PriceFit:
     attributes, membership = _attributes(catalogue, policy), Membership(catalogue.categories)
-    limits = exposure_limits(categories_of(membership, catalogue.items["item"].to_pylist(), attributes), policy)
-    if not any(lower > 0 or upper < 1 for lower, upper in limits.values()):
+    limits = _limits(catalogue, policy)
+    if not limits:
         msg = "no exposure rule of fairness.yaml applies to this catalogue: there is nothing to price"
         raise Conflict(msg)
     denoised = denoise(release, features_from(catalogue.categories))
@@ -142,6 +142,21 @@ def _fit(
         excluded=histories.on_items(items).matrix.toarray() > 0,
         progress=progress,
     )
+
+
+def can_be_priced(home: Home) -> bool:
+    """Whether any exposure rule of the policy in force speaks of a category of the catalogue."""
+    return bool(_limits(load_catalogue(home.settings.folder("catalogue")), home.policies.fairness.value))
+
+
+def _limits(catalogue: Catalogue, policy: FairnessPolicy) -> dict[Name, tuple[float, float]]:
+    """Floor and ceiling of every category; empty where none has either."""
+    attributes = _attributes(catalogue, policy)
+    if not attributes:
+        return {}
+    whole = categories_of(Membership(catalogue.categories), catalogue.items["item"].to_pylist(), attributes)
+    limits = exposure_limits(whole, policy)
+    return limits if any(lower > 0 or upper < 1 for lower, upper in limits.values()) else {}
 
 
 def _attributes(catalogue: Catalogue, policy: FairnessPolicy) -> list[str]:

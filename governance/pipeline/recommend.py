@@ -7,9 +7,10 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy.orm import Session
 
+from governance.clock import Clock
 from governance.consent.state import allowed
 from governance.errors import Conflict, NotFound
-from governance.gate.records import find_latest
+from governance.gate.records import require_passed
 from governance.pipeline.artefacts import load_recommender
 from governance.pipeline.catalogue import load_catalogue, titles_of
 from governance.pipeline.home import Home
@@ -54,26 +55,23 @@ def recommend_to(home: Home, identity: Identity, k: int) -> list[Recommended]:
         raise NotFound(msg)
     with home.transaction() as session:
         personal = allowed(session, PURPOSE, [consent], policy=home.policies.purposes.value)[0]
-        model = deployed_model(session)
+        model = deployed_model(session, clock=home.clock)
     history = _history(home, subject) if personal else []
     return list_for(home, load_recommender(home, model), history, k)
 
 
-def deployed_model(session: Session) -> Model:
+def deployed_model(session: Session, *, clock: Clock) -> Model:
     """The model that serves, after a look at its gate decision.
 
     Raises:
-        Conflict: nothing is deployed, or the gate no longer passes what is.
+        Conflict: nothing is deployed, the gate no longer passes what is, or its pass is too old.
     """
     deployment = serving(session)
     if deployment is None:
         msg = "nothing is deployed: a model serves after the gate has passed it and the board approved it"
         raise Conflict(msg)
     model = get_model(session, deployment.model_id)
-    decision = find_latest(session, model)
-    if decision is None or decision.outcome != "pass":
-        msg = f"model {model.id} is deployed, but the gate's latest decision on it is not a pass: roll it back"
-        raise Conflict(msg)
+    require_passed(session, model, clock=clock)
     return model
 
 
@@ -93,7 +91,7 @@ def recommendations_for_access(home: Home, k: int) -> Any:  # noqa: ANN401 - the
 
     def answer(session: Session, subject: Pseudonym) -> Any:  # noqa: ANN401 - JSON
         try:
-            model = deployed_model(session)
+            model = deployed_model(session, clock=home.clock)
         except Conflict:
             return []
         consent = home.vault.translate([subject], source="events", target="consent")[subject]

@@ -6,21 +6,22 @@ A crash at any moment leaves the reservation, and it counts as spent: what may h
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from sqlalchemy import select
 
 from governance.access.principals import actor_of
 from governance.access.tables import Principal
 from governance.budget.reservations import BudgetState, begin_reading, reserve, spend, state
+from governance.budget.tables import Reservation
 from governance.errors import Conflict, EmptySnapshot, PolicyError
-from governance.pipeline.artefacts import save_model
+from governance.pipeline.artefacts import load_registered_release, save_model
 from governance.pipeline.attesting import Attesting, attest_models, attest_release
 from governance.pipeline.catalogue import catalogue_digest, load_catalogue
 from governance.pipeline.home import Home
 from governance.pipeline.interactions import read_interactions
 from governance.registry.lineage import register_release
-from governance.registry.models import register_model
+from governance.registry.models import find_model, model_id_of, register_model
 from governance.registry.tables import Model, ReleaseRecord, Snapshot, SnapshotSubject
 from pseudonymisation.pseudonym import Pseudonym
 from recommender.denoise import denoise
@@ -72,15 +73,49 @@ def train(
 ) -> Trained:
     """Measure the snapshot once and register every model that follows from the measurement.
 
+    Called again with the ``training_id`` of one that was cut off, it goes on where that one stopped: what was reserved
+    is read, a release that was registered gets its models, and what is finished is given back.
+
     Raises:
         BudgetExceeded: nothing was read.
-        Conflict: the catalogue has changed since the snapshot; nothing was reserved.
+        Conflict: the catalogue has changed since the snapshot, nothing was reserved; or a training of this id was cut
+            off while it read, which is paid for and lost: a new one takes a new id.
         PolicyError: delta is above one over the number of subjects; nothing was reserved.
         EmptySnapshot: no subject of the snapshot has an interaction. The budget is spent: that was learnt by reading.
         UnknownVersion: an erasure made the snapshot's lake version unreadable; nothing was measured.
     """
+    with home.transaction() as session:
+        reservation = session.get(Reservation, training_id)
+    reached = "nothing" if reservation is None else reservation.state
+    if reached == "reading":
+        msg = f"training {training_id} was cut off while it read: what it saw is paid for, and nothing came of it"
+        raise Conflict(msg)
+    if reached == "spent":
+        return _finish(home, snapshot, training_id, author)
     mechanism, actor = planned(home), actor_of(author)
     _require_fitting(home, snapshot, mechanism)
+    if reached == "nothing":
+        _reserve(home, mechanism, training_id, actor)
+    with home.transaction() as session:
+        begin_reading(session, training_id, actor=actor, clock=home.clock)
+    release = _measure(home, snapshot, mechanism, progress)
+    record = _register(home, release, snapshot, mechanism, training_id=training_id, actor=actor)
+    return Trained(release=record, models=_fit_models(home, release, record, snapshot, author))
+
+
+def _finish(home: Home, snapshot: Snapshot, training_id: UUID, author: Principal) -> Trained:
+    """What a training that had spent its reservation made, with the models that it still owed."""
+    with home.transaction() as session:
+        record = session.scalars(select(ReleaseRecord).where(ReleaseRecord.reservation_id == training_id)).one()
+        found = {kind.slug: find_model(session, training_id, kind.slug) for kind in MODELS}
+    # They are registered in one transaction: all are there, or none.
+    models = {slug: model for slug, model in found.items() if model is not None}
+    if not models:
+        models = _fit_models(home, load_registered_release(home, record), record, snapshot, author)
+    return Trained(release=record, models=models)
+
+
+def _reserve(home: Home, mechanism: Mechanism, training_id: UUID, actor: str) -> None:
     with home.transaction() as session:
         reserve(
             session,
@@ -91,9 +126,11 @@ def train(
             actor=actor,
             clock=home.clock,
         )
-    with home.transaction() as session:
-        begin_reading(session, training_id, actor=actor, clock=home.clock)
-    release = _measure(home, snapshot, mechanism, progress)
+
+
+def _register(
+    home: Home, release: Release, snapshot: Snapshot, mechanism: Mechanism, *, training_id: UUID, actor: str
+) -> ReleaseRecord:
     path = f"releases/{release.digest}"
     home.folder("releases")
     release.save(home.settings.home / path)
@@ -110,7 +147,7 @@ def train(
             clock=home.clock,
         )
         attest_release(Attesting(session=session, home=home), record, snapshot, mechanism)
-    return Trained(release=record, models=_fit_models(home, release, record, snapshot, author))
+    return record
 
 
 def _require_fitting(home: Home, snapshot: Snapshot, mechanism: Mechanism) -> None:
@@ -155,7 +192,7 @@ def _fit_models(
                 session,
                 slug,
                 model.digest,
-                model_id=uuid5(record.reservation_id, slug),
+                model_id=model_id_of(record.reservation_id, slug),
                 release=record,
                 author=author,
                 path=paths[slug],

@@ -127,9 +127,12 @@ class FairnessPolicy:
     seed: int
     max_unknown_share: float
     rules: tuple[FairnessRule, ...]
+    decision_valid_days: int = 90
+    """For so long a pass lets a model ship and serve."""
 
     def __post_init__(self) -> None:
         _require(holds=self.list_length > 0, found=f"list_length {self.list_length}")
+        _require(holds=self.decision_valid_days > 0, found=f"decision_valid_days {self.decision_valid_days}")
         _require(holds=self.replicates >= 200, found=f"{self.replicates} replicates, too few for a 95 % quantile")  # noqa: PLR2004 - stated
         _require(holds=0.5 < self.confidence < 1, found=f"confidence {self.confidence}")  # noqa: PLR2004 - a level below a coin
         _require(holds=len({rule.id for rule in self.rules}) == len(self.rules), found="two rules with one id")

@@ -64,6 +64,16 @@ def register_model(
     return model
 
 
+def model_id_of(training_id: UUID, kind: str) -> UUID:
+    """The id of the model of a kind that a training makes."""
+    return uuid5(training_id, kind)
+
+
+def find_model(session: Session, training_id: UUID, kind: str) -> Model | None:
+    """The model of a kind that a training made, if it did."""
+    return session.get(Model, model_id_of(training_id, kind))
+
+
 def get_model(session: Session, model_id: UUID) -> Model:
     """The model with this id.
 
@@ -130,16 +140,22 @@ def list_reports(session: Session, model: Model, *, limit: int = 100) -> list[Au
     return list(session.scalars(statement.order_by(AuditRecord.recorded_at.desc(), AuditRecord.digest).limit(limit)))
 
 
+def find_latest_report(session: Session, model: Model) -> AuditRecord | None:
+    """The model's newest report, or None where it was never audited."""
+    return next(iter(list_reports(session, model, limit=1)), None)
+
+
 def latest_report(session: Session, model: Model) -> AuditRecord:
     """The model's newest report.
 
     Raises:
         NotFound: it was never audited.
     """
-    for record in list_reports(session, model, limit=1):
-        return record
-    msg = f"model {model.id} has no report: run `probity audit run {model.id}` first"
-    raise NotFound(msg)
+    record = find_latest_report(session, model)
+    if record is None:
+        msg = f"model {model.id} has no report: run `probity audit run {model.id}` first"
+        raise NotFound(msg)
+    return record
 
 
 def serving(session: Session) -> Deployment | None:

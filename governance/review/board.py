@@ -10,7 +10,7 @@ from governance.access.principals import actor_of
 from governance.access.tables import Principal
 from governance.clock import Clock
 from governance.errors import Conflict, Forbidden, InvalidInput, NotFound
-from governance.gate.records import find_latest
+from governance.gate.records import require_passed
 from governance.gate.tables import GateRecord
 from governance.ledger.store import append
 from governance.policy.rules import ReviewRule
@@ -27,9 +27,10 @@ def propose(session: Session, model: Model, *, review_id: UUID, author: Principa
     """Ask the board whether a model may ship.
 
     Raises:
-        Conflict: the gate has not passed the model, it is not in a state to be proposed, or a review of it is open.
+        Conflict: the gate has not passed the model, or too long ago; it is not in a state to be proposed; a review of
+            it is open.
     """
-    decision = require_passed(session, model)
+    decision = require_passed(session, model, clock=clock)
     if model.state not in {"registered", "rejected"}:
         msg = f"model {model.id} is {model.state}: only a registered or rejected one is proposed"
         raise Conflict(msg)
@@ -82,7 +83,7 @@ def vote(
         msg = f"review {review.id} is closed ({review.state})"
         raise Conflict(msg)
     if choice == "approve":
-        _require_same_decision(session, review, model)
+        _require_same_decision(session, review, model, clock)
     row = _cast(session, review, principal, choice, comment=comment, clock=clock)
     if row is not None:
         event = VoteCast(review=str(review.id), voter=str(principal.id), choice=choice, revision=row.revision)
@@ -121,23 +122,15 @@ def find_open(session: Session, model: Model) -> Review | None:
     return session.scalar(select(Review).where(Review.model_id == model.id, Review.state == "open"))
 
 
+def find_review(session: Session, decision: GateRecord) -> Review | None:
+    """The latest review on the strength of this gate decision, if any."""
+    statement = select(Review).where(Review.decision_id == decision.id).order_by(Review.opened_at.desc())
+    return session.scalars(statement).first()
+
+
 def find_approval(session: Session, decision: GateRecord) -> Review | None:
     """The review in which the board approved a model on the strength of this gate decision, if any."""
     return session.scalar(select(Review).where(Review.decision_id == decision.id, Review.state == "approved"))
-
-
-def require_passed(session: Session, model: Model) -> GateRecord:
-    """The latest gate decision on the model, which passed it.
-
-    Raises:
-        Conflict: there is none, or it did not pass.
-    """
-    decision = find_latest(session, model)
-    if decision is None or decision.outcome != "pass":
-        found = "has not decided" if decision is None else f"decided {decision.outcome}"
-        msg = f"the gate {found} on model {model.id}: a model ships only after a pass"
-        raise Conflict(msg)
-    return decision
 
 
 def _require_voter(review: Review, model: Model, principal: Principal, policy: ReviewRule) -> None:
@@ -149,8 +142,8 @@ def _require_voter(review: Review, model: Model, principal: Principal, policy: R
         raise Forbidden(msg)
 
 
-def _require_same_decision(session: Session, review: Review, model: Model) -> None:
-    if require_passed(session, model).id != review.decision_id:
+def _require_same_decision(session: Session, review: Review, model: Model, clock: Clock) -> None:
+    if require_passed(session, model, clock=clock).id != review.decision_id:
         msg = f"the gate has decided on model {model.id} again since review {review.id} was opened: propose it anew"
         raise Conflict(msg)
 

@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 from governance.clock import Clock
 from governance.database import wait_for_others
 from governance.errors import Conflict
+from governance.gate.records import require_passed
 from governance.ledger.store import append
 from governance.registry.models import get_model, next_deployment_number, next_generation, serving, set_state
 from governance.registry.tables import Deployment, Model
-from governance.review.board import find_approval, require_passed
+from governance.review.board import find_approval
 from governance.review.events import ModelDeployed, ModelRolledBack
 
 Reason = Literal["quality", "fairness", "privacy", "incident"]
@@ -31,7 +32,7 @@ def deploy(session: Session, model: Model, *, actor: str, clock: Clock) -> Deplo
     present = serving(session)
     if present is not None and present.model_id == model.id:
         return present
-    if find_approval(session, require_passed(session, model)) is None:
+    if find_approval(session, require_passed(session, model, clock=clock)) is None:
         msg = f"the board has not approved model {model.id} on its latest gate decision"
         raise Conflict(msg)
     replaced = _retire(session, present, clock)
@@ -63,7 +64,7 @@ def roll_back(session: Session, *, reason: Reason, actor: str, clock: Clock) -> 
     if present is None or before is None:
         msg = "nothing to roll back to: no earlier generation has served"
         raise Conflict(msg)
-    require_passed(session, before)
+    require_passed(session, before, clock=clock)
     _retire(session, present, clock)
     deployment = _begin(session, before, clock, undoes=present.number)
     event = ModelRolledBack(

@@ -5,6 +5,24 @@ from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseProposed:
+    """Somebody set out to bring a model into service. ``model`` is empty where one is trained for it.
+
+    ``snapshot`` and ``training`` are the ids under which its steps are logged, empty where it trains none.
+    """
+
+    kind: ClassVar[str] = "review.release_proposed"
+    version: ClassVar[int] = 1
+
+    proposal: str
+    model_kind: str
+    model: str
+    snapshot: str
+    training: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewOpened:
     """The board was asked whether a model may ship."""
 

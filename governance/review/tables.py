@@ -1,4 +1,4 @@
-"""Tables of reviews and votes. Comments are free text and stay here; the ledger gets the votes only."""
+"""Tables of proposals, reviews and votes. Comments are free text and stay here; the ledger gets the votes only."""
 
 from datetime import datetime
 from uuid import UUID
@@ -10,6 +10,25 @@ from governance.access.tables import Principal
 from governance.database import Base, UtcDateTime
 from governance.gate.tables import GateRecord
 from governance.registry.tables import Model
+
+
+class Proposal(Base):
+    """One walk of a model from the data, or from its registration, to service.
+
+    The ids of what its steps make follow from its own (`governance.review.proposals`), so it can be taken up again
+    wherever it was cut off. ``model_id`` is None where it trains one; ``attempt`` counts the trainings that were paid
+    for.
+    """
+
+    __tablename__ = "release_proposal"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(Text)
+    model_id: Mapped[UUID | None] = mapped_column(ForeignKey(Model.id))
+    author_id: Mapped[UUID] = mapped_column(ForeignKey(Principal.id))
+    attempt: Mapped[int]
+    begun_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class Review(Base):

@@ -8,6 +8,8 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from governance.errors import GovernanceError, Unauthenticated
+from governance.web.alerts import api_router as alerts_api
+from governance.web.alerts import console_router as alerts_console
 from governance.web.api import accounts, health, ledger, models, openings, requests, reviews
 from governance.web.console import (
     budget_page,
@@ -40,6 +42,7 @@ API_ROUTERS = (
     openings.router,
     models.router,
     reviews.router,
+    alerts_api,
     requests.router,
     accounts.router,
     evidence_api,
@@ -49,6 +52,7 @@ CONSOLE_ROUTERS = (
     overview.router,
     model_pages.router,
     review_pages.router,
+    alerts_console,
     request_pages.router,
     ledger_pages.router,
     evidence_console,

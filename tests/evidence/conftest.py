@@ -109,7 +109,7 @@ class Filled:
                 page = render(audit, title="m", decision=[f"Decided {number} times."]).encode()
                 record.path_html = page_path(page)
                 (self.home / record.path_html).write_bytes(page)
-                about = {"model": model, "report": record, "policy_digest": fairness.digest}
+                about = {"model": model, "report": record, "policy_digest": fairness.digest, "valid_days": 90}
                 who = {"actor": "role:operator", "clock": self.clock}
                 record_decision(session, decision, decision_id=UUID(int=10**7 + number), **about, **who)
 

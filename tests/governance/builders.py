@@ -149,6 +149,7 @@ class Build:
             model=model,
             report=audit,
             policy_digest="cd" * 32,
+            valid_days=90,
             actor=SYSTEM,
             clock=self.clock,
         )

@@ -16,7 +16,7 @@ from governance.attest.events import AttestationMade, AttestationWithdrawn
 from governance.budget.events import BudgetCancelled, BudgetReadingBegun, BudgetReserved, BudgetSpent
 from governance.consent.events import ConsentsRecorded, NoticePublished
 from governance.evidence.events import EvidenceExported
-from governance.gate.events import GateDecided, WaiverExpired, WaiverGranted
+from governance.gate.events import AlertAcknowledged, AlertRaised, GateDecided, WaiverExpired, WaiverGranted
 from governance.keys.events import KeyRotated
 from governance.ledger.entry import encode_entry
 from governance.ledger.events import CheckpointWitnessed, EvidenceOpened
@@ -39,6 +39,7 @@ from governance.reidentification.events import (
 from governance.review.events import (
     ModelDeployed,
     ModelRolledBack,
+    ReleaseProposed,
     ReviewClosed,
     ReviewOpened,
     VoteCast,
@@ -114,6 +115,17 @@ EXAMPLES: tuple[Any, ...] = (
         failed=("european-works (origin = european)",),
         inconclusive=(),
     ),
+    AlertRaised(
+        alert=ONE,
+        alert_kind="verdict",
+        model=TWO,
+        decision=THREE,
+        before="pass",
+        after="fail",
+        changed=("every-genre-visible (genre = Western)",),
+    ),
+    AlertAcknowledged(alert=ONE, model=TWO),
+    ReleaseProposed(proposal=ONE, model_kind="ease", model="", snapshot=TWO, training=THREE, attempt=1),
     ReviewOpened(review=ONE, model=TWO, author=THREE, decision=ONE),
     VoteCast(review=ONE, voter=TWO, choice="approve", revision=0),
     ReviewClosed(review=ONE, model=TWO, outcome="approved", approvals=2),

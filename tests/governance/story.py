@@ -241,6 +241,7 @@ class Story:
             model=model,
             report=report,
             policy_digest=policy,
+            valid_days=90,
             **logged,
         )
 
@@ -255,6 +256,8 @@ class Story:
             principal=recorded_by,
             policy=self.policies.rights.value,
             clock=self.clock,
+            manner="account_page",
+            box_key=None,
         )
 
     def erased(self, recorded_by: Principal, officer: Principal, model: Model) -> RightsRequest:

@@ -256,6 +256,7 @@ def test_a_stored_decision_reads_back_as_it_was_made_and_the_latest_counts(sessi
             model=model,
             report=audit,
             policy_digest="cd" * 32,
+            valid_days=90,
             actor=build.actor,
             clock=build.clock,
         )
@@ -279,6 +280,7 @@ def test_a_report_on_another_model_decides_nothing(session: Session, build: Buil
             model=other,
             report=audit,
             policy_digest="cd" * 32,
+            valid_days=90,
             actor=build.actor,
             clock=build.clock,
         )

@@ -1,3 +1,6 @@
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from sqlalchemy.orm import Session
 
@@ -204,3 +207,24 @@ def test_a_rollback_does_not_bring_back_what_the_gate_no_longer_passes(board: Bo
     with pytest.raises(Conflict, match="decided fail"):
         board.roll_back()
     assert serving(board.session).model_id == second.id
+
+
+def test_a_pass_that_is_too_old_lets_nothing_be_proposed_approved_or_deployed(board: Board) -> None:
+    fresh, proposed, approved = board.model("m1"), board.model("m2"), board.approved("m3")
+    review = board.propose(proposed)
+    board.build = replace(board.build, now=board.build.now + timedelta(days=90))
+
+    with pytest.raises(Conflict, match="was good until 2027-02-21"):
+        board.propose(fresh, "late")
+    with pytest.raises(Conflict, match="was good until"):
+        board.vote(review, board.members[0], "approve")
+    with pytest.raises(Conflict, match="was good until"):
+        board.deploy(approved)
+    assert board.vote(review, board.members[0], "refuse") == "refused"
+
+
+def test_a_pass_is_good_to_its_last_second(board: Board) -> None:
+    model = board.approved("m1")
+    board.build = replace(board.build, now=board.build.now + timedelta(days=90, seconds=-1))
+
+    assert board.deploy(model) == 1

@@ -106,8 +106,24 @@ class DecisionOut(_Out):
     report: str
     policy: str
     decided_at: datetime
+    expires_at: datetime
     findings: list[FindingOut]
     not_applicable: list[str]
+
+
+class AlertOut(_Out):
+    """What changed about the model that serves; ``acknowledged_by`` is a principal."""
+
+    id: UUID
+    kind: str
+    model_id: UUID
+    decision_id: UUID | None
+    before: str
+    after: str
+    changes: list[str]
+    raised_at: datetime
+    acknowledged_at: datetime | None
+    acknowledged_by: UUID | None
 
 
 class ModelOut(_Out):

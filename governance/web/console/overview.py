@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from governance.access.permissions import permissions_of
 from governance.access.tables import Principal
+from governance.gate.alerts import list_alerts
 from governance.ledger.search import search
 from governance.registry.models import get_model, serving
 from governance.review.board import list_reviews
@@ -30,6 +31,7 @@ def show_overview(
     permissions = permissions_of(principal, policies.access.value)
     may_read = "requests:read" in permissions
     values = {
+        "alerts": list_alerts(session, standing=True),
         "deployment": deployment,
         "deployed": None if deployment is None else read_model(session, get_model(session, deployment.model_id)),
         "budget": read_budget(session, policies.privacy.value),
