@@ -6,11 +6,12 @@ Evidence that is missing, undefined, too thin or about unknown titles never pass
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from audits.report import Measurement, Report
 from audits.verdict import Limits, Outcome, judge
 from governance.gate.sentences import figure_sentence, limit_in_words, subject_of
-from governance.policy.rules import FairnessPolicy, FairnessRule, Level
+from governance.policy.rules import Comparison, FairnessPolicy, FairnessRule, Level
 
 UNKNOWN = "unknown"
 """Name under which reports hold titles without a category; they can satisfy no rule."""
@@ -20,8 +21,21 @@ UNKNOWN = "unknown"
 class Finding:
     """What one rule says about one figure.
 
-    ``about`` is what was measured ("origin = european", "all titles"); figures are None where there is none; ``blocks``
-    tells whether this finding alone keeps the model from shipping.
+    Attributes:
+        about: what was measured: "origin = european", "all titles", "age = old".
+        value: the figure as the comparison reads it: a ratio, a difference, or the metric itself; None where there is
+            none.
+        limit: the limit nearest to it, in the same unit.
+        blocks: whether this finding alone keeps the model from shipping.
+        metric: slug of the metric; empty where the finding is about the audit as a whole.
+        comparison: the rule's, or None likewise.
+        n: subjects the figure rests on.
+        detectable: smallest true distance from the limit that an audit like this one would decide.
+        n_to_decide: about how many subjects would decide what is inconclusive; None where it is decided, or where no
+            number would.
+        line: the rule's line in the policy file, or None where the policy was not read from one.
+        waived_by: id of the waiver that lets the model ship although the rule was not met, or None. The verdict stays
+            what it is.
     """
 
     rule: str
@@ -34,18 +48,63 @@ class Finding:
     limit: float
     blocks: bool
     sentence: str
+    metric: str = ""
+    comparison: Comparison | None = None
+    n: int | None = None
+    detectable: float | None = None
+    n_to_decide: int | None = None
+    line: int | None = None
+    waived_by: str | None = None
+
+
+class WaiverState(StrEnum):
+    """What became of a waiver in one decision."""
+
+    USED = "used"
+    UNUSED = "unused"
+    EXCEEDED = "exceeded"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedWaiver:
+    """One exception as the policy grants it, and what became of it.
+
+    Attributes:
+        waiver: its id.
+        rule: id of the rule that it excepts from.
+        about: for what: "origin = european", "each genre", "all titles".
+        worst_value: the worst figure that is tolerated, in the unit of the rule's limit.
+        expires_on: last day on which it holds, ISO 8601.
+        line: its line in the file that grants it.
+    """
+
+    waiver: str
+    rule: str
+    about: str
+    worst_value: float
+    owner: str
+    author: str
+    approver: str
+    reason: str
+    expires_on: str
+    state: WaiverState
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """Ship (``pass``) or not.
 
-    Every finding, the worst first, and the rules that could not apply, with the reason.
+    Every finding, the worst first; the rules that could not apply, with the reason; every waiver, used or not; and
+    what limits the figures.
     """
 
     outcome: Outcome
     findings: tuple[Finding, ...]
     not_applicable: tuple[str, ...]
+    waivers: tuple[AppliedWaiver, ...] = ()
+    caveats: tuple[str, ...] = ()
 
     @property
     def reasons(self) -> tuple[Finding, ...]:
@@ -140,18 +199,23 @@ def _judged(rule: FairnessRule, measurement: Measurement, report: Report) -> Fin
         why = f"The {rule.metric} of {about} rests on {measurement.n} subjects; the rule asks for {rule.min_subjects}."
         return _refusal(rule, about, why)
     limits = Limits(floor=rule.limit) if rule.comparison == "at_least" else Limits(ceiling=rule.limit)
-    verdict = judge(measurement, limits, critical_value=report.critical_value).outcome
+    found = judge(measurement, limits, critical_value=report.critical_value)
     return Finding(
         rule=rule.id,
         level=rule.level,
-        verdict=verdict,
+        verdict=found.outcome,
         about=about,
         value=measurement.value,
         low=measurement.low,
         high=measurement.high,
         limit=rule.limit,
-        blocks=_blocks(rule, verdict),
-        sentence=figure_sentence(rule, measurement, verdict, level=report.level),
+        blocks=_blocks(rule, found.outcome),
+        sentence=figure_sentence(rule, measurement, found.outcome, level=report.level),
+        metric=rule.metric,
+        comparison=rule.comparison,
+        n=measurement.n,
+        detectable=found.detectable,
+        n_to_decide=found.n_to_decide,
     )
 
 
@@ -173,6 +237,8 @@ def _refusal(rule: FairnessRule, about: str, sentence: str) -> Finding:
         limit=rule.limit,
         blocks=rule.level == "error",
         sentence=f"{sentence} The policy asks for {limit_in_words(rule)}.",
+        metric=rule.metric,
+        comparison=rule.comparison,
     )
 
 
