@@ -184,6 +184,7 @@ def _decision(record: GateRecord) -> dict[str, Json]:
         "outcome": record.outcome,
         "findings": record.findings,
         "not_applicable": record.not_applicable,
+        "waivers": record.waivers,
     }
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import date
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -19,20 +20,26 @@ MOST_ENTRIES: Final = 500
 """How many entries a step of a model lists: the latest. For who writes them down as for who works them out again."""
 
 
-def decision_from(report: bytes, policy: bytes, name: str) -> dict[str, Any]:
-    """What the gate says of a report under a fairness policy: outcome, findings, and what could not apply, as JSON.
+def decision_from(report: bytes, policy: bytes, name: str, *, today: date) -> dict[str, Any]:
+    """What the gate says of a report under a fairness policy and its waivers on a day, as JSON.
 
     Raises:
         BrokenProof: one of them cannot be read; ``name`` is the decision that rests on it.
     """
     try:
         rules = parse(policy, PurePath(name), FairnessPolicy).value
-        decision = decide(rules, Report.from_json(report))
+        decision = decide(rules, Report.from_json(report), today=today)
     except (AuditError, PolicyError) as cause:
         msg = f"{name}: the report or the policy that it rests on cannot be read ({type(cause).__name__})"
         raise BrokenProof(msg) from cause
     findings = [{**asdict(finding), "verdict": str(finding.verdict)} for finding in decision.findings]
-    return {"outcome": str(decision.outcome), "findings": findings, "not_applicable": list(decision.not_applicable)}
+    waivers = [{**asdict(waiver), "state": str(waiver.state)} for waiver in decision.waivers]
+    return {
+        "outcome": str(decision.outcome),
+        "findings": findings,
+        "not_applicable": list(decision.not_applicable),
+        "waivers": waivers,
+    }
 
 
 def same_json(left: object, right: object) -> bool:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from hashlib import sha256
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from governance.ledger.entry import Entry
 FOLDERS: Final = ("reports", "decisions", "models", "policies", "attestations")
 ABSENT: Final = ("model", "report.json", "report.html", "decision", "policy", "attestation")
 """What a pack may say it lacks."""
-_OF_A_DECISION: Final = {"id", "model", "report", "policy", "outcome", "findings", "not_applicable"}
+_OF_A_DECISION: Final = {"id", "model", "report", "policy", "outcome", "findings", "not_applicable", "waivers"}
 _OF_A_MODEL: Final = {"model", "kind", "digest", "parent", "prices", "author", "release", "snapshot", "steps"}
 _OF_A_RELEASE: Final = {"digest", "guarantee"}
 _OF_A_SNAPSHOT: Final = {"id", "digest", "subjects", "manifest"}
@@ -114,10 +115,10 @@ def _decision(held: Held, name: str, data: bytes) -> None:
         ("inconclusive", verdicts["inconclusive"]),
     ):
         _require(entry.body[field] == expected, name, f"{field} is not what entry {entry.seq} says")
-    _verify_findings(held, name, said)
+    _verify_findings(held, name, said, entry.at.date())
 
 
-def _verify_findings(held: Held, name: str, said: Mapping[str, Any]) -> None:
+def _verify_findings(held: Held, name: str, said: Mapping[str, Any], today: date) -> None:
     """The gate is asked again. Where report or policy are missing nobody can, and the pack is said to have gaps."""
     report = next((each for each in held.folder("reports") if each == f"reports/{said['report']}.json"), None)
     policy = next((each for each in held.folder("policies") if each.split(".")[1] == said["policy"]), None)
@@ -126,7 +127,7 @@ def _verify_findings(held: Held, name: str, said: Mapping[str, Any]) -> None:
     evidence = held.read(report), held.read(policy)
     for file, data, digest in zip((report, policy), evidence, (said["report"], said["policy"]), strict=True):
         _require(sha256(data).hexdigest() == digest, file, "its bytes do not give the digest that the log names")
-    for field, expected in decision_from(*evidence, name).items():
+    for field, expected in decision_from(*evidence, name, today=today).items():
         _require(same_json(said[field], expected), name, f"{field}: the gate finds otherwise in that report")
 
 

@@ -3,18 +3,21 @@
 Evidence that is missing, undefined, too thin or about unknown titles never passes a rule.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from datetime import date
 
-from audits.report import Measurement, Report
-from audits.verdict import Limits, Outcome, judge
-from governance.gate.sentences import figure_sentence, limit_in_words, subject_of
-from governance.policy.rules import Comparison, FairnessPolicy, FairnessRule, Level
+from audits.report import Report
+from audits.verdict import Outcome
+from governance.gate.judging import judge_within
+from governance.gate.matching import Figure, figures, places, unknown_share, why_absent
+from governance.gate.sentences import asked_of, figure_sentence, limit_in_words, subject_of, waiver_words
+from governance.gate.waivers import Excepted, WaiverState, excepted, state_of
+from governance.policy.comparisons import Comparison
+from governance.policy.rules import FairnessPolicy, FairnessRule, Level
+from governance.policy.waivers import Waiver
 
-UNKNOWN = "unknown"
-"""Name under which reports hold titles without a category; they can satisfy no rule."""
+_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +58,6 @@ class Finding:
     n_to_decide: int | None = None
     line: int | None = None
     waived_by: str | None = None
-
-
-class WaiverState(StrEnum):
-    """What became of a waiver in one decision."""
-
-    USED = "used"
-    UNUSED = "unused"
-    EXCEEDED = "exceeded"
-    EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,111 +106,133 @@ class Decision:
         return tuple(finding for finding in self.findings if finding.blocks)
 
 
-def decide(policy: FairnessPolicy, report: Report) -> Decision:
+def decide(
+    policy: FairnessPolicy,
+    report: Report,
+    *,
+    today: date | None = None,
+    waivers: Sequence[Waiver] = (),
+    caveats: Sequence[str] = (),
+) -> Decision:
     """Apply every rule of the policy to the report.
 
+    ``waivers`` are granted beside the policy's own; on which day they hold is ``today``, and without a day none does.
+    ``caveats`` are said besides the report's.
+
     Guarantees:
-      - ``pass`` only if every rule at level ``error`` that applies was met by a whole simultaneous interval (or is
-        inconclusive and says ``when_inconclusive: warn``), and at least one was
-      - ``fail`` if one is missed, lacks its evidence, or rests on too many titles of unknown category
-      - otherwise ``inconclusive``
-      - raising a floor, lowering a ceiling or widening an interval never turns another outcome into ``pass``
+      - ``pass`` only if every rule at level ``error`` that applies was met by a whole simultaneous interval, or is
+        waived by one, or is inconclusive and says ``when_inconclusive: warn``; and at least one was met or waived
+      - ``fail`` if one is missed, or undecided where it says ``when_inconclusive: fail``
+      - otherwise ``inconclusive``: so too where evidence is missing, undefined, too thin, made by other settings or
+        about too many titles of unknown category, whoever waives it
+      - raising a floor, lowering a ceiling, widening an interval or adding an expired waiver never turns another
+        outcome into ``pass``
     """
+    granted = [*policy.waivers, *waivers]
     rules = [rule for rule in policy.rules if rule.level != "off"]
-    absent = [rule for rule in rules if rule.when_absent == "not_applicable" and not _measurable(rule, report)]
-    applied = [rule for rule in rules if rule not in absent]
-    findings = [finding for rule in applied for finding in _findings(rule, report, policy)]
-    findings += [_wrong_settings(rule, report, policy) for rule in applied[:1] if _differs(report, policy)]
+    absent = {rule.id: why for rule in rules if (why := why_absent(rule, report)) is not None}
+    left_out = [rule for rule in rules if rule.id in absent and rule.when_absent == "not_applicable"]
+    applied = [rule for rule in rules if rule not in left_out]
+    met: list[Excepted] = []
+    findings = [_wrong_settings(report, policy)] if _differs(report, policy) else []
+    for rule in applied:
+        if rule.id in absent:
+            findings.append(_refusal(rule, asked_of(rule), f"{_sentence(absent[rule.id])}.", Outcome.FAIL))
+        else:
+            findings += _findings(rule, report, policy, granted=granted, today=today, met=met)
     return Decision(
-        outcome=_outcome(findings),
+        outcome=_outcome(findings, applied),
         findings=tuple(sorted(findings, key=_severity)),
-        not_applicable=tuple(f"{rule.id}: the catalogue has no {rule.attribute} to measure by." for rule in absent),
+        not_applicable=tuple(f"{rule.id}: {absent[rule.id]}." for rule in left_out),
+        waivers=tuple(_applied(each, rules, met, today) for each in granted),
+        caveats=(*report.caveats, *caveats),
     )
 
 
-def _outcome(findings: Sequence[Finding]) -> Outcome:
-    blocking = [finding.verdict for finding in findings if finding.blocks]
-    if Outcome.FAIL in blocking:
+def _outcome(findings: Sequence[Finding], applied: Sequence[FairnessRule]) -> Outcome:
+    strict = {rule.id for rule in applied if rule.when_inconclusive == "fail"}
+    blocking = [finding for finding in findings if finding.blocks]
+    if any(finding.verdict == Outcome.FAIL or finding.rule in strict for finding in blocking):
         return Outcome.FAIL
-    decided = any(finding.level == "error" and finding.verdict == Outcome.PASS for finding in findings)
+    settled = any(
+        finding.level == "error" and (finding.verdict == Outcome.PASS or finding.waived_by is not None)
+        for finding in findings
+    )
     # Nothing may ship because nothing was asked: without one met requirement there is no evidence.
-    return Outcome.INCONCLUSIVE if blocking or not decided else Outcome.PASS
+    return Outcome.INCONCLUSIVE if blocking or not settled else Outcome.PASS
 
 
-def _findings(rule: FairnessRule, report: Report, policy: FairnessPolicy) -> Iterator[Finding]:
-    unknown = next((row.exposure for row in report.unknown_labels if row.attribute == rule.attribute), 0.0)
+def _findings(
+    rule: FairnessRule,
+    report: Report,
+    policy: FairnessPolicy,
+    *,
+    granted: Sequence[Waiver],
+    today: date | None,
+    met: list[Excepted],
+) -> Iterator[Finding]:
+    unknown = unknown_share(rule, report)
     if not unknown <= policy.max_unknown_share:
         why = (
             f"{unknown:.1%} of the attention falls on titles whose {rule.attribute} is unknown; "
             f"above {policy.max_unknown_share:.1%} the audit is no evidence."
         )
-        yield _refusal(rule, subject_of(rule.attribute, rule.category), why)
+        yield _refusal(rule, asked_of(rule), why)
         return
-    measured = _measured(rule, report)
-    if not measured:
-        where = subject_of(rule.attribute, rule.category)
-        yield _refusal(rule, where, f"The report has no {rule.metric} for {where}, so the rule cannot be met.")
-    for measurement in measured:
-        yield _judged(rule, measurement, report)
+    found = figures(rule, report)
+    if not found:
+        yield _refusal(rule, asked_of(rule), f"The report has no {_what(rule)}{_instead(rule, report)}.")
+    for figure in found:
+        if figure.missing is not None:
+            about = subject_of(figure.measured.attribute, figure.measured.category, figure.measured.group)
+            yield _refusal(rule, about, f"The {rule.metric} of {about} {figure.missing}.")
+            continue
+        finding, exceptions = _judged(rule, figure, report, granted=granted, today=today)
+        met += exceptions
+        yield finding
 
 
-def _measured(rule: FairnessRule, report: Report) -> list[Measurement]:
-    found = [
-        each
-        for each in report.measurements
-        if (each.metric, each.attribute, each.group) == (rule.metric, rule.attribute, None)
-        and rule.category in (None, each.category)
-        and each.category != UNKNOWN
-    ]
-    if rule.attribute is None or rule.category is not None:
-        return found
-    return [each for each in found if _catalogue_share(report, each) >= rule.min_catalogue_share]
-
-
-def _measurable(rule: FairnessRule, report: Report) -> bool:
-    """Whether the catalogue has what the rule is about.
-
-    A metric that was merely not run is missing evidence, not absence.
-    """
-    return rule.attribute is None or any(row.attribute == rule.attribute for row in report.unknown_labels)
-
-
-def _catalogue_share(report: Report, measurement: Measurement) -> float:
-    shares = report.select("exposure_share", attribute=measurement.attribute, category=measurement.category)
-    # A category whose size the report does not tell is judged: leaving it out would be the lenient reading.
-    return next((each.target for each in shares if each.target is not None), math.inf)
-
-
-def _judged(rule: FairnessRule, measurement: Measurement, report: Report) -> Finding:
-    about = subject_of(measurement.attribute, measurement.category)
-    figures = (measurement.value, measurement.low, measurement.high)
-    if any(figure is None or math.isnan(figure) for figure in figures):
-        reason = measurement.undefined or "not a number"
-        return _refusal(
-            rule, about, f"The {rule.metric} of {about} is undefined ({reason}), so the rule cannot be met."
-        )
-    if measurement.n < rule.min_subjects:
-        why = f"The {rule.metric} of {about} rests on {measurement.n} subjects; the rule asks for {rule.min_subjects}."
-        return _refusal(rule, about, why)
-    limits = Limits(floor=rule.limit) if rule.comparison == "at_least" else Limits(ceiling=rule.limit)
-    found = judge(measurement, limits, critical_value=report.critical_value)
-    return Finding(
+def _judged(
+    rule: FairnessRule, figure: Figure, report: Report, *, granted: Sequence[Waiver], today: date | None
+) -> tuple[Finding, tuple[Excepted, ...]]:
+    verdict = judge_within(rule.bounds, figure.read, report.critical_value)
+    exceptions: tuple[Excepted, ...] = ()
+    if verdict.outcome != Outcome.PASS:
+        exceptions = excepted(rule, figure, granted, critical_value=report.critical_value, today=today)
+    waiver = next((each.waiver for each in exceptions if each.state == WaiverState.USED), None)
+    read, measured = figure.read, figure.measured
+    sentence = figure_sentence(rule, figure, verdict, level=report.level)
+    finding = Finding(
         rule=rule.id,
         level=rule.level,
-        verdict=found.outcome,
-        about=about,
-        value=measurement.value,
-        low=measurement.low,
-        high=measurement.high,
-        limit=rule.limit,
-        blocks=_blocks(rule, found.outcome),
-        sentence=figure_sentence(rule, measurement, found.outcome, level=report.level),
+        verdict=verdict.outcome,
+        about=subject_of(measured.attribute, measured.category, measured.group),
+        value=read.value,
+        low=read.low,
+        high=read.high,
+        limit=verdict.nearest_limit or 0.0,
+        blocks=_blocks(rule, verdict.outcome) and waiver is None,
+        sentence=" ".join([sentence, *(_excepted_words(rule, each) for each in exceptions)]),
         metric=rule.metric,
         comparison=rule.comparison,
-        n=measurement.n,
-        detectable=found.detectable,
-        n_to_decide=found.n_to_decide,
+        n=read.n,
+        detectable=verdict.detectable,
+        n_to_decide=verdict.n_to_decide,
+        line=rule.line,
+        waived_by=None if waiver is None else waiver.id,
     )
+    return finding, exceptions
+
+
+_WORDS = {
+    WaiverState.USED: "Waived until",
+    WaiverState.EXCEEDED: "Not waived, because the figure is not certain to keep to what is tolerated until",
+    WaiverState.EXPIRED: "No longer waived, because the exception ended on",
+}
+
+
+def _excepted_words(rule: FairnessRule, each: Excepted) -> str:
+    return f"{_WORDS[each.state]} {waiver_words(rule, each.waiver)}"
 
 
 def _blocks(rule: FairnessRule, verdict: Outcome) -> bool:
@@ -224,21 +240,58 @@ def _blocks(rule: FairnessRule, verdict: Outcome) -> bool:
     return rule.level == "error" and verdict != Outcome.PASS and not tolerated
 
 
-def _refusal(rule: FairnessRule, about: str, sentence: str) -> Finding:
-    """The finding of a rule without usable evidence: it is failed, never passed over."""
+def _refusal(rule: FairnessRule, about: str, sentence: str, verdict: Outcome = Outcome.INCONCLUSIVE) -> Finding:
+    """The finding of a rule without usable evidence: nothing tolerates or waives it, and it is never passed over."""
     return Finding(
         rule=rule.id,
         level=rule.level,
-        verdict=Outcome.FAIL,
+        verdict=verdict,
         about=about,
         value=None,
         low=None,
         high=None,
-        limit=rule.limit,
+        limit=next(bound for bound in rule.bounds if bound is not None),
         blocks=rule.level == "error",
         sentence=f"{sentence} The policy asks for {limit_in_words(rule)}.",
         metric=rule.metric,
         comparison=rule.comparison,
+        line=rule.line,
+    )
+
+
+def _what(rule: FairnessRule) -> str:
+    difference = " against a baseline" if rule.comparison == "no_regression" or rule.against == "baseline" else ""
+    return f"{rule.metric} of {asked_of(rule)}{difference}"
+
+
+def _instead(rule: FairnessRule, report: Report) -> str:
+    """What the report has of the metric, so that a slip in the policy is seen."""
+    has = [subject_of(each.attribute, each.category, each.group) for each in places(rule, report)]
+    shown = ", ".join(list(dict.fromkeys(has))[:_SHOWN])
+    return f"; it has that of {shown}{' and others' if len(set(has)) > _SHOWN else ''}" if has else ""
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _applied(
+    waiver: Waiver, rules: Sequence[FairnessRule], met: Sequence[Excepted], today: date | None
+) -> AppliedWaiver:
+    rule = next((each for each in rules if each.id == waiver.rule), None)
+    attribute, category, group = (None, None, None) if rule is None else (rule.attribute, rule.category, rule.group)
+    return AppliedWaiver(
+        waiver=waiver.id,
+        rule=waiver.rule,
+        about=subject_of(attribute, waiver.category or category, waiver.group or group),
+        worst_value=waiver.worst_value,
+        owner=waiver.owner,
+        author=waiver.author,
+        approver=waiver.approver,
+        reason=waiver.reason,
+        expires_on=waiver.expires_on.isoformat(),
+        state=state_of(waiver, met, today),
+        line=waiver.line,
     )
 
 
@@ -251,17 +304,17 @@ def _differs(report: Report, policy: FairnessPolicy) -> bool:
     )
 
 
-def _wrong_settings(rule: FairnessRule, report: Report, policy: FairnessPolicy) -> Finding:
+def _wrong_settings(report: Report, policy: FairnessPolicy) -> Finding:
     """An audit made in another way than the policy says answers another question."""
     return Finding(
         rule="audit-settings",
         level="error",
-        verdict=Outcome.FAIL,
+        verdict=Outcome.INCONCLUSIVE,
         about="the audit",
         value=None,
         low=None,
         high=None,
-        limit=rule.limit,
+        limit=float(policy.list_length),
         blocks=True,
         sentence=(
             f"The audit was made with lists of {report.k}, {report.attention} attention, {report.replicates} resamples "
@@ -271,7 +324,8 @@ def _wrong_settings(rule: FairnessRule, report: Report, policy: FairnessPolicy) 
     )
 
 
-def _severity(finding: Finding) -> tuple[bool, int, float]:
+def _severity(finding: Finding) -> tuple[bool, int, bool, float]:
+    """Worst first: what blocks, then by verdict; what lacks evidence before what has room."""
     order = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS)
     room = 0.0 if finding.value is None else abs(finding.value - finding.limit)
-    return not finding.blocks, order.index(finding.verdict), -room
+    return not finding.blocks, order.index(finding.verdict), finding.value is not None, -room

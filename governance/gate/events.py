@@ -22,10 +22,10 @@ class GateDecided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaiverGranted:
-    """A model may ship although a rule was missed, until a day, because two people answer for it.
+    """A model may ship although a rule was missed, until a day, because somebody but the author approved it.
 
-    To be written when waivers exist, in the transaction that grants one; today nothing grants one and a missed rule
-    ships nothing. ``rules`` are named as in `GateDecided`; ``approvals`` counts the board's, the author's never.
+    Written with each decision that rests on a waiver of the policy file. ``waiver`` is its id there, ``rules`` are
+    named as in `GateDecided`; ``approvals`` counts who approved it, the author never.
     """
 
     kind: ClassVar[str] = "gate.waiver_granted"
@@ -43,8 +43,8 @@ class WaiverGranted:
 class WaiverExpired:
     """A waiver's time is over, and the rule binds again.
 
-    To be written by the first action that finds it expired, when waivers exist. ``model_state`` is that of the model
-    it was for: one that still serves must be judged anew.
+    Written by the first decision that finds it expired, on whichever model, once for each model that it had let pass.
+    ``model_state`` is that of the model it was for: one that still serves must be judged anew.
     """
 
     kind: ClassVar[str] = "gate.waiver_expired"

@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 from audits.verdict import Outcome
 from governance.clock import Clock
 from governance.errors import Conflict, NotFound
-from governance.gate.decision import Decision, Finding
-from governance.gate.events import GateDecided
+from governance.gate.decision import AppliedWaiver, Decision, Finding
+from governance.gate.events import GateDecided, WaiverExpired, WaiverGranted
 from governance.gate.tables import GateRecord
-from governance.ledger.store import append
+from governance.gate.waivers import WaiverState
+from governance.ledger.store import append, is_recorded
 from governance.registry.tables import AuditRecord, Model
 
 
@@ -29,7 +30,9 @@ def record_decision(
     actor: str,
     clock: Clock,
 ) -> GateRecord:
-    """Store a decision on a model; a pass is good for ``valid_days``.
+    """Store a decision on a model, and log it with the exceptions that it rests on and those that have ended.
+
+    A pass is good for ``valid_days``.
 
     Raises:
         Conflict: the report is about another model, or the id is taken.
@@ -50,6 +53,7 @@ def record_decision(
         outcome=str(decision.outcome),
         findings=[{**asdict(finding), "verdict": str(finding.verdict)} for finding in decision.findings],
         not_applicable=list(decision.not_applicable),
+        waivers=[{**asdict(waiver), "state": str(waiver.state)} for waiver in decision.waivers],
         number=number,
         decided_at=now,
         expires_at=now + timedelta(days=valid_days),
@@ -66,14 +70,20 @@ def record_decision(
         inconclusive=_named(decision, Outcome.INCONCLUSIVE),
     )
     append(session, event, actor=actor, entry_id=uuid5(decision_id, event.kind), clock=clock)
+    _log_granted(session, record, decision, actor=actor, clock=clock)
+    _log_expired(session, decision, actor=actor, clock=clock)
     return record
 
 
 def decision_of(record: GateRecord) -> Decision:
-    """The decision as it was made."""
+    """The decision as it was made; what limits its figures stands in the report."""
     findings = (Finding(**{**each, "verdict": Outcome(each["verdict"])}) for each in record.findings)
+    waivers = (AppliedWaiver(**{**each, "state": WaiverState(each["state"])}) for each in record.waivers)
     return Decision(
-        outcome=Outcome(record.outcome), findings=tuple(findings), not_applicable=tuple(record.not_applicable)
+        outcome=Outcome(record.outcome),
+        findings=tuple(findings),
+        not_applicable=tuple(record.not_applicable),
+        waivers=tuple(waivers),
     )
 
 
@@ -117,6 +127,54 @@ def require_passed(session: Session, model: Model, *, clock: Clock) -> GateRecor
 def find_latest(session: Session, model: Model) -> GateRecord | None:
     """The latest decision on a model; only that one counts."""
     return next(iter(list_decisions(session, model)), None)
+
+
+def _log_granted(session: Session, record: GateRecord, decision: Decision, *, actor: str, clock: Clock) -> None:
+    """Every exception that this decision rests on, with the rules that were missed."""
+    for waiver in decision.waivers:
+        waived = [each for each in decision.findings if each.waived_by == waiver.waiver and each.level == "error"]
+        rules = tuple(f"{each.rule} ({each.about})" for each in waived)
+        if rules:
+            event = WaiverGranted(
+                waiver=waiver.waiver,
+                model=str(record.model_id),
+                decision=str(record.id),
+                rules=rules,
+                approvals=1,
+                expires_on=waiver.expires_on,
+            )
+            entry_id = uuid5(record.id, f"{event.kind}/{waiver.waiver}")
+            append(session, event, actor=actor, entry_id=entry_id, clock=clock)
+
+
+def _log_expired(session: Session, decision: Decision, *, actor: str, clock: Clock) -> None:
+    """The end of each exception, once for every model that a decision had let pass by it."""
+    for waiver in decision.waivers:
+        if waiver.state != WaiverState.EXPIRED:
+            continue
+        for model in _models_by(session, waiver):
+            event = WaiverExpired(
+                waiver=waiver.waiver, model=str(model.id), expires_on=waiver.expires_on, model_state=model.state
+            )
+            entry_id = uuid5(model.id, f"{event.kind}/{waiver.waiver}/{waiver.expires_on}")
+            if not is_recorded(session, entry_id):
+                append(session, event, actor=actor, entry_id=entry_id, clock=clock)
+
+
+def _models_by(session: Session, waiver: AppliedWaiver) -> list[Model]:
+    """The models on which a decision rested on this waiver as it was granted until this day."""
+    rows = session.execute(
+        select(Model, GateRecord.waivers).join(GateRecord, GateRecord.model_id == Model.id).order_by(Model.id)
+    )
+    found = [
+        model
+        for model, granted in rows
+        if any(
+            (each["waiver"], each["expires_on"], each["state"]) == (waiver.waiver, waiver.expires_on, "used")
+            for each in granted
+        )
+    ]
+    return list(dict.fromkeys(found))
 
 
 def _named(decision: Decision, verdict: Outcome) -> tuple[str, ...]:

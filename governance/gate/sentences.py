@@ -1,8 +1,13 @@
-"""Findings in the words of a reviewer."""
+"""Findings in the words of a reviewer: the figure, its interval, what is asked, and what would decide it."""
+
+from collections.abc import Sequence
 
 from audits.report import Measurement
-from audits.verdict import Outcome
-from governance.policy.rules import FairnessRule
+from audits.verdict import Outcome, Verdict
+from governance.gate.matching import EACH, Figure
+from governance.gate.numbers import Scale, Unit, scale_of
+from governance.policy.rules import FairnessRule, metric_of
+from governance.policy.waivers import Waiver
 
 _STATEMENTS = {
     "exposure_share": "{who} receive {value} of the attention",
@@ -16,41 +21,110 @@ _PLAIN_STATEMENTS = {
     "ndcg": "The lists find what held-out subjects went on to choose with a quality (nDCG, 0 to 1) of {value}",
     "exposure_gini": "Attention over the catalogue has a Gini coefficient (0 equal, 1 all on one) of {value}",
 }
-"""What is said of metrics that read best as numbers; three decimals."""
-
-_UNIT = " %"
+"""What is said of metrics that read best as numbers."""
 
 
-def subject_of(attribute: str | None, category: str | None) -> str:
-    """What a figure is about: ``origin = european``, ``each genre``, or ``all titles``."""
-    if attribute is None:
-        return "all titles"
-    return f"each {attribute}" if category is None else f"{attribute} = {category}"
+def subject_of(attribute: str | None, category: str | None, group: str | None = None) -> str:
+    """What a figure is about: ``origin = european``, ``each genre``, ``age = old``, or ``all titles``."""
+    titles = (
+        "all titles" if attribute is None else f"each {attribute}" if category is None else _pair(attribute, category)
+    )
+    if group is None:
+        return titles
+    return group if attribute is None else f"{titles}, {group}"
+
+
+def asked_of(rule: FairnessRule) -> str:
+    """What a rule is about, with ``each`` where it is asked of several."""
+    group = rule.group
+    if group is not None and " = " not in group:
+        group = "each group" if group == EACH else f"each {group}"
+    return subject_of(rule.attribute, rule.category, group)
 
 
 def limit_in_words(rule: FairnessRule) -> str:
-    """The limit, such as ``at least 30 %``."""
-    word = "at least" if rule.comparison == "at_least" else "at most"
-    return f"{word} {number(rule.metric, rule.limit)}"
+    """What the rule asks for, such as ``at least 30 %``."""
+    return _asked(rule, _scale(rule, ()))
 
 
-def figure_sentence(rule: FairnessRule, measurement: Measurement, verdict: Outcome, *, level: float) -> str:
-    """One sentence with the figure, its interval and the limit; says so where the interval decides nothing."""
-    figures = (measurement.value, measurement.low, measurement.high)
-    value, low, high = (number(rule.metric, each or 0.0) for each in figures)
-    unnamed = f"{rule.metric} for {{who}} is {{value}}"
-    statement = _STATEMENTS.get(rule.metric) or _PLAIN_STATEMENTS.get(rule.metric, unnamed)
-    said = statement.format(who=_who(measurement), value=value)
-    interval = f"{number('coverage', level)} interval {low.removesuffix(_UNIT)} to {high}"
-    undecided = ", which this audit cannot decide" if verdict == Outcome.INCONCLUSIVE else ""
-    return f"{said} ({interval}); the policy asks for {limit_in_words(rule)}{undecided}."
+def figure_sentence(rule: FairnessRule, figure: Figure, verdict: Verdict, *, level: float) -> str:
+    """One sentence with the figure, its interval, its subjects and the limit; where undecided, what would decide it."""
+    read = figure.read
+    ends = [end for end in (read.value, read.low, read.high) if end is not None]
+    scale = _scale(rule, ends)
+    value, low, high = ends
+    interval = f"{100 * level:g} % interval {scale.bare(low)} to {scale.say(high)}"
+    said = f"{_statement(rule, figure, value, scale)} ({interval}, {read.n:,} subjects)"
+    undecided = _undecided(verdict) if verdict.outcome == Outcome.INCONCLUSIVE else ""
+    return f"{said}; the policy asks for {_asked(rule, scale)}{undecided}."
 
 
-def number(metric: str, value: float) -> str:
-    """A figure as people read it: in per cent with at most one decimal, or with three decimals."""
-    if metric not in _STATEMENTS:
-        return f"{value:.3f}"
-    return f"{100 * value:.1f}".removesuffix(".0") + _UNIT
+def waiver_words(rule: FairnessRule, waiver: Waiver) -> str:
+    """What a waiver says, to stand behind the sentence of the finding."""
+    worst = scale_of([waiver.worst_value], [], _unit(rule)).say(waiver.worst_value)
+    return (
+        f"{waiver.expires_on} by waiver {waiver.id}: at worst {worst} is tolerated; {waiver.owner} answers for it, "
+        f"{waiver.approver} approved it. {waiver.reason.strip()}"
+    )
+
+
+def _statement(rule: FairnessRule, figure: Figure, value: float, scale: Scale) -> str:
+    row = figure.measured
+    name = f"{metric_of(rule.metric).title} for {subject_of(row.attribute, row.category, row.group)}"
+    if rule.comparison == "ratio":
+        standard = "its target" if rule.against == "target" else "the best"
+        return f"{name} is {scale.say(value)} of {standard}"
+    if rule.comparison in {"no_regression", "equivalence"}:
+        other = "the target" if rule.against == "target" else "the baseline's"
+        side = "above" if value > 0 else "below"
+        return f"{name} is {scale.say(abs(value))} {side} {other}" if value else f"{name} is the same as {other}"
+    statement = _STATEMENTS.get(rule.metric) or _PLAIN_STATEMENTS.get(rule.metric)
+    if statement is None or row.group is not None:
+        return f"{name} is {scale.say(value)}"
+    return statement.format(who=_who(row), value=scale.say(value))
+
+
+def _asked(rule: FairnessRule, scale: Scale) -> str:
+    floor, ceiling = rule.bounds
+    if rule.comparison == "no_regression":
+        most, way = (ceiling, "rise") if floor is None else (-floor, "fall")
+        return f"no {way} by more than {scale.say(most or 0.0)}"
+    if rule.comparison == "equivalence":
+        other = "target" if rule.against == "target" else "baseline"
+        return f"no difference from the {other} of more than {scale.say(ceiling or 0.0)}"
+    of = {"best": " of the best", "target": " of its target"}.get(rule.against or "", "")
+    if floor is None:
+        return f"at most {scale.say(ceiling or 0.0)}{of}"
+    return f"at least {scale.say(floor)}{of}" if ceiling is None else f"{scale.bare(floor)} to {scale.say(ceiling)}{of}"
+
+
+def _undecided(verdict: Verdict) -> str:
+    if verdict.n_to_decide is None:
+        return ", which this audit cannot decide, for the figure lies on the limit"
+    return f", which this audit cannot decide; about {_rounded(verdict.n_to_decide):,} subjects like these would"
+
+
+def _rounded(number: int) -> int:
+    """Up to two digits that count: an estimate of an estimate has no more."""
+    unit = 10 ** max(0, len(str(number)) - 2)
+    return -(-number // unit) * unit
+
+
+def _scale(rule: FairnessRule, ends: Sequence[float]) -> Scale:
+    limits = [bound for bound in rule.bounds if bound is not None]
+    return scale_of([*ends, *limits], limits, _unit(rule))
+
+
+def _unit(rule: FairnessRule) -> Unit:
+    if rule.comparison == "ratio":
+        return " %"
+    if rule.metric not in _STATEMENTS:
+        return ""
+    return " percentage points" if rule.comparison in {"no_regression", "equivalence"} else " %"
+
+
+def _pair(attribute: str, category: str) -> str:
+    return f"{attribute} = {category}"
 
 
 def _who(measurement: Measurement) -> str:

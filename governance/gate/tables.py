@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, ForeignKey, Text
+from sqlalchemy import JSON, ForeignKey, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from governance.access.tables import Principal
@@ -34,9 +34,11 @@ class Alert(Base):
 
 
 class GateRecord(Base):
-    """One decision on one model; ``findings`` holds each rule's figure, interval, limit and sentence.
+    """One decision on one model.
 
-    From ``expires_at`` on a pass is none any more: what subjects are shown has gone on since the audit.
+    ``findings`` holds each rule's figure, interval, limit and sentence; ``waivers`` every exception that the policy
+    grants and what became of it. From ``expires_at`` on a pass is none any more: what subjects are shown has gone on
+    since the audit.
     """
 
     __tablename__ = "gate_decision"
@@ -48,6 +50,7 @@ class GateRecord(Base):
     outcome: Mapped[str] = mapped_column(Text)
     findings: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     not_applicable: Mapped[list[str]] = mapped_column(JSON)
+    waivers: Mapped[list[dict[str, Any]]] = mapped_column(JSON, server_default=text("'[]'"))
     number: Mapped[int]
     decided_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -116,12 +116,12 @@ def decide_on(home: Home, model_id: UUID, *, decision_id: UUID) -> Decision:
         NotFound: no such model, or no report on it.
         BrokenProof: the stored report is not the one that was registered.
     """
-    fairness = home.policies.fairness
+    fairness, now = home.policies.fairness, home.clock()
     with home.transaction() as session:
         model = get_model(session, model_id)
         record = latest_report(session, model)
         report = Report.from_json(read_report(home.settings.home, record))
-        decision = decide(fairness.value, report)
+        decision = decide(fairness.value, report, today=now.date())
         sentences = [f"The gate's decision: {decision.outcome}.", *(each.sentence for each in decision.findings)]
         page = render(report, title=title_of(model), decision=sentences).encode()
         write_atomically(home.settings.home / page_path(page), page)
@@ -136,7 +136,7 @@ def decide_on(home: Home, model_id: UUID, *, decision_id: UUID) -> Decision:
             policy_digest=fairness.digest,
             valid_days=fairness.value.decision_valid_days,
             actor=OPERATOR,
-            clock=home.clock,
+            clock=lambda: now,  # whoever works the decision out again takes its day from its entry
         )
         alert_if_changed(session, model, before, decided, actor=OPERATOR, clock=home.clock)
         by = Attesting(session=session, home=home)
@@ -176,7 +176,7 @@ def _store(home: Home, model: Model, report: Report, config: AuditConfig) -> Aud
             clock=home.clock,
         )
         by = Attesting(session=session, home=home)
-        attest_audit(by, model, record, config, decide(home.policies.fairness.value, report))
+        attest_audit(by, model, record, config, decide(home.policies.fairness.value, report, today=home.clock().date()))
     return record
 
 

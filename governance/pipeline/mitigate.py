@@ -106,12 +106,12 @@ def exposure_limits(whole: Categories, policy: FairnessPolicy) -> dict[Name, tup
         lower, upper = 0.0, 1.0
         for rule in policy.rules:
             if _covers(rule, name, float(catalogue_share)):
-                wanted = rule.limit if rule.aim is None else rule.aim
-                bound = wanted * (float(catalogue_share) if rule.metric == "exposure_ratio" else 1.0)
-                if rule.comparison == "at_least":
-                    lower = max(lower, min(bound, 1.0))
-                else:
-                    upper = min(upper, bound)
+                scale = float(catalogue_share) if rule.metric == "exposure_ratio" else 1.0
+                floor, ceiling = rule.aims
+                if floor is not None:
+                    lower = max(lower, min(floor * scale, 1.0))
+                if ceiling is not None:
+                    upper = min(upper, ceiling * scale)
         limits[name] = (lower, upper)
     return limits
 
@@ -166,7 +166,7 @@ def _attributes(catalogue: Catalogue, policy: FairnessPolicy) -> list[str]:
 
 def _covers(rule: FairnessRule, name: Name, catalogue_share: float) -> bool:
     attribute, category = name
-    asked = rule.level == "error" and rule.metric in {"exposure_share", "exposure_ratio"}
+    asked = rule.level == "error" and rule.metric in {"exposure_share", "exposure_ratio"} and rule.group is None
     if not asked or rule.attribute != attribute or rule.category not in {None, category}:
         return False
     return rule.category is not None or catalogue_share >= rule.min_catalogue_share

@@ -20,6 +20,9 @@ from governance.errors import PolicyError
 
 P = TypeVar("P")
 
+LINE: typing.Final = types.MappingProxyType({"filled with": "line"})
+"""Metadata of a field that no file gives: it is filled with the line on which the mapping begins."""
+
 
 @dataclass(frozen=True)
 class Loaded(Generic[P]):
@@ -95,7 +98,9 @@ class _Reader:
         return value
 
     def _dataclass(self, node: yaml.Node, kind: type[Any], key: str) -> Any:  # noqa: ANN401 - see build
-        hints, fields = get_type_hints(kind), {field.name: field for field in dataclasses.fields(kind)}
+        hints = get_type_hints(kind)
+        filled = {field.name: node.start_mark.line + 1 for field in dataclasses.fields(kind) if field.metadata == LINE}
+        fields = {field.name: field for field in dataclasses.fields(kind) if field.name not in filled}
         given = dict(self._pairs(node, key))
         for name, child in given.items():
             if name not in fields:
@@ -108,11 +113,13 @@ class _Reader:
             raise self.error(node, key or kind.__name__, f"the key {missing[0]!r}", "no such key")
         values = {name: self.build(child, hints[name], f"{key}.{name}".strip(".")) for name, child in given.items()}
         try:
-            return kind(**values)
+            return kind(**values, **filled)
         except ValueError as cause:
-            # The refusal of one field begins with its name: then the line is that field's, else the mapping's.
+            # The refusal of one field begins with its name: then the line is that field's, else the mapping's, unless
+            # it says itself where what it refuses stands.
             culprit = given.get(str(cause).partition(" ")[0], node)
-            raise self.error(culprit, key or kind.__name__, "a possible value", str(cause)) from cause
+            line = getattr(cause, "line", None)
+            raise self.error(culprit, key or kind.__name__, "a possible value", str(cause), line=line) from cause
 
     def _optional(self, node: yaml.Node, kind: Any, key: str) -> Any:  # noqa: ANN401 - see build
         if node.tag == "tag:yaml.org,2002:null":
@@ -137,7 +144,7 @@ class _Reader:
         return list(node.value)
 
     def _literal(self, node: yaml.Node, allowed: tuple[Any, ...], key: str) -> Any:  # noqa: ANN401 - see build
-        value = yaml.SafeLoader("").construct_object(node) if isinstance(node, yaml.ScalarNode) else None
+        value = self._constructed(node, key, "a word") if isinstance(node, yaml.ScalarNode) else None
         if value not in allowed:
             raise self.error(node, key, f"one of {', '.join(map(str, allowed))}", repr(value))
         return value
@@ -145,16 +152,23 @@ class _Reader:
     def _scalar(self, node: yaml.Node, kind: Any, key: str) -> Any:  # noqa: ANN401 - see build
         if not isinstance(node, yaml.ScalarNode):
             raise self.error(node, key, kind.__name__, _kind_of(node))
-        value = yaml.SafeLoader("").construct_object(node)
+        value = self._constructed(node, key, kind.__name__)
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if type(value) is not kind:
             raise self.error(node, key, kind.__name__, repr(value))
         return value
 
-    def error(self, node: yaml.Node, key: str, expected: str, got: str) -> PolicyError:
+    def _constructed(self, node: yaml.ScalarNode, key: str, expected: str) -> Any:  # noqa: ANN401 - see build
+        try:
+            return yaml.SafeLoader("").construct_object(node)
+        except ValueError as cause:  # 2026-02-30 looks like a date
+            raise self.error(node, key, expected, repr(node.value)) from cause
+
+    def error(self, node: yaml.Node, key: str, expected: str, got: str, *, line: int | None = None) -> PolicyError:
         """The refusal, with file and line first."""
-        return PolicyError(f"{self.path}:{node.start_mark.line + 1}: {key}: expected {expected}, got {got}")
+        line = line or node.start_mark.line + 1
+        return PolicyError(f"{self.path}:{line}: {key}: expected {expected}, got {got}")
 
 
 def _kind_of(node: yaml.Node) -> str:

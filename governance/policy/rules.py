@@ -1,11 +1,27 @@
 """The other policies: retention, privacy, fairness, rights and access; impossible values are refused."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from governance.policy.comparisons import (
+    NUMBERS,
+    Against,
+    Bounds,
+    Comparison,
+    bounds,
+    loosened,
+    require_numbers,
+)
+from governance.policy.loader import LINE
+from governance.policy.waivers import Misplaced, Waiver, require_distinct
+
+if TYPE_CHECKING:
+    from audits.metrics.metric import Metric
 
 Level = Literal["off", "warn", "error"]
-Comparison = Literal["at_least", "at_most"]
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 Permission = Literal[
     "ledger:read",
@@ -87,38 +103,136 @@ class PrivacyPolicy:
 
 @dataclass(frozen=True)
 class FairnessRule:
-    """One promise about recommendations: a metric, where it is measured, and the limit it must keep.
+    """One promise about recommendations: a metric, where it is measured, and what it must keep to.
 
-    ``each`` asks it of every category of the attribute whose catalogue share is at least ``min_catalogue_share``.
+    Attributes:
+        metric: slug of a metric that audits measure.
+        comparison: `at_least` or `at_most` a ``limit``; `between` ``floor`` and ``ceiling``; `ratio`, at least
+            ``limit`` times the best category's or group's figure, or within that ratio of the target; `no_regression`,
+            no worse than the baseline's by more than ``tolerance``; `equivalence`, the whole interval within
+            ``tolerance`` of the target or of the baseline.
+        attribute: whose categories it is asked of, one by one, or one of them (``category``); of those without a
+            ``category`` the ones whose catalogue share is at least ``min_catalogue_share``.
+        group: which groups of subjects it is asked of: "age" each of that division, "age = old" that one, "each" all;
+            None for all subjects together.
+        against: what ``ratio`` and ``equivalence`` compare with.
+        better: which way a figure is better, for `no_regression` of metrics that have no better side of their own.
+        aim: what exposure prices aim at: inside the limit, so that an audit on other subjects is inside it too.
+        line: where the rule begins in its file.
     """
 
     id: str
     metric: str
     comparison: Comparison
-    limit: float
     level: Level
     rationale: str
     approved_by: str
+    limit: float | None = None
+    floor: float | None = None
+    ceiling: float | None = None
+    tolerance: float | None = None
+    against: Against | None = None
+    better: Literal["higher", "lower"] | None = None
     attribute: str | None = None
     category: str | None = None
+    group: str | None = None
     min_catalogue_share: float = 0.0
     when_absent: Literal["not_applicable", "fail"] = "fail"
-    when_inconclusive: Literal["warn", "fail"] = "fail"
+    when_inconclusive: Literal["warn", "fail", "inconclusive"] = "inconclusive"
     min_subjects: int = 30
     aim: float | None = None
-    """What exposure prices aim at: inside the limit, so that an audit on other subjects is inside it too."""
+    line: int | None = field(default=None, compare=False, metadata=LINE)
 
     def __post_init__(self) -> None:
-        _require(holds=self.limit == self.limit and abs(self.limit) != float("inf"), found=f"limit {self.limit}")
-        beyond = 0.0 if self.aim is None else (self.aim - self.limit) * (1 if self.comparison == "at_least" else -1)
-        _require(holds=beyond >= 0, found=f"aim {self.aim} outside the limit {self.limit}")
-        _require(holds=self.category is None or self.attribute is not None, found="a category without an attribute")
+        _require(holds=bool(NAME.fullmatch(self.id)), found=f"id {self.id!r}, not letters, digits, dots and dashes")
+        require_numbers(self.comparison, self._numbers, self.against)
+        _require_metric(self)
+        _require(holds=self.category is None or self.attribute is not None, found="category without an attribute")
         _require(holds=self.min_subjects > 0, found=f"min_subjects {self.min_subjects}")
+        _require(holds=0 <= self.min_catalogue_share <= 1, found=f"min_catalogue_share {self.min_catalogue_share}")
+        _require(holds=bool(self.rationale.strip()), found="rationale '': why the rule is what it is")
+        _require(holds=bool(self.approved_by.strip()), found="approved_by '': nobody has approved the rule yet")
+        self._require_aim()
+
+    @property
+    def _numbers(self) -> dict[str, float | None]:
+        return {name: getattr(self, name) for name in NUMBERS}
+
+    @property
+    def bounds(self) -> Bounds:
+        """Floor and ceiling that the figure must keep to, as the comparison reads it."""
+        return self._bounds(self._numbers)
+
+    def bounds_waived(self, worst_value: float) -> Bounds:
+        """The same with an exception down, or up, to this value.
+
+        Raises:
+            ValueError: the rule allows as much by itself.
+        """
+        return self._bounds(loosened(self.comparison, self._numbers, worst_value))
+
+    def _bounds(self, numbers: Mapping[str, float | None]) -> Bounds:
+        return bounds(self.comparison, numbers, self.against, self.better or metric_of(self.metric).better)
+
+    @property
+    def aims(self) -> Bounds:
+        """Floor and ceiling that exposure prices aim at; None where the rule limits no figure as such."""
+        if self.comparison in {"ratio", "no_regression", "equivalence"}:
+            return None, None
+        if self.aim is None:
+            return self.bounds
+        return (self.aim, None) if self.comparison == "at_least" else (None, self.aim)
+
+    def _require_aim(self) -> None:
+        if self.aim is None:
+            return
+        sided = self.comparison in {"at_least", "at_most"} and self.limit is not None
+        _require(holds=sided, found=f"aim {self.aim}, which the comparison {self.comparison} does not read")
+        beyond = (self.aim - (self.limit or 0.0)) * (1 if self.comparison == "at_least" else -1)
+        _require(holds=beyond >= 0, found=f"aim {self.aim} outside the limit {self.limit}")
+
+
+def metric_of(slug: str) -> "Metric":
+    """The metric of this slug.
+
+    Raises:
+        ValueError: there is none.
+    """
+    from audits.metrics import METRICS
+
+    found = next((each for each in METRICS if each.slug == slug), None)
+    if found is None:
+        msg = f"metric {slug!r}, which is none of {', '.join(sorted(each.slug for each in METRICS))}"
+        raise ValueError(msg)
+    return found
+
+
+def _require_metric(rule: FairnessRule) -> None:
+    """Refuse a rule that its metric can never miss, or never meet."""
+    metric = metric_of(rule.metric)
+    directed = rule.comparison == "no_regression" and metric.better == "target"
+    _require(
+        holds=directed == (rule.better is not None),
+        found=f"better {rule.better}, where {rule.comparison} of {rule.metric} "
+        + ("has to say higher or lower" if directed else "does not read it"),
+    )
+    ratio = rule.comparison == "ratio" and metric.low < 0
+    _require(holds=not ratio, found=f"comparison ratio, where {rule.metric} can be below 0 and has no ratio")
+    if rule.comparison not in {"at_least", "at_most", "between"}:
+        return
+    floor, ceiling = rule.bounds
+    for name, bound in (("floor", floor), ("ceiling", ceiling)):
+        place = name if rule.comparison == "between" else "limit"
+        within = bound is None or metric.low <= bound <= metric.high
+        found = f"{place} {bound}, outside what {rule.metric} can be ({metric.low:g} to {metric.high:g})"
+        _require(holds=within, found=found)
+    missable = (floor is not None and floor > metric.low) or (ceiling is not None and ceiling < metric.high)
+    _require(holds=missable, found=f"limit {rule.limit}, which {rule.metric} can never miss")
 
 
 @dataclass(frozen=True)
 class FairnessPolicy:
-    """How audits measure and what the gate demands."""
+    """How audits measure, what the gate demands, and the exceptions from it."""
 
     list_length: int
     attention: Literal["logarithmic", "clipped", "geometric", "rbp", "uniform"]
@@ -129,14 +243,38 @@ class FairnessPolicy:
     rules: tuple[FairnessRule, ...]
     decision_valid_days: int = 90
     """For so long a pass lets a model ship and serve."""
+    waivers: tuple[Waiver, ...] = ()
 
     def __post_init__(self) -> None:
         _require(holds=self.list_length > 0, found=f"list_length {self.list_length}")
         _require(holds=self.decision_valid_days > 0, found=f"decision_valid_days {self.decision_valid_days}")
         _require(holds=self.replicates >= 200, found=f"{self.replicates} replicates, too few for a 95 % quantile")  # noqa: PLR2004 - stated
         _require(holds=0.5 < self.confidence < 1, found=f"confidence {self.confidence}")  # noqa: PLR2004 - a level below a coin
-        _require(holds=len({rule.id for rule in self.rules}) == len(self.rules), found="two rules with one id")
+        _require(holds=self.seed >= 0, found=f"seed {self.seed}")
+        _require(holds=0 <= self.max_unknown_share < 1, found=f"max_unknown_share {self.max_unknown_share}")
+        _require(holds=len({rule.id for rule in self.rules}) == len(self.rules), found="rules with one id twice")
         _require(holds=any(rule.level == "error" for rule in self.rules), found="a policy in which nothing can fail")
+        require_waivable(self.waivers, self.rules)
+
+
+def require_waivable(waivers: Sequence[Waiver], rules: Sequence[FairnessRule]) -> None:
+    """Refuse waivers that are about nothing.
+
+    Raises:
+        Misplaced: two of one id, one from a rule that there is not, or one that tolerates no more than its rule.
+    """
+    require_distinct(waivers)
+    known = {rule.id: rule for rule in rules}
+    for waiver in waivers:
+        rule = known.get(waiver.rule)
+        if rule is None:
+            msg = f"waiver {waiver.id!r} from a rule {waiver.rule!r} that there is not"
+            raise Misplaced(msg, waiver.line)
+        try:
+            rule.bounds_waived(waiver.worst_value)
+        except ValueError as cause:
+            msg = f"waiver {waiver.id!r} with {cause}"
+            raise Misplaced(msg, waiver.line) from cause
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,22 @@ IMPOSSIBLE = [
     ("privacy.yaml", "budget_epsilon: 10.0", "budget_epsilon: .inf", "got budget_epsilon inf"),
     ("retention.yaml", "request_records_days: 1095", "request_records_days: 30", "got 30 days, below 24 months"),
     ("fairness.yaml", "replicates: 1000", "replicates: 10", "got 10 replicates, too few"),
+    ("fairness.yaml", "    limit: 0.30", "    limit: 30", "got limit 30.0, outside what exposure_share can be"),
+    ("fairness.yaml", "    limit: 0.30", "    limit: 0", "got limit 0.0, which exposure_share can never miss"),
+    ("fairness.yaml", "    limit: 0.30", "    floor: 0.3", "got limit None, which the comparison at_least needs"),
+    ("fairness.yaml", "    limit: 0.30", "    limit: .nan", "got limit nan"),
+    (
+        "fairness.yaml",
+        "metric: exposure_share",
+        "metric: exposure_shar",
+        "got metric 'exposure_shar', which is none of",
+    ),
+    (
+        "fairness.yaml",
+        "approved_by: review board",
+        'approved_by: ""',
+        "got approved_by '': nobody has approved the rule yet",
+    ),
     ("fairness.yaml", "    aim: 0.345", "    aim: 0.2", "got aim 0.2 outside the limit 0.3"),
     ("access.yaml", "  role: board", "  role: king", "got review.role 'king', not among the roles"),
     (
