@@ -1,24 +1,25 @@
 """`probity gate`: the policy against a report. Exit codes: 0 pass, 1 fail, 3 inconclusive."""
 
+from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID, uuid4
 
 import typer
 
-from audits.verdict import Outcome
+from governance.cli import gate_check, gate_policy
 from governance.cli.context import HomeOption, JsonOption, opened
-from governance.cli.display import stdout, write_json
-from governance.gate.decision import Decision
+from governance.cli.display import write_json
+from governance.cli.gate_display import EXITS, show
 from governance.pipeline.audit import decide_on
 from governance.settings import DEFAULT_HOME
 
 gate = typer.Typer(help="Decide whether a model may ship.", no_args_is_help=True)
-EXITS = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 3}
-COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.INCONCLUSIVE: "yellow"}
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    gate_check.add_to(gate)
+    gate_policy.add_to(gate)
     app.add_typer(gate, name="gate")
 
 
@@ -32,24 +33,16 @@ def run(
     """Decide on a model's latest report by policies/fairness.yaml; every reason is printed."""
     decision = decide_on(opened(home), model, decision_id=uuid4())
     if as_json:
-        findings = [
-            {"rule": each.rule, "level": each.level, "verdict": str(each.verdict), "sentence": each.sentence}
-            for each in decision.findings
-        ]
-        write_json({"outcome": str(decision.outcome), "findings": findings, "not_applicable": decision.not_applicable})
+        findings = [{**asdict(each), "verdict": str(each.verdict)} for each in decision.findings]
+        waivers = [{**asdict(each), "state": str(each.state)} for each in decision.waivers]
+        write_json(
+            {
+                "outcome": str(decision.outcome),
+                "findings": findings,
+                "not_applicable": decision.not_applicable,
+                "waivers": waivers,
+            }
+        )
     else:
         show(decision)
     raise typer.Exit(EXITS[decision.outcome])
-
-
-def show(decision: Decision, *, all_findings: bool = True) -> None:
-    """Print the outcome and the findings, the worst first; without ``all_findings`` those that block only."""
-    colour = COLOURS[decision.outcome]
-    stdout.print(f"The gate's decision: [bold {colour}]{decision.outcome}[/]")
-    for finding in decision.findings if all_findings else decision.reasons:
-        mark = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.INCONCLUSIVE: "?"}[finding.verdict]
-        stdout.print(
-            f"  [{COLOURS[finding.verdict]}]{mark}[/] [bold]{finding.rule}[/] ({finding.level}): {finding.sentence}"
-        )
-    for sentence in decision.not_applicable:
-        stdout.print(f"  – not applicable: {sentence}")

@@ -78,6 +78,9 @@ ALONE: dict[tuple[str, ...], str] = {
     ("ledger", "verify"): "ledger_verify",
     ("ledger", "verify-proof"): "ledger_verify",
     ("ledger", "check-opening"): "opening_check",
+    ("gate", "check"): "gate_check",
+    ("gate", "init"): "gate_policy",
+    ("gate", "ratchet"): "gate_policy",
 }
 """Commands that come without the rest of their group: an auditor's machine has no home and should not wait for one."""
 

@@ -22,7 +22,7 @@ from governance.attest.registry import PREDICATES
 from governance.attest.verification import Expected, Status, verify_attestation
 from governance.budget.reservations import state
 from governance.cli import audit as audit_command
-from governance.cli import gate as gate_command
+from governance.cli import gate_display
 from governance.cli.data import sample_facts
 from governance.cli.display import progress, stdout, table
 from governance.cli.ingest import facts, gateway_progress
@@ -199,7 +199,7 @@ class Story:
 
     def _decide(self, model: UUID) -> Decision:
         decision = decide_on(self.home, model, decision_id=uuid4())
-        gate_command.show(decision, all_findings=decision.outcome == Outcome.PASS)
+        gate_display.show(decision, all_findings=decision.outcome == Outcome.PASS)
         return decision
 
     def _ship(self, model_id: UUID) -> None:

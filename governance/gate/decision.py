@@ -4,11 +4,11 @@ Evidence that is missing, undefined, too thin or about unknown titles never pass
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from audits.report import Report
-from audits.verdict import Outcome
+from audits.verdict import Outcome, Verdict
 from governance.gate.judging import judge_within
 from governance.gate.matching import Figure, figures, places, unknown_share, why_absent
 from governance.gate.sentences import asked_of, figure_sentence, limit_in_words, subject_of, waiver_words
@@ -90,8 +90,8 @@ class AppliedWaiver:
 class Decision:
     """Ship (``pass``) or not.
 
-    Every finding, the worst first; the rules that could not apply, with the reason; every waiver, used or not; and
-    what limits the figures.
+    Every finding, the worst first; the rules that could not apply, with the reason; every waiver, used or not; what
+    limits the figures; and what was read besides policy and report, each with the SHA-256 (hex) of its bytes.
     """
 
     outcome: Outcome
@@ -99,6 +99,7 @@ class Decision:
     not_applicable: tuple[str, ...]
     waivers: tuple[AppliedWaiver, ...] = ()
     caveats: tuple[str, ...] = ()
+    rests_on: tuple[tuple[str, str], ...] = ()
 
     @property
     def reasons(self) -> tuple[Finding, ...]:
@@ -195,7 +196,7 @@ def _findings(
 def _judged(
     rule: FairnessRule, figure: Figure, report: Report, *, granted: Sequence[Waiver], today: date | None
 ) -> tuple[Finding, tuple[Excepted, ...]]:
-    verdict = judge_within(rule.bounds, figure.read, report.critical_value)
+    verdict = _deciding(judge_within(rule.bounds, figure.read, report.critical_value))
     exceptions: tuple[Excepted, ...] = ()
     if verdict.outcome != Outcome.PASS:
         exceptions = excepted(rule, figure, granted, critical_value=report.critical_value, today=today)
@@ -222,6 +223,12 @@ def _judged(
         waived_by=None if waiver is None else waiver.id,
     )
     return finding, exceptions
+
+
+def _deciding(verdict: Verdict) -> Verdict:
+    """The verdict without a number of subjects that this audit had already: where nobody differs it is no estimate."""
+    wanted = verdict.n_to_decide
+    return verdict if wanted is None or wanted > verdict.n else replace(verdict, n_to_decide=None)
 
 
 _WORDS = {

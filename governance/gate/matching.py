@@ -34,7 +34,7 @@ def figures(rule: FairnessRule, report: Report) -> list[Figure]:
     rows = report.differences if _of_differences(rule) else report.measurements
     found = [each for each in rows if _is_about(rule, each)]
     if rule.attribute is not None and rule.category is None:
-        found = [each for each in found if _catalogue_share(report, each) >= rule.min_catalogue_share]
+        found = [each for each in found if catalogue_share(report, each) >= rule.min_catalogue_share]
     return [_read(rule, each, rows, report.critical_value) for each in found]
 
 
@@ -80,7 +80,8 @@ def _in_group(asked: str, group: str) -> bool:
     return asked in {EACH, group} or group.startswith(f"{asked} = ")
 
 
-def _catalogue_share(report: Report, measurement: Measurement) -> float:
+def catalogue_share(report: Report, measurement: Measurement) -> float:
+    """The share of the catalogue that a figure's category makes up; infinite where the report does not tell."""
     shares = report.select("exposure_share", attribute=measurement.attribute, category=measurement.category)
     # A category whose size the report does not tell is judged: leaving it out would be the lenient reading.
     return next((each.target for each in shares if each.target is not None and each.group is None), math.inf)
@@ -153,10 +154,10 @@ def _is_beside(other: Measurement, row: Measurement) -> bool:
     """Whether two figures differ in one thing only: the group of one division, or the category."""
     if row.group is None:
         return other.group is None
-    return other.category == row.category and _division(other.group) == _division(row.group)
+    return other.category == row.category and division(other.group) == division(row.group)
 
 
-def _division(group: str | None) -> str:
+def division(group: str | None) -> str:
     """What divides the subjects: "age" of "age = old", nothing of a group without."""
     division, divided, _ = (group or "").partition(" = ")
     return division if divided else ""

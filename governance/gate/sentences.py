@@ -100,7 +100,8 @@ def _asked(rule: FairnessRule, scale: Scale) -> str:
 
 def _undecided(verdict: Verdict) -> str:
     if verdict.n_to_decide is None:
-        return ", which this audit cannot decide, for the figure lies on the limit"
+        on_it = verdict.distance == 0.0
+        return ", which this audit cannot decide" + (", for the figure lies on the limit" if on_it else "")
     return f", which this audit cannot decide; about {_rounded(verdict.n_to_decide):,} subjects like these would"
 
 

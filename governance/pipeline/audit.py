@@ -8,7 +8,6 @@ from uuid import UUID
 import numpy as np
 import pyarrow as pa
 
-from audits.attention import Attention
 from audits.configuration import AuditConfig
 from audits.html import render
 from audits.report import Report
@@ -18,6 +17,7 @@ from governance.consent.state import allowed
 from governance.consent.state import snapshot as consent_snapshot
 from governance.errors import EmptySnapshot
 from governance.gate.alerts import alert_if_changed
+from governance.gate.check import configuration
 from governance.gate.decision import Decision, decide
 from governance.gate.records import find_latest, record_decision
 from governance.pipeline.artefacts import load_recommender
@@ -85,7 +85,7 @@ def audit_model(home: Home, model_id: UUID, *, progress: Progress | None = None)
     with home.transaction() as session:
         model = get_model(session, model_id)
     given = audit_input(home, model, policy)
-    config = _configuration(policy, model.digest, given.membership)
+    config = configuration(policy, given.membership, model_digest=model.digest)
     report = run(given, config=config, progress=progress)
     return Audited(record=_store(home, model, report, config), report=report)
 
@@ -143,20 +143,6 @@ def decide_on(home: Home, model_id: UUID, *, decision_id: UUID) -> Decision:
         made = attest_audit_again(by, model, record, decision)
         attest_decision(by, model, made, decision, decided.decided_at)
     return decision
-
-
-def _configuration(policy: FairnessPolicy, model_digest: str, membership: Membership) -> AuditConfig:
-    # An attribute that the catalogue lacks is not measured; what that means for a rule is the gate's to say.
-    asked = {rule.attribute for rule in policy.rules if rule.attribute}
-    return AuditConfig(
-        seed=policy.seed,
-        model_digest=model_digest,
-        k=policy.list_length,
-        attention=Attention(policy.attention),
-        replicates=policy.replicates,
-        level=policy.confidence,
-        attributes=tuple(sorted(asked & set(membership.attributes))),
-    )
 
 
 def _store(home: Home, model: Model, report: Report, config: AuditConfig) -> AuditRecord:

@@ -31,6 +31,8 @@ COMPARISONS = (
     Form(slug="equivalence", reads=("tolerance",), against=("target", "baseline")),
 )
 
+LIMITING = ("at_least", "at_most", "between")
+"""Those that limit the metric itself."""
 NUMBERS = ("limit", "floor", "ceiling", "tolerance")
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from governance.policy.comparisons import (
+    LIMITING,
     NUMBERS,
     Against,
     Bounds,
@@ -167,8 +168,11 @@ class FairnessRule:
         """The same with an exception down, or up, to this value.
 
         Raises:
-            ValueError: the rule allows as much by itself.
+            ValueError: the rule allows as much by itself, or no figure can be so bad.
         """
+        metric = metric_of(self.metric)
+        possible = self.comparison not in LIMITING or metric.low <= worst_value <= metric.high
+        _require(holds=possible, found=f"worst_value {worst_value}, outside what {self.metric} can be")
         return self._bounds(loosened(self.comparison, self._numbers, worst_value))
 
     def _bounds(self, numbers: Mapping[str, float | None]) -> Bounds:
@@ -177,7 +181,7 @@ class FairnessRule:
     @property
     def aims(self) -> Bounds:
         """Floor and ceiling that exposure prices aim at; None where the rule limits no figure as such."""
-        if self.comparison in {"ratio", "no_regression", "equivalence"}:
+        if self.comparison not in LIMITING:
             return None, None
         if self.aim is None:
             return self.bounds
@@ -218,7 +222,7 @@ def _require_metric(rule: FairnessRule) -> None:
     )
     ratio = rule.comparison == "ratio" and metric.low < 0
     _require(holds=not ratio, found=f"comparison ratio, where {rule.metric} can be below 0 and has no ratio")
-    if rule.comparison not in {"at_least", "at_most", "between"}:
+    if rule.comparison not in LIMITING:
         return
     floor, ceiling = rule.bounds
     for name, bound in (("floor", floor), ("ceiling", ceiling)):

@@ -1,0 +1,115 @@
+"""`probity gate check`: the gate for anybody's lists. No home, no database and no model is loaded.
+
+Exit codes: 0 pass, 1 fail, 2 usage or configuration, 3 inconclusive or evidence missing, 4 data or internal error.
+"""
+
+import json
+import sys
+from dataclasses import asdict, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audits.report import Report
+from governance.cli.display import progress
+from governance.cli.gate_display import EXITS, show
+from governance.cli.gate_tables import (
+    DayOption,
+    DebugOption,
+    GroupsOption,
+    HistoryOption,
+    ItemsOption,
+    ListsOption,
+    PopularityOption,
+    RelevanceOption,
+    answering,
+    day_of,
+    read_audit_report,
+    read_tables,
+)
+from governance.gate.check import Checked, check
+from governance.policy.granted import load_waivers
+from governance.policy.loader import Loaded, load
+from governance.policy.rules import FairnessPolicy
+from governance.policy.waivers import WaiversFile
+from pseudonymisation.durable import write_atomically
+
+REPORT = "report.json"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command without the rest of its group."""
+    group = typer.Typer(no_args_is_help=True)
+    add_to(group)
+    app.add_typer(group, name="gate")
+
+
+def add_to(group: typer.Typer) -> None:
+    """Add the command to its group."""
+    group.command("check")(run)
+
+
+def run(
+    *,
+    recommendations: ListsOption,
+    items: ItemsOption,
+    policy: Annotated[Path, typer.Option(help="The fairness policy.", show_default=False)],
+    relevance: RelevanceOption = None,
+    history: HistoryOption = None,
+    groups: GroupsOption = None,
+    popularity: PopularityOption = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(help="Another recommender's lists for the same subjects, or an audit's report (.json)."),
+    ] = None,
+    waivers: Annotated[Path | None, typer.Option(help="A file of waivers beside the policy's own.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the resampling; default: the policy's.")] = None,
+    formats: Annotated[list[str] | None, typer.Option("--format", help="text or json.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the report and every format.")] = None,
+    today: DayOption = None,
+    debug_log: DebugOption = None,
+) -> None:
+    """Judge lists by a policy: audit what its rules ask for, and say whether they may ship, with every reason."""
+    with answering(debug_log):
+        day = day_of(today)
+        rules = load(policy, FairnessPolicy)
+        exceptions = None if waivers is None else load_waivers(waivers, rules.value)
+        report = read_audit_report(Path(baseline)) if baseline is not None and baseline.endswith(".json") else None
+        lists = None if report is not None else baseline
+        given = read_tables(recommendations, items, relevance, history, groups, popularity, lists)
+        with progress("resampling subjects") as step:
+            checked = check(
+                given,
+                rules.value,
+                today=day,
+                waivers=() if exceptions is None else exceptions.value.waivers,
+                baseline=report,
+                seed=seed,
+                progress=step,
+            )
+        checked = _bound(checked, exceptions, report)
+        _hand_out(checked, rules, formats or ["text"], out)
+    raise typer.Exit(EXITS[checked.decision.outcome])
+
+
+def _bound(checked: Checked, waivers: Loaded[WaiversFile] | None, baseline: Report | None) -> Checked:
+    digests = {
+        "waivers": None if waivers is None else waivers.digest,
+        "baseline report": None if baseline is None else sha256(baseline.to_json()).hexdigest(),
+    }
+    rests_on = tuple((name, digest) for name, digest in digests.items() if digest is not None)
+    return replace(checked, decision=replace(checked.decision, rests_on=rests_on))
+
+
+def _hand_out(checked: Checked, policy: Loaded[FairnessPolicy], formats: list[str], out: Path | None) -> None:
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        write_atomically(out / REPORT, checked.report.to_json(), mode=0o644)
+    if "json" in formats:
+        findings = [{**asdict(each), "verdict": str(each.verdict)} for each in checked.decision.findings]
+        document = {"outcome": str(checked.decision.outcome), "findings": findings, "policy": policy.digest}
+        sys.stdout.write(json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+    else:
+        show(checked.decision)

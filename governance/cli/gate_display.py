@@ -1,0 +1,42 @@
+"""How the gate's decision is shown on a terminal."""
+
+from typing import Final
+
+from audits.verdict import Outcome
+from governance.cli.display import stdout
+from governance.gate.decision import Decision, Finding
+
+EXITS: Final = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 3}
+COLOURS: Final = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.INCONCLUSIVE: "yellow"}
+_MARKS: Final = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.INCONCLUSIVE: "?"}
+
+
+def show(decision: Decision, *, all_findings: bool = True) -> None:
+    """Print the outcome and the findings, the worst first; without ``all_findings`` those that block only."""
+    colour = COLOURS[decision.outcome]
+    stdout.print(f"The gate's decision: [bold {colour}]{decision.outcome}[/]{_waived(decision)}")
+    for finding in decision.findings if all_findings else decision.reasons:
+        _line(finding)
+    for sentence in decision.not_applicable:
+        stdout.print(f"  – not applicable: {sentence}")
+    for waiver in decision.waivers:
+        stdout.print(
+            f"  – waiver {waiver.waiver} from {waiver.rule} ({waiver.about}): {waiver.state}; "
+            f"until {waiver.expires_on}, approved by {waiver.approver} for {waiver.owner}",
+            markup=False,
+        )
+
+
+def _line(finding: Finding) -> None:
+    colour, mark = COLOURS[finding.verdict], _MARKS[finding.verdict]
+    if finding.waived_by is not None:
+        colour, mark = "magenta", "w"
+    stdout.print(f"  [{colour}]{mark}[/] [bold]{finding.rule}[/] ({finding.level}): ", end="")
+    stdout.print(finding.sentence, markup=False)
+
+
+def _waived(decision: Decision) -> str:
+    if not decision.waivers:
+        return ""
+    waived = sum(finding.waived_by is not None for finding in decision.findings)
+    return f", with {waived} of {len(decision.findings)} findings waived ({len(decision.waivers)} waivers granted)"

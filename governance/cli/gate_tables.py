@@ -1,0 +1,123 @@
+"""What the gate's commands for anybody's lists share: the tables they read, and how a fault becomes an exit code."""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Final
+
+import click
+import typer
+
+from audits.errors import AuditError, CorruptReport, InvalidTable
+from audits.report import Report
+from audits.tables import AuditInput
+from governance.cli.display import say
+from governance.clock import system_clock
+from governance.errors import GovernanceError, InvalidInput
+from governance.gate.reading import load
+from governance.ledger.published import printable
+
+USAGE, INTERNAL = 2, 4
+FAULTS: Final[tuple[tuple[type[Exception], int], ...]] = (
+    (InvalidTable, INTERNAL),
+    (CorruptReport, INTERNAL),
+    (AuditError, USAGE),
+    (GovernanceError, USAGE),
+)
+"""Settings and policies are the caller's to put right; wrong data is told apart from a model that failed."""
+
+ListsOption = Annotated[str, typer.Option("--recommendations", help="Lists as shown: subject, item, rank.")]
+ItemsOption = Annotated[str, typer.Option("--items", help="The catalogue: item, category; a row a membership.")]
+RelevanceOption = Annotated[str | None, typer.Option("--relevance", help="Held-out choices: subject, item[, grade].")]
+HistoryOption = Annotated[str | None, typer.Option("--history", help="Earlier choices: subject, item[, weight].")]
+GroupsOption = Annotated[str | None, typer.Option("--groups", help="Groups of subjects: subject, group[, attribute].")]
+PopularityOption = Annotated[str | None, typer.Option("--popularity", help="Interactions per item: item, count.")]
+DebugOption = Annotated[
+    Path | None, typer.Option("--debug-log", help="Where to write what went wrong inside, with every step.")
+]
+DayOption = Annotated[
+    str | None, typer.Option("--today", help="The day on which waivers are looked at, ISO 8601; default: today (UTC).")
+]
+
+
+@contextmanager
+def answering(debug_log: Path | None) -> Iterator[None]:
+    """Every fault is one line on stderr and an exit code; never a pass, and never a traceback."""
+    try:
+        yield
+    except (click.exceptions.Exit, click.exceptions.Abort, click.ClickException):
+        raise
+    except Exception as error:
+        if debug_log is not None:
+            debug_log.write_text(traceback.format_exc(), encoding="utf-8")
+        code = next((code for kind, code in FAULTS if isinstance(error, kind)), INTERNAL)
+        say(f"probity: {_words(error, debug_log)}")
+        raise typer.Exit(code) from error
+
+
+def _words(error: Exception, debug_log: Path | None) -> str:
+    if any(isinstance(error, kind) for kind, _ in FAULTS):
+        return "\n".join(map(printable, str(error).splitlines()))
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return printable(f"{place}{error.strerror or type(error).__name__}; nothing was decided")
+    # Its own words may quote a row, and so a subject.
+    where = f"{debug_log} has the details" if debug_log else "--debug-log FILE keeps the details"
+    return f"something went wrong inside ({type(error).__name__}); nothing was decided, {where}"
+
+
+def read_audit_report(path: Path) -> Report:
+    """The audit's report in a file, as `probity gate check --out` writes it.
+
+    Raises:
+        CorruptReport: it is none; begins with the file.
+        InvalidInput: there is no such file.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as cause:
+        msg = f"{path}: expected the report of an audit, got no such file"
+        raise InvalidInput(msg) from cause
+    try:
+        return Report.from_json(content)
+    except AuditError as cause:
+        msg = f"{path}: {cause}"
+        raise CorruptReport(msg) from cause
+
+
+def read_tables(  # noqa: PLR0917 - in the order of the options
+    recommendations: str,
+    items: str,
+    relevance: str | None,
+    history: str | None,
+    groups: str | None,
+    popularity: str | None,
+    baseline: str | None = None,
+) -> AuditInput:
+    """The tables at these places."""
+    places = {
+        "relevance": relevance,
+        "history": history,
+        "groups": groups,
+        "popularity": popularity,
+        "baseline": baseline,
+    }
+    given = {name: Path(place) for name, place in places.items() if place is not None}
+    return load(recommendations=Path(recommendations), items=Path(items), **given)
+
+
+def day_of(said: str | None) -> date:
+    """The day that is meant; today's date in UTC where none is said.
+
+    Raises:
+        InvalidInput: no date.
+    """
+    if said is None:
+        return system_clock().date()
+    try:
+        return date.fromisoformat(said)
+    except ValueError as cause:
+        msg = f"--today: expected a date such as 2026-11-26, got {said!r}"
+        raise InvalidInput(msg) from cause

@@ -1,0 +1,101 @@
+"""Anybody's lists against a policy: one audit and one decision, with no home, database or model. Pure.
+
+Example:
+    >>> checked = check(given, load(Path("policies/fairness.yaml"), FairnessPolicy).value, today=date(2026, 11, 26))
+    >>> checked.decision.outcome, [finding.sentence for finding in checked.decision.reasons]
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from audits.attention import Attention
+from audits.configuration import AuditConfig
+from audits.metrics import METRICS
+from audits.report import Report
+from audits.run import run
+from audits.tables import AuditInput, Membership
+from governance.gate.baseline import CAVEAT, against_report
+from governance.gate.decision import Decision, decide
+from governance.policy.rules import FairnessPolicy
+from governance.policy.waivers import Waiver
+
+UNREGISTERED = "not registered"
+"""What reports name as the model of lists that somebody brought."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What was measured and what the gate says of it."""
+
+    report: Report
+    decision: Decision
+
+
+def check(
+    given: AuditInput,
+    policy: FairnessPolicy,
+    *,
+    today: date | None,
+    waivers: Sequence[Waiver] = (),
+    baseline: Report | None = None,
+    seed: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Checked:
+    """Measure what the policy asks for, and decide.
+
+    The family of intervals that hold together is what the policy's rules name, no more, so that nothing else widens
+    them. ``baseline`` is the report of another recommender where its lists are not in ``given``; ``seed`` stands in for
+    the policy's; ``progress(done, replicates)`` is called during the bootstrap.
+
+    Guarantees:
+      - equal arguments give equal reports and decisions
+
+    Raises:
+        InvalidInput: the baseline was measured in another way.
+        InvalidConfig: the policy's settings are none that an audit can be made with.
+    """
+    config = configuration(policy, given.membership, model_digest=UNREGISTERED, seed=seed)
+    report = run(given, config=replace(config, metrics=_asked(policy, given, config)), progress=progress)
+    if baseline is not None:
+        report = against_report(report, baseline)
+    caveats = () if baseline is None else (CAVEAT,)
+    return Checked(report=report, decision=decide(policy, report, today=today, waivers=waivers, caveats=caveats))
+
+
+def configuration(
+    policy: FairnessPolicy, membership: Membership, *, model_digest: str, seed: int | None = None
+) -> AuditConfig:
+    """How the policy says that audits measure."""
+    # An attribute that the catalogue lacks is not measured; what that means for a rule is the gate's to say.
+    asked = {rule.attribute for rule in policy.rules if rule.attribute}
+    return AuditConfig(
+        seed=policy.seed if seed is None else seed,
+        model_digest=model_digest,
+        k=policy.list_length,
+        attention=Attention(policy.attention),
+        replicates=policy.replicates,
+        level=policy.confidence,
+        attributes=tuple(sorted(asked & set(membership.attributes))),
+    )
+
+
+def measurable(given: AuditInput, *, attributes: Sequence[str]) -> tuple[str, ...]:
+    """Slugs of the metrics that the tables allow, in the registry's order."""
+    present = {
+        "attributes": bool(attributes),
+        "relevance": given.relevance is not None,
+        "history": given.history is not None,
+        "popularity": given.popularity is not None,
+        "groups": given.subject_groups is not None,
+    }
+    return tuple(metric.slug for metric in METRICS if all(present[need] for need in metric.needs))
+
+
+def _asked(policy: FairnessPolicy, given: AuditInput, config: AuditConfig) -> tuple[str, ...]:
+    named = {rule.metric for rule in policy.rules if rule.level != "off"}
+    # The sizes of categories stand beside their shares.
+    named |= {"exposure_share"} if any(rule.min_catalogue_share > 0 for rule in policy.rules) else set()
+    possible = measurable(given, attributes=config.attributes or ())
+    # Where nothing that is asked for can be measured, the report still says of what it is.
+    return tuple(slug for slug in possible if slug in named) or possible[:1]

@@ -1,0 +1,165 @@
+"""A first policy, from what a report measured: that nothing may get worse. Nobody has approved it yet. Pure."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from itertools import count
+
+from audits.metrics.metric import Metric
+from audits.report import Measurement, Report
+from governance.errors import InvalidInput
+from governance.gate.margins import Reach, reach
+from governance.gate.matching import EACH, UNKNOWN, Figure, catalogue_share, division, figures
+from governance.policy.rules import FairnessRule, metric_of
+
+_NOBODY = "nobody yet"
+_QUALITY = ("ndcg", "recall")
+_SMALLEST = 0.02
+_FEWEST = 30
+
+_HEAD = """\
+# What recommendations must keep to, drafted from an audit of {subjects:,} subjects on {day}.
+#
+# What was measured has {level:g} % intervals that all hold together. Each limit lies beyond an interval's end by
+# {slack:g} times the distance from figure to end, so that other subjects like these do not miss it by chance. It says
+# what is, not what is right: set the limits that you can answer for, give the reason, and have somebody else approve
+# each rule. Until approved_by is filled in everywhere, the gate refuses this file.
+#
+# Levels: `warn` is told, `error` keeps a model from shipping, `off` is not looked at. Rules start as warnings; one is
+# an error from the start, because a policy in which nothing can fail is refused. `probity gate ratchet` tightens
+# limits to what a later audit shows, and never loosens one.
+
+list_length: {k}
+attention: {attention}
+replicates: {replicates}
+confidence: {confidence}
+seed: {seed}
+
+# An audit in which more attention than this falls on titles of unknown category is no evidence.
+max_unknown_share: {max_unknown}
+
+rules:
+"""
+
+
+def draft(report: Report, *, measured_on: date, slack: float, max_unknown_share: float) -> str:
+    """A policy as YAML, with comments: one rule for each metric, attribute and division of subjects that was measured.
+
+    Guarantees:
+      - with ``approved_by`` filled in everywhere the policy loads, and the report passes it
+
+    Raises:
+        InvalidInput: the report has no figure that a limit could be drawn from.
+    """
+    rules = _named([rule for cells in _families(report) for rule in _rules(cells, slack)])
+    if not rules:
+        msg = "the audit has no figure on enough subjects that a limit could be drawn from"
+        raise InvalidInput(msg)
+    binding = next((each for slug in _QUALITY for each in rules if each.metric == slug), rules[0])
+    head = _HEAD.format(
+        subjects=report.subjects,
+        day=measured_on,
+        level=100 * report.level,
+        slack=slack,
+        k=report.k,
+        attention=report.attention,
+        replicates=report.replicates,
+        confidence=report.level,
+        seed=report.seed,
+        max_unknown=max_unknown_share,
+    )
+    return head + "\n".join(_written(each, report, measured_on, binding=each is binding) for each in rules)
+
+
+def _families(report: Report) -> list[list[Measurement]]:
+    """The figures of each metric, attribute and division of subjects, without categories that are very small."""
+    ratios = {each.attribute for each in report.measurements if each.metric == "exposure_ratio"}
+    found: dict[tuple[str, str | None, str | None], list[Measurement]] = {}
+    for row in report.measurements:
+        # The share and its ratio to the catalogue say one thing; the ratio can be asked of every category alike.
+        told_by_ratio = row.metric == "exposure_share" and row.attribute in ratios
+        small = row.category is not None and catalogue_share(report, row) < _SMALLEST
+        if not (told_by_ratio or small or row.category == UNKNOWN):
+            divided = None if row.group is None else division(row.group) or EACH
+            found.setdefault((row.metric, row.attribute, divided), []).append(row)
+    return list(found.values())
+
+
+def _rules(cells: Sequence[Measurement], slack: float) -> Iterator[FairnessRule]:
+    """One rule for all cells; where one of them is no evidence, one for each of the others."""
+    usable = [each for each in cells if each.value is not None and each.n >= _FEWEST]
+    groups = [usable] if len(usable) == len(cells) else [[each] for each in usable]
+    for asked in groups:
+        ends = reach([Figure(read=each, measured=each) for each in asked], slack)
+        numbers = None if ends is None else _limits(ends, metric_of(asked[0].metric))
+        if numbers is not None:
+            yield _rule(asked, numbers, alone=len(groups) > 1 or len(usable) < len(cells))
+
+
+def _limits(ends: Reach, metric: Metric) -> dict[str, object] | None:
+    """The numbers of a rule; None where the metric could not miss them."""
+    floor = ends.floor if ends.floor > metric.low else None
+    ceiling = ends.ceiling if ends.ceiling < metric.high else None
+    if metric.better == "target" and floor is not None and ceiling is not None:
+        return {"comparison": "between", "floor": floor, "ceiling": ceiling}
+    if metric.better != "lower" and floor is not None:
+        return {"comparison": "at_least", "limit": floor}
+    if metric.better != "higher" and ceiling is not None:
+        return {"comparison": "at_most", "limit": ceiling}
+    return None
+
+
+def _rule(cells: Sequence[Measurement], numbers: Mapping[str, object], *, alone: bool) -> FairnessRule:
+    first = cells[0]
+    divided = None if first.group is None else division(first.group) or EACH
+    return FairnessRule(
+        id="draft",
+        metric=first.metric,
+        level="warn",
+        rationale="measured",
+        approved_by=_NOBODY,
+        attribute=first.attribute,
+        category=first.category if alone else None,
+        group=first.group if alone else divided,
+        min_catalogue_share=0.0 if alone or first.attribute is None else _SMALLEST,
+        **numbers,  # type: ignore[arg-type] # comparison and numbers as `_limits` pairs them
+    )
+
+
+def _named(rules: Sequence[FairnessRule]) -> list[FairnessRule]:
+    """The rules with ids that tell them apart: metric, then what it is asked of."""
+    named: list[FairnessRule] = []
+    for rule in rules:
+        words = " ".join(each for each in (rule.metric, rule.attribute, rule.category, rule.group) if each)
+        plain = "-".join(re.findall(r"[a-z0-9]+", words.lower()))
+        taken = {each.id for each in named}
+        unique = plain if plain not in taken else next(f"{plain}-{n}" for n in count(2) if f"{plain}-{n}" not in taken)
+        named.append(replace(rule, id=unique))
+    return named
+
+
+def _written(rule: FairnessRule, report: Report, measured_on: date, *, binding: bool) -> str:
+    numbers = {name: getattr(rule, name) for name in ("limit", "floor", "ceiling")}
+    places = {name: getattr(rule, name) for name in ("attribute", "category", "group")}
+    found = [each.measured.value for each in figures(rule, report)]
+    values = [value for value in found if value is not None]
+    span = f"{min(values):.4g}" if len(values) == 1 else f"{min(values):.4g} to {max(values):.4g}"
+    title = metric_of(rule.metric).title
+    fields = {
+        "metric": rule.metric,
+        **{name: _quoted(value) for name, value in places.items() if value is not None},
+        **({"min_catalogue_share": rule.min_catalogue_share} if rule.min_catalogue_share else {}),
+        "comparison": rule.comparison,
+        **{name: f"{value!r}" for name, value in numbers.items() if value is not None},
+        "level": "error" if binding else "warn",
+        "rationale": _quoted(f"{title}, measured on {measured_on}: {span}."),
+        "approved_by": '""',
+    }
+    lines = [f"  - id: {rule.id}", *(f"    {name}: {value}" for name, value in fields.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
