@@ -7,7 +7,6 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Final
 
-import click
 import typer
 
 from audits.errors import AuditError, CorruptReport, InvalidTable
@@ -47,7 +46,7 @@ def answering(debug_log: Path | None) -> Iterator[None]:
     """Every fault is one line on stderr and an exit code; never a pass, and never a traceback."""
     try:
         yield
-    except (click.exceptions.Exit, click.exceptions.Abort, click.ClickException):
+    except (typer.Exit, typer.Abort):
         raise
     except Exception as error:
         if debug_log is not None:

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from audits.errors import InvalidConfig
 from audits.tables import AuditInput, Membership, Recommendations
 
 
@@ -36,6 +37,9 @@ def load(
 
 
 def _read(path: Path) -> pa.Table:
+    if not path.is_file():
+        msg = f"{path}: expected a table, got no such file"
+        raise InvalidConfig(msg)
     if path.suffix == ".parquet":
         return pyarrow.parquet.read_table(path)
     types = {name: pa.string() for name in ("subject", "item", "category", "attribute", "group")}

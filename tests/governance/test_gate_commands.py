@@ -1,0 +1,288 @@
+"""`probity gate check`, `init` and `ratchet` on files, without a home."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from audits.report import Report
+from governance.cli.main import build
+from governance.errors import PolicyError
+from governance.gate.ratchet import tighten
+from governance.policy.loader import load
+from governance.policy.rules import FairnessPolicy
+
+POLICY = """\
+# Two promises.
+list_length: 5
+attention: logarithmic
+replicates: 200
+confidence: 0.95
+seed: 1
+max_unknown_share: 0.05
+rules:
+  - id: documentaries
+    metric: exposure_share
+    attribute: category
+    category: documentary
+    comparison: at_least
+    limit: 0.2      # a fifth of the attention
+    aim: 0.25
+    level: error
+    rationale: They are a third of the catalogue.
+    approved_by: the board
+  - id: concentration
+    metric: exposure_gini
+    comparison: at_most
+    limit: 0.9
+    level: warn
+    rationale: Not everybody the same.
+    approved_by: the board
+"""
+
+Gate = Callable[..., Result]
+
+WITHOUT = """\
+import sys
+GONE = {"torch", "sqlalchemy", "alembic", "deltalake", "duckdb", "ibis", "pyspark", "fastapi", "psycopg", "opendp"}
+
+class Gone:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in GONE:
+            raise ModuleNotFoundError(name, name=name)
+
+sys.meta_path.insert(0, Gone())
+from governance.cli.main import main
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def lists(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """60 subjects with five titles each of 30, every third title a documentary; and what each of them chose."""
+    folder, rng = tmp_path_factory.mktemp("lists"), np.random.default_rng(7)
+    rows = [(s, item, r + 1) for s in range(60) for r, item in enumerate(rng.choice(30, 5, replace=False))]
+    shown = [f"s{s},i{item},{rank}" for s, item, rank in rows]
+    # In the lists before, every fourth subject saw the first two titles the other way round.
+    before = [f"s{s},i{item},{3 - rank if rank < 3 and s % 4 == 0 else rank}" for s, item, rank in rows]
+    kinds = [f"i{item},{'documentary' if item % 3 == 0 else 'drama'}" for item in range(30)]
+    chosen = [f"s{s},i{item}" for s in range(60) for item in sorted({s % 30, (s * 7 + 1) % 30})]
+    for name, heading, lines in (
+        ("lists", "subject,item,rank", shown),
+        ("before", "subject,item,rank", before),
+        ("items", "item,category", kinds),
+        ("relevance", "subject,item", chosen),
+        ("groups", "subject,attribute,group", [f"s{s},age,{'old' if s % 2 else 'young'}" for s in range(60)]),
+    ):
+        (folder / f"{name}.csv").write_text("\n".join([heading, *lines]) + "\n")
+    return folder
+
+
+@pytest.fixture
+def gate(lists: Path, tmp_path: Path) -> Gate:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+
+    def run(command: str, *options: object, policy: str | None = "policy.yaml") -> Result:
+        tables = (
+            ["--recommendations", lists / "lists.csv", "--items", lists / "items.csv"] if command != "ratchet" else []
+        )
+        rules = [] if policy is None else ["--policy", tmp_path / policy]
+        given = [str(each) for each in ("gate", command, *tables, *rules, *options)]
+        return CliRunner().invoke(build(given), given)
+
+    return run
+
+
+def _edited(tmp_path: Path, old: str, new: str) -> None:
+    path = tmp_path / "policy.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("limit", "code", "said"), [("0.2", 0, "pass"), ("0.33", 3, "which this audit cannot decide"), ("0.6", 1, "fail")]
+)
+def test_the_exit_code_is_the_decision(gate: Gate, tmp_path: Path, limit: str, code: int, said: str) -> None:
+    _edited(tmp_path, "limit: 0.2      # a fifth of the attention\n    aim: 0.25", f"limit: {limit}")
+    result = gate("check")
+
+    assert (result.exit_code, said in " ".join(result.stdout.split())) == (code, True)
+
+
+def test_the_same_files_give_the_same_bytes_wherever_and_whenever(gate: Gate, tmp_path: Path) -> None:
+    for name, day in (("one", "2026-11-26"), ("two", "2027-11-26")):
+        assert gate("check", "--format", "json", "--out", tmp_path / name, "--today", day).exit_code == 0
+
+    assert gate("check", "--format", "json", "--today", "2026-11-26").stdout == gate("check", "--format", "json").stdout
+    assert [path.name for path in (tmp_path / "one").iterdir()] == [path.name for path in (tmp_path / "two").iterdir()]
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+def test_only_what_the_policy_names_is_measured(gate: Gate, tmp_path: Path, lists: Path) -> None:
+    assert gate("check", "--relevance", lists / "relevance.csv", "--out", tmp_path / "out").exit_code == 0
+    report = Report.from_json((tmp_path / "out" / "report.json").read_bytes())
+
+    assert {each.metric for each in report.measurements} == {"exposure_share", "exposure_gini"}
+
+
+def test_against_a_baselines_lists_a_change_is_known_better_than_against_its_report(
+    gate: Gate, tmp_path: Path, lists: Path
+) -> None:
+    _edited(tmp_path, "comparison: at_least\n", "comparison: no_regression\n    better: higher\n")
+    _edited(tmp_path, "limit: 0.2      # a fifth of the attention\n    aim: 0.25", "tolerance: 0.1")
+    before = ("--recommendations", lists / "before.csv", "--out", tmp_path / "out")
+    assert gate("check", *before, "--baseline", lists / "lists.csv").exit_code == 0
+    widths = []
+    for baseline in (lists / "before.csv", tmp_path / "out" / "report.json"):
+        result = gate("check", "--baseline", baseline, "--format", "json")
+        found = {each["rule"]: each for each in json.loads(result.stdout)["findings"]}["documentaries"]
+        widths.append(found["high"] - found["low"])
+
+    assert widths[1] > 2 * widths[0] > 0
+
+
+def test_without_a_baseline_a_rule_about_one_is_not_decidable(gate: Gate, tmp_path: Path) -> None:
+    _edited(tmp_path, "comparison: at_least\n", "comparison: no_regression\n    better: higher\n")
+    _edited(tmp_path, "limit: 0.2      # a fifth of the attention\n    aim: 0.25", "tolerance: 0.1")
+    result = gate("check")
+
+    assert (result.exit_code, "against a baseline" in " ".join(result.stdout.split())) == (3, True)
+
+
+def test_a_baseline_that_was_measured_otherwise_is_refused(gate: Gate, tmp_path: Path) -> None:
+    assert gate("check", "--out", tmp_path / "out").exit_code == 0
+    _edited(tmp_path, "list_length: 5", "list_length: 4")
+    result = gate("check", "--baseline", tmp_path / "out" / "report.json")
+
+    assert (result.exit_code, "k: expected 4 as in this audit, got 5" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code", "said"),
+    [
+        ("policy.yaml", POLICY.replace("limit: 0.2 ", "limit: 20 "), 2, "policy.yaml:14: rules[0]: expected"),
+        ("policy.yaml", POLICY.replace("level: error", "level: warn"), 2, "a policy in which nothing can fail"),
+        ("policy.yaml", POLICY.replace("the board", '""'), 2, "nobody has approved the rule yet"),
+        ("policy.yaml", "rules: [", 2, "not valid YAML"),
+        ("lists.csv", "subject,item,rank\ns1,i1,1\ns1,i2,3\n", 4, "without a gap"),
+        ("lists.csv", "subject,item,rank\ns1,i1,1\ns1,i1,2\n", 4, "repeated"),
+        ("lists.csv", "subject,item,position\ns1,i1,1\n", 4, "rank"),
+        ("lists.csv", "subject,item,rank\n", 4, "row"),
+        ("lists.csv", "subject,item,rank\ns1,unlisted,1\n", 4, "item"),
+        ("lists.csv", "", 4, ""),
+        ("items.csv", "item,kind\ni1,drama\n", 4, "category"),
+        ("waivers.yaml", "waivers: [{id: x}]\n", 2, "waivers.yaml:1: waivers[0]: expected the key"),
+        ("report.json", "{}\n", 4, "report.json: "),
+    ],
+)
+def test_what_cannot_be_used_is_told_and_never_passes(  # noqa: PLR0917 - a row of the table
+    gate: Gate, tmp_path: Path, name: str, content: str, code: int, said: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    option = {
+        "lists.csv": "--recommendations",
+        "items.csv": "--items",
+        "waivers.yaml": "--waivers",
+        "report.json": "--baseline",
+    }
+    result = gate("check", *([option[name], tmp_path / name] if name in option else []))
+
+    assert (result.exit_code, said in result.stderr, result.stdout) == (code, True, "")
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--policy", "--recommendations", "--items", "--baseline", "--waivers"])
+def test_a_file_that_is_not_there_is_a_usage_error(gate: Gate, tmp_path: Path, option: str) -> None:
+    assert gate("check", option, tmp_path / "nothing.json").exit_code == 2
+
+
+def test_a_day_that_is_none_is_a_usage_error(gate: Gate) -> None:
+    result = gate("check", "--today", "soon")
+
+    assert (result.exit_code, "expected a date such as" in result.stderr) == (2, True)
+
+
+def test_a_fault_inside_is_four_without_a_traceback_and_with_one_where_asked_for(
+    gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        msg = "s17 watched i3"
+        raise ZeroDivisionError(msg)
+
+    monkeypatch.setattr("governance.gate.check.run", broken)
+    result = gate("check", "--debug-log", tmp_path / "fault.log")
+
+    assert (result.exit_code, result.stdout) == (4, "")
+    assert "something went wrong inside (ZeroDivisionError); nothing was decided" in " ".join(result.stderr.split())
+    assert "s17" not in result.stderr
+    assert "ZeroDivisionError: s17 watched i3" in (tmp_path / "fault.log").read_text()
+
+
+def test_the_command_needs_no_database_and_no_torch(lists: Path, tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    command = [sys.executable, "-c", WITHOUT, "gate", "check", "--policy", "policy.yaml", "--format", "json"]
+    tables = ["--recommendations", str(lists / "lists.csv"), "--items", str(lists / "items.csv")]
+    done = subprocess.run([*command, *tables], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["outcome"] == "pass"
+
+
+def test_a_drafted_policy_is_refused_until_somebody_approves_it_and_then_the_lists_pass(
+    gate: Gate, lists: Path, tmp_path: Path
+) -> None:
+    more = ("--relevance", lists / "relevance.csv", "--groups", lists / "groups.csv")
+    draft = tmp_path / "draft.yaml"
+    assert gate("init", *more, "-o", draft, "--today", "2026-11-26", policy=None).exit_code == 0
+    assert gate("check", *more, policy="draft.yaml").exit_code == 2
+    draft.write_text(draft.read_text().replace('approved_by: ""', "approved_by: Bea"))
+
+    rules = load(draft, FairnessPolicy).value.rules
+    assert {rule.rationale.partition(",")[2].partition(":")[0] for rule in rules} == {" measured on 2026-11-26"}
+    assert [rule.level for rule in rules].count("error") == 1
+    assert gate("check", *more, policy="draft.yaml").exit_code == 0
+    assert gate("init", *more, "-o", draft, policy=None).exit_code == 2  # never over a policy that is there
+
+
+def test_a_ratchet_moves_numbers_and_nothing_else_and_only_once(gate: Gate, tmp_path: Path) -> None:
+    assert gate("check", "--out", tmp_path / "out").exit_code == 0
+    report = tmp_path / "out" / "report.json"
+    assert gate("ratchet", "--report", report, "--dry-run").exit_code == 0
+    assert (tmp_path / "policy.yaml").read_text() == POLICY
+    result = gate("ratchet", "--report", report)
+    after = (tmp_path / "policy.yaml").read_text()
+
+    assert (result.exit_code, "documentaries" in result.stdout) == (0, True)
+    changed = [(old, new) for old, new in zip(POLICY.splitlines(), after.splitlines(), strict=True) if old != new]
+    assert [old.partition(":")[0].strip() for old, _ in changed] == ["limit", "limit"]
+    assert changed[0][1].endswith("      # a fifth of the attention")
+    assert gate("check").exit_code == 0
+    assert gate("ratchet", "--report", report).exit_code == 0
+    assert (tmp_path / "policy.yaml").read_text() == after
+
+
+def test_a_report_that_does_not_pass_tightens_nothing(gate: Gate, tmp_path: Path) -> None:
+    assert gate("check", "--out", tmp_path / "out").exit_code == 0
+    _edited(tmp_path, "limit: 0.2      # a fifth of the attention\n    aim: 0.25", "limit: 0.6")
+    before = (tmp_path / "policy.yaml").read_text()
+
+    assert gate("ratchet", "--report", tmp_path / "out" / "report.json").exit_code == 1
+    assert (tmp_path / "policy.yaml").read_text() == before
+
+
+def test_a_number_that_two_rules_share_is_not_changed_for_both(gate: Gate, tmp_path: Path) -> None:
+    assert gate("check", "--out", tmp_path / "out").exit_code == 0
+    report = Report.from_json((tmp_path / "out" / "report.json").read_bytes())
+    shared = POLICY.replace("limit: 0.2 ", "limit: &low 0.2 ").replace(
+        "comparison: at_most\n    limit: 0.9", "comparison: at_least\n    limit: *low"
+    )
+
+    with pytest.raises(PolicyError, match="that several places share"):
+        tighten(shared, tmp_path / "policy.yaml", replace(report, measurements=report.measurements), slack=1.0)
