@@ -11,7 +11,7 @@ import typer
 from governance.access.tables import Principal
 from governance.cli.context import HomeOption, JsonOption, acting, opened
 from governance.cli.display import listing, progress, say, stdout, write_json
-from governance.cli.gate import show
+from governance.cli.gate_display import show
 from governance.errors import InvalidInput
 from governance.pipeline.home import Home
 from governance.pipeline.release import Standing, Step, Walk, set_out

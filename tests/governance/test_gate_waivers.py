@@ -15,7 +15,7 @@ from governance.evidence.recomputing import decision_from
 from governance.gate.decision import Decision, decide
 from governance.gate.records import decision_of, get_decision, record_decision
 from governance.gate.waivers import WaiverState
-from governance.ledger.store import list_entries
+from governance.ledger.search import Filter, follow
 from governance.policy.granted import load_waivers
 from governance.policy.loader import load
 from governance.policy.rules import FairnessPolicy
@@ -168,6 +168,7 @@ def judged(session: Session, build: Build) -> Judged:
             model=model,
             report=audit,
             policy_digest="cd" * 32,
+            valid_days=90,
             actor=build.actor,
             clock=build.clock,
         )
@@ -194,7 +195,7 @@ def test_the_log_says_when_a_decision_rests_on_a_waiver_and_when_that_has_ended(
         judged(name, *about, date(2027, 1, 1))
 
     assert decision_of(get_decision(session, build.id("first"))) == granted
-    (entry,) = list_entries(session, kind="gate.waiver_granted")
+    (entry,) = follow(session, Filter(kinds=("gate.waiver_granted",)))
     assert dict(entry.body) == {
         "waiver": "until-spring",
         "model": str(one[0].id),
@@ -203,7 +204,7 @@ def test_the_log_says_when_a_decision_rests_on_a_waiver_and_when_that_has_ended(
         "approvals": 1,
         "expires_on": "2026-12-31",
     }
-    (ended,) = list_entries(session, kind="gate.waiver_expired")
+    (ended,) = follow(session, Filter(kinds=("gate.waiver_expired",)))
     assert (ended.body["model"], ended.body["model_state"]) == (str(one[0].id), "registered")
 
 
