@@ -4,23 +4,27 @@ The unit is the subject, never the row: rows of one subject depend on each other
 share covers about 66 % instead of 95 %. Simultaneous intervals are studentised max-t (after Cherian & Candès, arXiv
 2305.03712): the largest |t| over all cells of a resample gives one critical value q, and figure ± q * standard error
 then holds for all cells together.
+
+A standard error that rests on few subjects is itself uncertain. As in the t-test, q is therefore carried over, at equal
+tail probability, to Student's t with the cell's degrees of freedom (Bell & McCaffrey 2002 for the idea): in cells of
+hundreds of subjects that changes nothing, in cells of ten it keeps the error rate.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audits.statistics import Cell, Statistics
+from audits.columns import Columns, Held, Progress
+from audits.statistics import AtMeans, Cell, Statistics
+from audits.weights import POISSON, TWO_POINT
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Progress = Callable[[int, int], None]
 
-SMALL_STRATUM = 50
-_BATCH_NUMBERS = 8_000_000
+FEW_SUBJECTS = 50
+"""Below so many degrees of freedom in some cell, resamples use weights that leave no subject out."""
 _ROUNDING = 1e-12
 
 
@@ -49,9 +53,9 @@ class Intervals:
         standard_errors: 0 where resampling sees no variation.
         half_widths: of the simultaneous interval.
         pointwise_half_widths: of the interval for that cell alone.
-        critical_value: q, the joint quantile of max |t|.
+        critical_value: q, the joint quantile of max |t|; cells of few subjects use a larger one.
         critical_value_error: Monte-Carlo standard error of q.
-        stratified: whether subjects were resampled within groups, which small groups need.
+        weights: name of the weights that resamples used.
     """
 
     cells: tuple[Cell, ...]
@@ -63,49 +67,68 @@ class Intervals:
     pointwise_half_widths: Floats
     critical_value: float
     critical_value_error: float
-    stratified: bool
+    weights: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Member:
+    """What the family keeps of a statistic once its columns are held: everything but arrays over subjects."""
+
+    cells: tuple[Cell, ...]
+    values: Floats
+    errors: Floats
+    freedom: Floats
+    held: Held
+    at_means: AtMeans
+
+    def resampled(self, totals: Floats, weight: Floats) -> Floats:
+        """Figures of every resample, (replicates, cells), from the columns' weighted totals."""
+        centred = totals[:, self.held.positions] / weight[:, None]
+        return self.at_means(self.held.mean + self.held.step * centred)
 
 
 def intervals(
-    statistics: Sequence[Statistics], strata: Ints, resampling: Resampling, *, progress: Progress | None = None
+    statistics: Iterable[Statistics], resampling: Resampling, *, progress: Progress | None = None
 ) -> Intervals:
     """Intervals for every cell of every statistic, all from the same resamples.
 
-    ``strata`` (n,) holds each subject's group code. Poisson weights are used where every stratum has 50 subjects or
-    more; otherwise subjects are drawn within strata, so that no small group comes out empty.
+    Statistics are over the same subjects in the same order. They are taken one at a time and let go, so an iterator
+    that makes each when asked keeps memory low. ``progress(done, replicates)`` is called on the way.
 
     Guarantees:
-      - deterministic in seed and input
+      - deterministic in seed and input, whatever the number of threads
       - no interval is narrower than the normal one, pointwise intervals are no wider than simultaneous ones
       - a cell without variation gets the exact binomial width, not width 0: if none of n subjects differs, the share of
         subjects that would differ is below 1 - alpha^(1/n)
     """
-    cells = tuple(cell for each in statistics for cell in each.cells)
-    values = np.concatenate([each.values() for each in statistics])
-    errors = np.sqrt(np.concatenate([each.variance() for each in statistics]))
+    columns, members = _entered(statistics)
+    cells = tuple(cell for each in members for cell in each.cells)
+    values, errors, freedom = (
+        np.concatenate([getattr(each, name) for each in members]) for name in ("values", "errors", "freedom")
+    )
     supported = np.array([cell.n >= resampling.min_subjects for cell in cells])
     defined = np.isfinite(values) & np.isfinite(errors) & supported
     varying = defined & (errors > _ROUNDING * np.maximum(1.0, np.abs(np.where(defined, values, 0.0))))
-    stratified = bool(
-        np.bincount(strata - strata.min()).min(initial=SMALL_STRATUM, where=_occurring(strata)) < SMALL_STRATUM
-    )
+    weights = TWO_POINT if freedom[varying].min(initial=np.inf) < FEW_SUBJECTS else POISSON
 
-    draws = _resamples(strata, resampling, progress, stratified=stratified)
-    t = _studentised(statistics, values, errors, draws)[:, varying]
+    totals, weight = columns.totals(weights, resampling.seed, resampling.replicates, progress=progress)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.hstack([np.abs(each.resampled(totals, weight) - each.values) / each.errors for each in members])
+    t = t[:, varying]
     # A cell that some resample cannot compute has no honest interval: dropping such resamples would narrow it.
     steady = np.ones(len(cells), dtype=bool)
     steady[varying] = np.isfinite(t).all(axis=0)
     t, varying, defined = t[:, steady[varying]], varying & steady, defined & steady
 
     q, q_error = _quantile(t.max(axis=1, initial=0.0), resampling.level)
-    # A tiny stratum redraws itself and hides its own variation: no interval is narrower than the normal one.
     normal = NormalDist().inv_cdf((1 + resampling.level) / 2)
     q = max(q, normal)
     half = _unseen(cells, 1 - resampling.level, family=max(1, int(defined.sum())))
-    half[varying] = q * errors[varying]
+    half[varying] = _student(np.full(int(varying.sum()), q), freedom[varying]) * errors[varying]
     pointwise = _unseen(cells, 1 - resampling.level, family=1)
     if varying.any():
-        pointwise[varying] = np.maximum(np.quantile(t, resampling.level, axis=0), normal) * errors[varying]
+        alone = np.minimum(np.maximum(np.quantile(t, resampling.level, axis=0), normal), q)
+        pointwise[varying] = _student(alone, freedom[varying]) * errors[varying]
     return Intervals(
         cells=cells,
         values=np.where(defined, values, np.nan),
@@ -116,51 +139,46 @@ def intervals(
         pointwise_half_widths=pointwise,
         critical_value=q,
         critical_value_error=q_error,
-        stratified=stratified,
+        weights=weights.name,
     )
 
 
-def _studentised(statistics: Sequence[Statistics], values: Floats, errors: Floats, batches: Iterator[Floats]) -> Floats:
-    """|t| of every cell, (replicates, cells); not finite where a cell never varies or a resample undoes it."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rows = [
-            np.abs(np.hstack([each.resampled(counts) for each in statistics]) - values) / errors for counts in batches
-        ]
-    return np.concatenate(rows)
+def _entered(statistics: Iterable[Statistics]) -> tuple[Columns, list[_Member]]:
+    columns: Columns | None = None
+    members = []
+    for each in statistics:
+        if columns is None:
+            columns = Columns(each.channels.shape[0])
+        members.append(_member(each, columns))
+    if columns is None:
+        msg = "intervals: expected at least one statistic, got none"
+        raise ValueError(msg)
+    return columns, members
 
 
-def _resamples(
-    strata: Ints, resampling: Resampling, progress: Progress | None, *, stratified: bool
-) -> Iterator[Floats]:
-    """Draw counts, (b, n) at a time; the batch size depends on n alone, so that a seed means one thing."""
-    rng = np.random.default_rng(resampling.seed)
-    batch = max(1, _BATCH_NUMBERS // strata.size)
-    for start in range(0, resampling.replicates, batch):
-        size = min(batch, resampling.replicates - start)
-        yield _within(strata, size, rng) if stratified else _poisson(strata.size, size, rng)
-        if progress is not None:
-            progress(start + size, resampling.replicates)
+def _member(statistic: Statistics, columns: Columns) -> _Member:
+    spread = statistic.spread()
+    return _Member(
+        cells=statistic.cells,
+        values=statistic.values(),
+        errors=np.sqrt(spread.variance),
+        freedom=spread.freedom,
+        held=columns.hold(statistic.channels),
+        at_means=statistic.at_means(),
+    )
 
 
-def _poisson(subjects: int, replicates: int, rng: np.random.Generator) -> Floats:
-    counts = rng.poisson(1.0, size=(replicates, subjects)).astype(np.float64)
-    empty = counts.sum(axis=1) == 0
-    counts[empty] = 1.0
-    return counts
+def _student(critical: Floats, freedom: Floats) -> Floats:
+    """Student's t quantiles with the tail probabilities that ``critical`` has for a normal figure.
 
+    The root undoes that variances divide by n and not by n - 1.
+    """
+    from scipy import special  # takes a while, which who only reads a report need not wait for
 
-def _within(strata: Ints, replicates: int, rng: np.random.Generator) -> Floats:
-    counts = np.zeros((replicates, strata.size))
-    for stratum in np.unique(strata):
-        members = np.flatnonzero(strata == stratum)
-        drawn = rng.integers(0, members.size, size=(replicates, members.size))
-        flat = (drawn + np.arange(replicates)[:, None] * members.size).ravel()
-        counts[:, members] = np.bincount(flat, minlength=replicates * members.size).reshape(replicates, members.size)
-    return counts
-
-
-def _occurring(strata: Ints) -> NDArray[np.bool_]:
-    return np.bincount(strata - strata.min()) > 0
+    many = ~np.isfinite(freedom)
+    few = np.where(many, 1.0, freedom)
+    found = -special.stdtrit(few, special.ndtr(-critical)) * np.sqrt(1.0 + 1.0 / few)
+    return np.asarray(np.where(many, critical, np.maximum(found, critical)), dtype=np.float64)
 
 
 def _quantile(largest: Floats, level: float) -> tuple[float, float]:

@@ -41,9 +41,10 @@ def difference(candidate: Statistics, baseline: Statistics) -> Statistics:
 
 def _smooth(cells: tuple[Cell, ...], candidate: Smooth, baseline: Smooth) -> Smooth:
     width = candidate.channels.shape[1]
+    # The functions alone: a closure over the statistics would keep their arrays alive.
+    ours, theirs = candidate.value_of, baseline.value_of
 
     def value_of(means: NDArray[np.inexact]) -> NDArray[np.inexact]:
-        ours: NDArray[np.inexact] = candidate.value_of(means[..., :width])
-        return ours - baseline.value_of(means[..., width:])
+        return ours(means[..., :width]) - theirs(means[..., width:])
 
     return Smooth(cells=cells, channels=np.hstack([candidate.channels, baseline.channels]), value_of=value_of)

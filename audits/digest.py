@@ -6,52 +6,75 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from audits.tables import AuditInput
+from audits.coding import coded, row_order
+from audits.tables import AuditInput, Recommendations
 
-_DOMAIN = b"probity/audit-input/v2"
+_DOMAIN = b"probity/audit-input/v3"
 
 
 def inputs_digest(given: AuditInput) -> str:
     """Hexadecimal SHA-256 of the tables; equal for equal content in any row order.
 
-    Every part carries a tag and its length, so no two different inputs share an encoding.
+    Every part carries a tag and its length, so no two different inputs share an encoding. Names are written once,
+    sorted, and rows as positions in them: a million lists take a second.
     """
-    state = hashlib.sha256(_part(_DOMAIN))
-    state.update(_part(_strings(pa.chunked_array([pa.array(given.items, pa.string())]))))
-    state.update(_table(given.recommendations.table, "recommendations", ("subject", "item", "rank")))
-    state.update(_table(given.membership.table, "membership", ("item", "attribute", "category"), "weight"))
-    state.update(_table(given.relevance, "relevance", ("subject", "item"), "grade"))
-    state.update(_table(given.history, "history", ("subject", "item"), "weight"))
-    state.update(_table(given.popularity, "popularity", ("item", "count")))
-    state.update(_table(given.subject_groups, "subject_groups", ("subject", "group"), "attribute"))
-    baseline = None if given.baseline is None else given.baseline.table
-    state.update(_table(baseline, "baseline", ("subject", "item", "rank")))
+    state = hashlib.sha256()
+    _write(state, _DOMAIN)
+    _write_names(state, pa.array(given.items, pa.string()))
+    _write_lists(state, "recommendations", given.recommendations)
+    _write_table(state, "membership", given.membership.table, ("item", "attribute", "category"), ("weight",))
+    _write_table(state, "relevance", given.relevance, ("subject", "item"), ("grade",))
+    _write_table(state, "history", given.history, ("subject", "item"), ("weight",))
+    _write_table(state, "popularity", given.popularity, ("item",), ("count",))
+    _write_table(state, "subject_groups", given.subject_groups, ("subject", "attribute", "group"))
+    _write_lists(state, "baseline", given.baseline)
     return state.hexdigest()
 
 
-def _table(table: pa.Table | None, name: str, columns: Sequence[str], optional: str = "") -> bytes:
+def _write_lists(state: "hashlib._Hash", name: str, given: Recommendations | None) -> None:
+    _write(state, name.encode())
+    if given is None:
+        _write(state, b"absent")
+        return
+    _write_names(state, given.lists.subjects)
+    _write_names(state, given.lists.names)
+    _write(state, given.lists.lengths.astype("<i8"))
+    _write(state, given.lists.items.astype("<i4"))
+
+
+def _write_table(
+    state: "hashlib._Hash", name: str, table: pa.Table | None, keys: Sequence[str], numbers: Sequence[str] = ()
+) -> None:
+    """Rows sorted by the key columns that the table has; rows with equal keys do not occur in a checked table."""
+    _write(state, name.encode())
     if table is None:
-        return _part(name.encode()) + _part(b"absent")
-    columns = [*columns, *([optional] if optional in table.column_names else [])]
-    ordered = table.select(columns).sort_by([(column, "ascending") for column in columns])
-    parts = [_part(name.encode())]
-    for column in columns:
-        values = ordered[column]
-        parts += [_part(column.encode()), _part(_content(values))]
-    return b"".join(parts)
+        _write(state, b"absent")
+        return
+    present = [key for key in keys if key in table.column_names]
+    columns = [coded(table[key]) for key in present]
+    order = row_order(columns)
+    for key, column in zip(present, columns, strict=True):
+        _write(state, key.encode())
+        _write_names(state, column.names)
+        _write(state, column.codes[order].astype("<i4"))
+    for number in numbers:
+        if number in table.column_names:
+            _write(state, number.encode())
+            values = np.asarray(table[number])[order]
+            _write(state, values.astype("<i8" if np.issubdtype(values.dtype, np.integer) else "<f8"))
 
 
-def _part(content: bytes) -> bytes:
-    return len(content).to_bytes(8, "little") + content
+def _write(state: "hashlib._Hash", content: bytes | NDArray[np.generic]) -> None:
+    view = memoryview(content)
+    state.update(view.nbytes.to_bytes(8, "little"))
+    state.update(view)
 
 
-def _content(values: pa.ChunkedArray) -> bytes:
-    if pa.types.is_integer(values.type):
-        return np.asarray(values, dtype="<i8").tobytes()
-    return np.asarray(values, dtype="<f8").tobytes() if pa.types.is_floating(values.type) else _strings(values)
-
-
-def _strings(values: pa.ChunkedArray) -> bytes:
-    lengths = np.asarray(pc.binary_length(values), dtype="<i8").tobytes()
-    return _part(lengths) + "".join(values.to_pylist()).encode()
+def _write_names(state: "hashlib._Hash", names: pa.Array) -> None:
+    """Lengths, then all text end to end, which is how a column of strings lies in memory."""
+    _write(state, np.asarray(pc.binary_length(names), dtype="<i8"))
+    _, offsets, text = names.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int32)[names.offset : names.offset + len(names) + 1] if len(names) else [0]
+    _write(state, b"" if text is None else memoryview(text)[int(ends[0]) : int(ends[-1])])

@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from audits.categories import Attribute, attribute_of
+from audits.coding import rectangle
 from audits.configuration import AuditConfig
 from audits.errors import InvalidConfig
-from audits.tables import AuditInput, codes
+from audits.tables import AuditInput, Recommendations, codes
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -102,12 +103,12 @@ def evidence_from(given: AuditInput, config: AuditConfig) -> Evidence:
     Raises:
         InvalidConfig: the configuration names an attribute that the membership does not have.
     """
-    subjects = tuple(sorted(pc.unique(given.recommendations.table["subject"]).to_pylist()))
-    lists = _lists(given, subjects, config.k)
-    looks = np.broadcast_to(config.attention.weights(lists.shape[1]), lists.shape)
+    subjects = tuple(given.recommendations.lists.subjects.to_pylist())
+    lists = _lists(given.recommendations, given.items, config.k)
     targets, without_list = _chosen(given.relevance, "grade", subjects, given.items)
     history, _ = _chosen(given.history, "weight", subjects, given.items)
-    return Evidence(
+    looks = _looks(lists, config)
+    evidence = Evidence(
         lists=lists,
         looks=looks,
         exposure=_exposure(lists, looks, len(given.items)),
@@ -119,14 +120,22 @@ def evidence_from(given: AuditInput, config: AuditConfig) -> Evidence:
         popularity=_popularity(given),
         groupings=_groupings(given, subjects, config.min_subjects),
         subjects_without_list=without_list,
-        baseline=_baseline(given, config),
+        baseline=None,
     )
+    return evidence if given.baseline is None else replace(evidence, baseline=_baseline(evidence, given, config))
 
 
-def _baseline(given: AuditInput, config: AuditConfig) -> Evidence | None:
+def _baseline(evidence: Evidence, given: AuditInput, config: AuditConfig) -> Evidence | None:
+    """The same subjects with other lists: everything else is shared."""
     if given.baseline is None:
         return None
-    return evidence_from(replace(given, recommendations=given.baseline, baseline=None), config)
+    lists = _lists(given.baseline, given.items, config.k)
+    looks = _looks(lists, config)
+    return replace(evidence, lists=lists, looks=looks, exposure=_exposure(lists, looks, len(given.items)))
+
+
+def _looks(lists: Ints, config: AuditConfig) -> Floats:
+    return np.broadcast_to(config.attention.weights(lists.shape[1]), lists.shape)
 
 
 def audited_attributes(given: AuditInput, config: AuditConfig) -> tuple[str, ...]:
@@ -142,21 +151,20 @@ def audited_attributes(given: AuditInput, config: AuditConfig) -> tuple[str, ...
     return config.attributes
 
 
-def _lists(given: AuditInput, subjects: tuple[str, ...], k: int | None) -> Ints:
-    table = given.recommendations.table
-    rank = np.asarray(table["rank"], dtype=np.int64)
-    width = int(rank.max()) if k is None else k
-    kept = rank <= width
-    lists = np.full((len(subjects), width), ABSENT, dtype=np.int64)
-    lists[codes(table["subject"], subjects)[kept], rank[kept] - 1] = codes(table["item"], given.items)[kept]
-    return lists
+def _lists(given: Recommendations, items: Sequence[str], k: int | None) -> Ints:
+    found = given.lists
+    width = int(found.lengths.max()) if k is None else k
+    # The last place answers for -1, which stays what it is.
+    position = np.append(codes(found.names, items), ABSENT)
+    return position[rectangle(found.items, found.lengths, width)]
 
 
 def _exposure(lists: Ints, looks: Floats, items: int) -> "sparse.csr_array":
     from scipy import sparse  # takes a while, which who only reads a report need not wait for
 
-    row, rank = np.nonzero(lists != ABSENT)
-    return sparse.csr_array((looks[row, rank], (row, lists[row, rank])), shape=(lists.shape[0], items))
+    shown = lists != ABSENT
+    ends = np.r_[0, np.cumsum(shown.sum(axis=1))]
+    return sparse.csr_array((looks[shown], lists[shown].astype(np.int32), ends), shape=(lists.shape[0], items))
 
 
 def _chosen(

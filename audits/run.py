@@ -1,12 +1,13 @@
 """One audit, from tables to report."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from audits.bootstrap import Intervals, Resampling, intervals
 from audits.categories import UNKNOWN
+from audits.columns import Progress
 from audits.comparison import difference
 from audits.configuration import AuditConfig
 from audits.digest import inputs_digest
@@ -18,8 +19,6 @@ from audits.quality import GroupSpread, group_spread, target_counts
 from audits.report import Measurement, Report, Undefined, UnknownLabels
 from audits.statistics import Cell, Statistics
 from audits.tables import AuditInput
-
-Progress = Callable[[int, int], None]
 
 _QUALITY = ((ndcg.METRIC.slug, ndcg.per_subject), (recall.METRIC.slug, recall.per_subject))
 _LORENZ_POINTS = 51
@@ -43,18 +42,15 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
     """
     evidence = evidence_from(given, config)
     metrics = _metrics(evidence, config)
-    statistics = [metric.measure(evidence) for metric in metrics]
     resampling = Resampling(
         replicates=config.replicates, seed=config.seed, level=config.level, min_subjects=config.min_subjects
     )
-    compared = _differences(metrics, statistics, evidence.baseline)
+    owners: list[_Owner] = []
     # One family: a difference that is looked at costs the figures beside it their share of certainty.
-    found = intervals([*statistics, *compared], evidence.strata, resampling, progress=progress)
-    rows = _measurements([*metrics, *map(_compared, metrics[: len(compared)])], [*statistics, *compared], found, config)
-    figures = sum(len(each.cells) for each in statistics)
+    found = intervals(_measured(metrics, evidence, owners), resampling, progress=progress)
     return Report(
-        measurements=rows[:figures],
-        differences=rows[figures:],
+        measurements=_measurements(owners, found, config, compared=False),
+        differences=_measurements(owners, found, config, compared=True),
         group_spreads=_spreads(evidence, config),
         unknown_labels=_unknown_labels(evidence),
         lorenz=_lorenz(evidence),
@@ -69,7 +65,7 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
         seed=config.seed,
         critical_value=_rounded(found.critical_value),
         critical_value_error=_rounded(found.critical_value_error),
-        resampling="subjects, within groups" if found.stratified else "subjects, Poisson weights",
+        resampling=f"subjects, {found.weights}",
         caveats=_caveats(given, evidence, config),
         model_digest=config.model_digest,
         inputs_digest=inputs_digest(given),
@@ -94,12 +90,23 @@ def _metrics(evidence: Evidence, config: AuditConfig) -> tuple[Metric, ...]:
     return tuple(metric for metric in possible if metric.slug in config.metrics)
 
 
-def _differences(
-    metrics: Sequence[Metric], statistics: Sequence[Statistics], baseline: Evidence | None
-) -> list[Statistics]:
-    if baseline is None:
-        return []
-    return [difference(ours, metric.measure(baseline)) for metric, ours in zip(metrics, statistics, strict=True)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Owner:
+    """Whose cell an interval is: a metric's, or its difference's from the baseline."""
+
+    metric: Metric
+    compared: bool
+
+
+def _measured(metrics: Sequence[Metric], evidence: Evidence, owners: list[_Owner]) -> Iterator[Statistics]:
+    """Statistics one at a time, each beside its difference, and in ``owners`` whose each cell is."""
+    for metric in metrics:
+        ours = metric.measure(evidence)
+        owners += [_Owner(metric=metric, compared=False)] * len(ours.cells)
+        yield ours
+        if evidence.baseline is not None:
+            owners += [_Owner(metric=_compared(metric), compared=True)] * len(ours.cells)
+            yield difference(ours, metric.measure(evidence.baseline))
 
 
 def _compared(metric: Metric) -> Metric:
@@ -109,10 +116,13 @@ def _compared(metric: Metric) -> Metric:
 
 
 def _measurements(
-    metrics: Sequence[Metric], statistics: Sequence[Statistics], found: Intervals, config: AuditConfig
+    owners: Sequence[_Owner], found: Intervals, config: AuditConfig, *, compared: bool
 ) -> tuple[Measurement, ...]:
-    owners = [metric for metric, each in zip(metrics, statistics, strict=True) for _ in each.cells]
-    return tuple(_measurement(metric, found, index, config.min_subjects) for index, metric in enumerate(owners))
+    return tuple(
+        _measurement(owner.metric, found, index, config.min_subjects)
+        for index, owner in enumerate(owners)
+        if owner.compared is compared
+    )
 
 
 def _measurement(metric: Metric, found: Intervals, index: int, min_subjects: int) -> Measurement:

@@ -6,7 +6,7 @@ determines; its change when one subject leaves gives the standard error by the E
 1981: Var f <= E sum_u (f - f_without_u)^2), an upper bound.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +16,11 @@ Floats = NDArray[np.float64]
 # Values of every cell from channel means, (..., channels) -> (..., cells). Called with complex numbers too, for exact
 # derivatives.
 ValueOf = Callable[[NDArray[np.inexact]], NDArray[np.inexact]]
+# The same for real means, (replicates, channels) -> (replicates, cells); not finite where a denominator is 0.
+AtMeans = Callable[[Floats], Floats]
 
 _STEP = 1e-30
+_ROWS = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,20 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Spread:
+    """How precise figures are, (cells,) each.
+
+    Attributes:
+        variance: of the figure.
+        freedom: degrees of freedom of that variance, infinite where it rests on very many subjects alike; small where a
+            few subjects carry it.
+    """
+
+    variance: Floats
+    freedom: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Smooth:
     """Cells whose values are an analytic function of ``channels.mean(axis=0)``; channels (n, c), finite."""
 
@@ -49,30 +66,41 @@ class Smooth:
 
     def values(self) -> Floats:
         """Value of every cell; not finite where a denominator is 0."""
-        return self._real(self.channels.mean(axis=0))
+        return self.at_means()(self.channels.mean(axis=0))
+
+    def at_means(self) -> AtMeans:
+        """Values as a function of channel means, keeping no array over subjects alive."""
+        value_of = self.value_of
+
+        def at(means: Floats) -> Floats:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return np.asarray(value_of(means), dtype=np.float64)
+
+        return at
 
     def influence(self) -> Floats:
-        """First-order change that each subject causes, shape (n, cells), column means 0.
-
-        The derivative is taken by a complex step (Squire & Trapp 1998), exact to rounding.
-        """
+        """First-order change that each subject causes, shape (n, cells), column means 0."""
         mean = self.channels.mean(axis=0)
-        steps = mean + 1j * _STEP * np.eye(mean.size)
         with np.errstate(divide="ignore", invalid="ignore"):
-            jacobian = self.value_of(steps).imag / _STEP
-            return np.asarray((self.channels - mean) @ jacobian, dtype=np.float64)
+            return np.asarray((self.channels - mean) @ self._slopes(mean), dtype=np.float64)
+
+    def spread(self) -> Spread:
+        """Variance by the delta method, from blocks of subjects."""
+        n = self.channels.shape[0]
+        mean = self.channels.mean(axis=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            slopes = self._slopes(mean)
+            changes = ((self.channels[rows] - mean) @ slopes / n for rows in _blocks(n))
+            return _spread(self.cells, n, changes)
 
     def variance(self) -> Floats:
         """Variance of each cell by the delta method."""
-        return np.asarray((self.influence() ** 2).sum(axis=0) / self.channels.shape[0] ** 2, dtype=np.float64)
+        return self.spread().variance
 
-    def resampled(self, counts: Floats) -> Floats:
-        """Values under resamples: ``counts`` (b, n) says how often each subject was drawn; result (b, cells)."""
-        return self._real(counts @ self.channels / counts.sum(axis=1, keepdims=True))
-
-    def _real(self, means: Floats) -> Floats:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(self.value_of(means), dtype=np.float64)
+    def _slopes(self, mean: Floats) -> Floats:
+        """Derivatives by a complex step (Squire & Trapp 1998), exact to rounding; (channels, cells)."""
+        steps = mean + 1j * _STEP * np.eye(mean.size)
+        return np.asarray(self.value_of(steps).imag / _STEP, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,18 +115,28 @@ class Stepped:
     figures: Floats
     leave_one_out: Floats
 
+    @property
+    def channels(self) -> Floats:
+        """What resampling weighs: the changes."""
+        return self.leave_one_out
+
     def values(self) -> Floats:
         """Value of every cell."""
         return self.figures
 
+    def at_means(self) -> AtMeans:
+        """The figure plus the changes of subjects drawn more or less than once, linearised."""
+        figures, n, mean = self.figures, self.leave_one_out.shape[0], self.leave_one_out.mean(axis=0)
+        return lambda means: np.asarray(figures + n * (means - mean), dtype=np.float64)
+
+    def spread(self) -> Spread:
+        """Upper bound on each cell's variance (Efron-Stein)."""
+        n = self.leave_one_out.shape[0]
+        return _spread(self.cells, n, (self.leave_one_out[rows] for rows in _blocks(n)))
+
     def variance(self) -> Floats:
         """Upper bound on each cell's variance (Efron-Stein)."""
-        return np.asarray((self.leave_one_out**2).sum(axis=0), dtype=np.float64)
-
-    def resampled(self, counts: Floats) -> Floats:
-        """Linearised resamples: the figure plus the changes of subjects drawn more or less than once; (b, cells)."""
-        centred = self.leave_one_out - self.leave_one_out.mean(axis=0)
-        return np.asarray(self.figures + (counts - 1.0) @ centred, dtype=np.float64)
+        return self.spread().variance
 
 
 Statistics = Smooth | Stepped
@@ -117,3 +155,25 @@ def ratios(
         return scale * means[..., :width] / means[..., width:] + offset
 
     return Smooth(cells=tuple(cells), channels=np.hstack([numerator, denominator]), value_of=value_of)
+
+
+def _spread(cells: Sequence[Cell], n: int, changes: Iterable[Floats]) -> Spread:
+    """Sums of squares of the change that each subject causes, and how many subjects carry them.
+
+    The variance of a sum of squares is estimated from fourth powers (Satterthwaite 1946): 2 n / (kurtosis - 1), which
+    is n for normal changes and about twice the number of subjects concerned where few are. A cell's own n bounds it.
+    """
+    second, fourth = np.zeros(len(cells)), np.zeros(len(cells))
+    for change in changes:
+        square = change * change
+        second += square.sum(axis=0)
+        fourth += (square * square).sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        excess = n * fourth / (second * second) - 1.0
+        freedom = np.where(excess > 0.0, 2.0 * n / np.maximum(excess, 1e-9), np.inf)
+    most = np.array([max(cell.n - 1, 1) for cell in cells], dtype=np.float64)
+    return Spread(variance=second, freedom=np.minimum(np.where(second > 0.0, freedom, np.inf), most))
+
+
+def _blocks(n: int) -> Iterator[slice]:
+    return (slice(start, start + _ROWS) for start in range(0, n, _ROWS))

@@ -4,13 +4,15 @@ Row order never matters. Messages name a row of the given table (from 0) and nev
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NoReturn
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from audits.coding import CodedLists, all_distinct, coded, ordered_lists
 from audits.errors import InvalidTable, UnknownItem
 
 Ints = NDArray[np.int64]
@@ -20,7 +22,7 @@ Ints = NDArray[np.int64]
 class Recommendations:
     """Lists as shown: one row per ``subject``, ``item`` and ``rank`` (from 1).
 
-    Further columns, such as ``score``, are kept unread.
+    Further columns, such as ``score``, are kept unread. ``lists`` is the same content in one fixed order.
 
     Raises:
         InvalidTable: no rows, a missing column, a null, a rank given twice or left out, an item twice in one list.
@@ -30,15 +32,18 @@ class Recommendations:
     """
 
     table: pa.Table
+    lists: CodedLists = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         table = _checked(self.table, "recommendations", ("subject", "item"))
         _refuse_empty(table, "recommendations")
         table = _with_integers(table, "recommendations", "rank")
-        _refuse_repeats(table, "recommendations", ("subject", "rank"))
-        _refuse_repeats(table, "recommendations", ("subject", "item"))
-        _refuse_rank_gaps(table)
+        rank = np.asarray(table["rank"], dtype=np.int64)
+        lists = ordered_lists(coded(table["subject"]), coded(table["item"]), rank)
+        if lists is None:
+            _refuse_broken_lists(table)
         object.__setattr__(self, "table", table)
+        object.__setattr__(self, "lists", lists)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,14 +116,14 @@ class AuditInput:
         object.__setattr__(self, "items", items)
         self._check_optional_tables()
         known = pa.array(items, pa.string())
-        _refuse_unknown(self.recommendations.table, "recommendations", known)
+        _refuse_unknown_in_lists(self.recommendations, "recommendations", known)
         _refuse_unknown(self.membership.table, "membership", known)
         for name in ("relevance", "history", "popularity"):
             table = getattr(self, name)
             if table is not None:
                 _refuse_unknown(table, name, known)
         if self.baseline is not None:
-            _refuse_unknown(self.baseline.table, "baseline", known)
+            _refuse_unknown_in_lists(self.baseline, "baseline", known)
             _refuse_other_subjects(self.baseline, self.recommendations)
 
     def _check_optional_tables(self) -> None:
@@ -142,10 +147,10 @@ class AuditInput:
             object.__setattr__(self, "subject_groups", table)
 
 
-def codes(values: pa.ChunkedArray, known: Sequence[str]) -> Ints:
+def codes(values: pa.ChunkedArray | pa.Array, known: Sequence[str]) -> Ints:
     """Position of each value in ``known``, -1 where it is absent; shape (rows,)."""
     found = pc.index_in(values, value_set=pa.array(known, pa.string()))
-    return np.asarray(pc.fill_null(found, -1).combine_chunks(), dtype=np.int64)
+    return np.asarray(pc.fill_null(found, -1), dtype=np.int64)
 
 
 def _checked(table: pa.Table, name: str, columns: Sequence[str]) -> pa.Table:
@@ -205,7 +210,20 @@ def _refuse_rows(bad: pa.ChunkedArray | NDArray[np.bool_], message: str) -> None
         raise InvalidTable(msg)
 
 
+def _refuse_broken_lists(table: pa.Table) -> NoReturn:
+    """Say what is wrong with lists that are known to break their contract."""
+    _refuse_repeats(table, "recommendations", ("subject", "rank"))
+    _refuse_repeats(table, "recommendations", ("subject", "item"))
+    _refuse_rank_gaps(table)
+    msg = "recommendations: expected lists of distinct items at ranks 1, 2, 3 …, got others"
+    raise InvalidTable(msg)
+
+
 def _refuse_repeats(table: pa.Table, name: str, columns: Sequence[str]) -> None:
+    if all(pa.types.is_string(table[column].type) for column in columns) and all_distinct(
+        [coded(table[column]) for column in columns]
+    ):
+        return
     order, repeated = _repeats(table, columns)
     rows = np.sort(order[1:][repeated])
     if rows.size:
@@ -249,8 +267,13 @@ def _refuse_unknown(table: pa.Table, name: str, known: pa.Array) -> None:
         raise UnknownItem(msg)
 
 
+def _refuse_unknown_in_lists(given: Recommendations, name: str, known: pa.Array) -> None:
+    if not pc.all(pc.is_in(given.lists.names, value_set=known)).as_py():
+        _refuse_unknown(given.table, name, known)
+
+
 def _refuse_other_subjects(baseline: Recommendations, audited: Recommendations) -> None:
-    ours, theirs = (pc.unique(each.table["subject"]) for each in (audited, baseline))
+    ours, theirs = audited.lists.subjects, baseline.lists.subjects
     missing = len(ours) - int(pc.sum(pc.is_in(ours, value_set=theirs)).as_py())
     surplus = len(theirs) - int(pc.sum(pc.is_in(theirs, value_set=ours)).as_py())
     if missing or surplus:

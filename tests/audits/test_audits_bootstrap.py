@@ -9,12 +9,9 @@ from audits.bootstrap import Resampling, intervals
 from audits.evidence import Evidence, Grouping
 from audits.quality import Quality, gap_by_group
 from audits.statistics import Cell, Smooth, Stepped, ratios
+from audits.weights import POISSON, TWO_POINT
 
 Floats = NDArray[np.float64]
-
-
-def alone(n: int) -> NDArray[np.int64]:
-    return np.zeros(n, dtype=np.int64)
 
 
 def mean_of(values: Floats) -> Smooth:
@@ -43,7 +40,7 @@ def grouped(sizes: list[int]) -> Evidence:
 
 def test_the_standard_error_of_a_mean_is_the_textbook_one() -> None:
     values = np.random.default_rng(1).normal(3.0, 2.0, size=500)
-    found = intervals([mean_of(values)], alone(500), Resampling(replicates=2000, seed=3))
+    found = intervals([mean_of(values)], Resampling(replicates=2000, seed=3))
 
     assert found.standard_errors[0] == pytest.approx(values.std() / np.sqrt(500), rel=1e-12)
     # One cell: the joint quantile is that of |t|, 1.96 for a normal mean.
@@ -68,8 +65,8 @@ def test_more_cells_make_a_larger_critical_value() -> None:
     one, many = rng.normal(size=(300, 1)), rng.normal(size=(300, 20))
     resampling = Resampling(replicates=1000, seed=1)
     ones = np.ones((300, 1))
-    single = intervals([ratios([Cell(n=300, span=1.0)], one, ones)], alone(300), resampling)
-    family = intervals([ratios([Cell(n=300, span=1.0)] * 20, many, ones)], alone(300), resampling)
+    single = intervals([ratios([Cell(n=300, span=1.0)], one, ones)], resampling)
+    family = intervals([ratios([Cell(n=300, span=1.0)] * 20, many, ones)], resampling)
 
     # 20 independent normal means: the 95 % quantile of the largest |t| is 3.02.
     assert family.critical_value == pytest.approx(3.02, abs=0.15)
@@ -78,40 +75,61 @@ def test_more_cells_make_a_larger_critical_value() -> None:
 
 
 def test_equal_seeds_give_equal_intervals_and_other_seeds_do_not() -> None:
-    statistic = mean_of(np.random.default_rng(1).normal(size=60))
-    first = intervals([statistic], alone(60), Resampling(replicates=200, seed=9))
-    again = intervals([statistic], alone(60), Resampling(replicates=200, seed=9))
-    other = intervals([statistic], alone(60), Resampling(replicates=200, seed=10))
+    values = np.random.default_rng(1).normal(size=(60, 9))
+    statistic = ratios([Cell(n=60, span=1.0)] * 9, values, np.ones((60, 1)))
+    first = intervals([statistic], Resampling(replicates=200, seed=9))
+    again = intervals([statistic], Resampling(replicates=200, seed=9))
+    other = intervals([statistic], Resampling(replicates=200, seed=10))
 
     assert first.critical_value == again.critical_value
     assert first.critical_value != other.critical_value
 
 
 def test_no_variation_among_n_subjects_gives_the_exact_binomial_width() -> None:
-    found = intervals([mean_of(np.full(100, 0.25))], alone(100), Resampling(replicates=100, seed=1))
+    found = intervals([mean_of(np.full(100, 0.25))], Resampling(replicates=100, seed=1))
 
     assert found.standard_errors[0] == 0.0
     assert found.half_widths[0] == pytest.approx(1 - 0.05 ** (1 / 100))
 
 
-def test_small_groups_are_resampled_within_so_that_none_is_ever_empty() -> None:
+def test_where_groups_are_small_no_resample_leaves_one_out() -> None:
     evidence = grouped([60, 12])
     values = np.random.default_rng(1).uniform(size=72)
     statistic = gap_by_group(Quality(values=values, counted=np.ones(72, dtype=bool)), evidence)
-    found = intervals([statistic], evidence.strata, Resampling(replicates=500, seed=1))
+    found = intervals([statistic], Resampling(replicates=20_000, seed=1))
 
-    assert found.stratified
-    assert found.defined.all()
-    assert not intervals([statistic], alone(72), Resampling(replicates=100, seed=1)).stratified
+    # With whole-number weights, a group of 12 would come out empty about once in 160,000 resamples.
+    assert found.weights == TWO_POINT.name
+    assert found.steady.all()
+    assert intervals([mean_of(values)], Resampling(replicates=100, seed=1)).weights == POISSON.name
+
+
+def test_a_figure_that_rests_on_one_subject_says_nearly_nothing_however_many_are_counted() -> None:
+    shown = np.zeros((200, 1))
+    shown[0] = 1.0
+    rare = ratios([Cell(n=200, span=1.0)], shown, np.ones((200, 1)))
+    found = intervals([rare], Resampling(replicates=200, seed=1))
+
+    # Student's t with 2 degrees of freedom: 4.30 instead of 1.96.
+    assert found.half_widths[0] / found.standard_errors[0] > 4.30
+
+
+def test_a_small_groups_interval_is_students() -> None:
+    values = np.random.default_rng(5).normal(size=8)
+    found = intervals([mean_of(values)], Resampling(replicates=4000, seed=1))
+
+    # The textbook interval of a mean of 8 values: t(0.975; 7 degrees) = 2.365 with the n - 1 standard deviation.
+    assert found.half_widths[0] >= 2.364 * values.std(ddof=1) / np.sqrt(8)
 
 
 def test_a_figure_that_some_resample_cannot_compute_is_left_out_rather_than_narrowed() -> None:
-    shown = np.zeros((200, 1))
-    shown[0] = 1.0
-    rare = ratios([Cell(n=200, span=1.0)], shown * 0.5 + 0.1, shown)
-    found = intervals(
-        [rare, mean_of(np.random.default_rng(0).uniform(size=200))], alone(200), Resampling(replicates=200, seed=1)
-    )
+    values = np.random.default_rng(3).uniform(0.1, 1.0, size=(200, 1))
+
+    def value_of(means: NDArray[np.inexact]) -> NDArray[np.inexact]:
+        return np.sqrt(means - values.mean())
+
+    root = Smooth(cells=(Cell(n=200, span=1.0),), channels=values + 1e-9, value_of=value_of)
+    found = intervals([root, mean_of(values[:, 0])], Resampling(replicates=200, seed=1))
 
     assert found.defined.tolist() == [False, True]
     assert found.steady.tolist() == [False, True]
@@ -122,7 +140,9 @@ def test_a_stepped_figures_error_is_the_efron_stein_sum() -> None:
     stepped = Stepped(cells=(Cell(n=4, span=1.0),), figures=np.array([0.5]), leave_one_out=changes)
 
     assert stepped.variance()[0] == pytest.approx(0.05)
-    assert stepped.resampled(np.ones((1, 4)))[0, 0] == pytest.approx(0.5)
+    assert stepped.at_means()(changes.mean(axis=0)) == pytest.approx(0.5)
+    # The third subject drawn twice, the first not at all: 0.5 - 0.1 + 0.2.
+    assert stepped.at_means()(np.array([0.2 * 2 / 4])) == pytest.approx(0.6)
 
 
 def test_equal_groups_are_called_different_at_the_nominal_rate_and_by_the_spread_rule_nearly_always() -> None:
@@ -132,7 +152,7 @@ def test_equal_groups_are_called_different_at_the_nominal_rate_and_by_the_spread
     for trial in range(trials):
         values = rng.normal(0.3, 0.2, size=1600)
         statistic = gap_by_group(Quality(values=values, counted=np.ones(1600, dtype=bool)), evidence)
-        found = intervals([statistic], evidence.strata, Resampling(replicates=150, seed=trial))
+        found = intervals([statistic], Resampling(replicates=150, seed=trial))
         rejected += bool((np.abs(found.values) > found.half_widths).any())
         means = values.reshape(8, 200)[:, rng.integers(0, 200, size=(100, 200))].mean(axis=2)
         blocked += bool(np.quantile(means.max(axis=0) - means.min(axis=0), 0.025) > 0.02)
@@ -145,9 +165,9 @@ def test_equal_groups_are_called_different_at_the_nominal_rate_and_by_the_spread
 def test_a_true_difference_between_groups_is_found() -> None:
     rng = np.random.default_rng(12)
     evidence = grouped([200] * 8)
-    values = rng.normal(0.3, 0.2, size=1600) - 0.1 * (evidence.strata == 3)
+    values = rng.normal(0.3, 0.2, size=1600) - 0.1 * (evidence.groupings[0].codes == 3)
     statistic = gap_by_group(Quality(values=values, counted=np.ones(1600, dtype=bool)), evidence)
-    found = intervals([statistic], evidence.strata, Resampling(replicates=500, seed=1))
+    found = intervals([statistic], Resampling(replicates=500, seed=1))
 
     assert found.values[3] + found.half_widths[3] < 0.0
 
@@ -159,7 +179,7 @@ def test_intervals_over_subjects_cover_where_intervals_over_rows_do_not() -> Non
         # 400 subjects with tastes of their own, 10 slots each, filled by taste; the true share is 0.3.
         taste = rng.beta(0.9, 2.1, size=400)
         slots = (rng.random((400, 10)) < taste[:, None]).astype(np.float64)
-        subjects = intervals([mean_of(slots.mean(axis=1))], alone(400), Resampling(replicates=200, seed=trial))
+        subjects = intervals([mean_of(slots.mean(axis=1))], Resampling(replicates=200, seed=trial))
         rows_error = np.sqrt(mean_of(slots.ravel()).variance()[0])
         by_subject += bool(abs(subjects.values[0] - 0.3) <= subjects.half_widths[0])
         by_row += bool(abs(slots.mean() - 0.3) <= 1.96 * rows_error)
@@ -172,7 +192,6 @@ def test_progress_ends_at_the_number_of_replicates() -> None:
     seen: list[tuple[int, int]] = []
     intervals(
         [mean_of(np.random.default_rng(1).normal(size=50_000))],
-        alone(50_000),
         Resampling(replicates=400, seed=1),
         progress=lambda done, total: seen.append((done, total)),
     )
