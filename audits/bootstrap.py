@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audits.columns import Columns, Held, Progress
-from audits.statistics import AtMeans, Cell, Statistics
+from audits.statistics import AtMeans, Cell, Statistics, moderated
 from audits.weights import POISSON, TWO_POINT
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 FEW_SUBJECTS = 50
 """Below so many degrees of freedom in some cell, resamples use weights that leave no subject out."""
@@ -53,7 +54,8 @@ class Intervals:
         standard_errors: 0 where resampling sees no variation.
         half_widths: of the simultaneous interval.
         pointwise_half_widths: of the interval for that cell alone.
-        critical_value: q, the joint quantile of max |t|; cells of few subjects use a larger one.
+        critical_value: q, the joint quantile of max |t| with its Monte-Carlo error added; cells of few subjects use a
+            larger one.
         critical_value_error: Monte-Carlo standard error of q.
         weights: name of the weights that resamples used.
     """
@@ -83,17 +85,22 @@ class _Member:
 
     def resampled(self, totals: Floats, weight: Floats) -> Floats:
         """Figures of every resample, (replicates, cells), from the columns' weighted totals."""
-        centred = totals[:, self.held.positions] / weight[:, None]
-        return self.at_means(self.held.mean + self.held.step * centred)
+        means = totals[:, self.held.positions] / weight[:, None]
+        return self.at_means(self.held.base + self.held.step * means)
 
 
 def intervals(
-    statistics: Iterable[Statistics], resampling: Resampling, *, progress: Progress | None = None
+    statistics: Iterable[Statistics],
+    resampling: Resampling,
+    *,
+    order: Ints | None = None,
+    progress: Progress | None = None,
 ) -> Intervals:
     """Intervals for every cell of every statistic, all from the same resamples.
 
     Statistics are over the same subjects in the same order. They are taken one at a time and let go, so an iterator
-    that makes each when asked keeps memory low. ``progress(done, replicates)`` is called on the way.
+    that makes each when asked keeps memory low. ``order`` (n,) lists subjects, those of one group beside each other,
+    which is faster; drawing goes by it. ``progress(done, replicates)`` is called on the way.
 
     Guarantees:
       - deterministic in seed and input, whatever the number of threads
@@ -101,7 +108,7 @@ def intervals(
       - a cell without variation gets the exact binomial width, not width 0: if none of n subjects differs, the share of
         subjects that would differ is below 1 - alpha^(1/n)
     """
-    columns, members = _entered(statistics)
+    columns, members = _entered(statistics, order)
     cells = tuple(cell for each in members for cell in each.cells)
     values, errors, freedom = (
         np.concatenate([getattr(each, name) for each in members]) for name in ("values", "errors", "freedom")
@@ -121,6 +128,8 @@ def intervals(
     t, varying, defined = t[:, steady[varying]], varying & steady, defined & steady
 
     q, q_error = _quantile(t.max(axis=1, initial=0.0), resampling.level)
+    # The luck of the resamples must not narrow an interval.
+    q += q_error
     normal = NormalDist().inv_cdf((1 + resampling.level) / 2)
     q = max(q, normal)
     half = _unseen(cells, 1 - resampling.level, family=max(1, int(defined.sum())))
@@ -143,12 +152,12 @@ def intervals(
     )
 
 
-def _entered(statistics: Iterable[Statistics]) -> tuple[Columns, list[_Member]]:
+def _entered(statistics: Iterable[Statistics], order: Ints | None) -> tuple[Columns, list[_Member]]:
     columns: Columns | None = None
     members = []
     for each in statistics:
         if columns is None:
-            columns = Columns(each.channels.shape[0])
+            columns = Columns(each.channels.shape[0], order)
         members.append(_member(each, columns))
     if columns is None:
         msg = "intervals: expected at least one statistic, got none"
@@ -161,7 +170,7 @@ def _member(statistic: Statistics, columns: Columns) -> _Member:
     return _Member(
         cells=statistic.cells,
         values=statistic.values(),
-        errors=np.sqrt(spread.variance),
+        errors=np.sqrt(moderated(statistic.cells, spread.variance)),
         freedom=spread.freedom,
         held=columns.hold(statistic.channels),
         at_means=statistic.at_means(),

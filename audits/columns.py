@@ -26,23 +26,27 @@ _SAMPLE = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Held:
-    """Where a statistic's columns are: ``mean + step * (column at position)`` gives each back, to rounding."""
+    """Where a statistic's columns are: ``base + step * (column at position)`` gives each back, to rounding."""
 
     positions: Ints
-    mean: Floats
+    base: Floats
     step: Floats
 
 
 class Columns:
     """The distinct columns of a family, (n,) each.
 
+    ``order`` (n,) says in which order subjects are kept: those of one group beside each other, so that a column that is
+    0 outside of one group costs nothing elsewhere.
+
     Guarantees:
-      - rounding changes a number by at most 2^-30 of its column's largest distance from the mean (2^-26 at 16 million
+      - rounding changes a number by at most 2^-30 of its column's largest distance from the base (2^-26 at 16 million
         subjects)
     """
 
-    def __init__(self, subjects: int) -> None:
+    def __init__(self, subjects: int, order: Ints | None = None) -> None:
         self._subjects = subjects
+        self._order = np.arange(subjects) if order is None else order
         room = _EXACT_BITS - (MOST * max(subjects, 1)).bit_length()
         self._largest = float(2 ** min(_STORED_BITS, room))
         self._kept: list[NDArray[np.int32]] = []
@@ -55,19 +59,21 @@ class Columns:
 
     def hold(self, channels: Floats) -> Held:
         """Keep these (n, c) columns."""
-        mean = channels.mean(axis=0)
-        reach = np.zeros(mean.size)
-        for rows in _blocks(channels.shape[0], _ROWS):
-            np.maximum(reach, np.abs(channels[rows] - mean).max(axis=0, initial=0.0), out=reach)
+        zeros = np.count_nonzero(channels == 0.0, axis=0)
+        # A column that is mostly 0 stays so; another is centred, so that rounding is small beside its variation.
+        base = np.where(2 * zeros > self._subjects, 0.0, channels.mean(axis=0))
+        reach = np.zeros(base.size)
+        for rows in _blocks(self._subjects, _ROWS):
+            np.maximum(reach, np.abs(channels[rows] - base).max(axis=0, initial=0.0), out=reach)
         # A number smaller than its own rounding error is no variation; and 1/tiny would overflow.
-        flat = reach <= np.finfo(np.float64).eps * np.abs(mean) + np.finfo(np.float64).tiny
+        flat = reach <= np.finfo(np.float64).eps * np.abs(base) + np.finfo(np.float64).tiny
         step = np.where(flat, 0.0, reach / self._largest)
         per_step = np.divide(1.0, step, out=np.zeros_like(step), where=~flat)
-        whole = np.empty((mean.size, channels.shape[0]), dtype=np.int32)
-        for rows in _blocks(channels.shape[0], _ROWS):
-            whole[:, rows] = np.rint((channels[rows] - mean) * per_step).T
+        whole = np.empty((base.size, self._subjects), dtype=np.int32)
+        for rows in _blocks(self._subjects, _ROWS):
+            whole[:, rows] = np.rint((channels[self._order[rows]] - base) * per_step).T
         positions = np.array([self._place(column) for column in whole], dtype=np.int64)
-        return Held(positions=positions, mean=mean, step=step)
+        return Held(positions=positions, base=base, step=step)
 
     def totals(
         self, weights: Weights, seed: int, replicates: int, *, progress: Progress | None = None
@@ -77,14 +83,14 @@ class Columns:
         sums, drawn = np.zeros((self.width, replicates)), np.zeros(replicates)
         done, whole = 0, self._subjects * replicates
         for subjects, columns, whole_numbers in self._drawn(weights, seed, replicates):
-            sums[:, columns] += self._rows(subjects) @ whole_numbers
+            active, rows = self._rows(subjects)
+            sums[active, columns] += rows @ whole_numbers
             drawn[columns] += whole_numbers.sum(axis=0)
             done += whole_numbers.size
             if progress is not None:
                 progress(replicates * done // whole, replicates)
-        return (weights.offset * plain[:, None] + weights.scale * sums).T, weights.offset * self._subjects + (
-            weights.scale * drawn
-        )
+        weight = weights.offset * self._subjects + weights.scale * drawn
+        return (weights.offset * plain[:, None] + weights.scale * sums).T, weight
 
     def _drawn(self, weights: Weights, seed: int, replicates: int) -> Iterator[tuple[slice, slice, Floats]]:
         """Draws block by block, the next one made while the last is used."""
@@ -93,19 +99,31 @@ class Columns:
             for columns in _blocks(replicates, REPLICATES_A_DRAW)
             for subjects in _blocks(self._subjects, SUBJECTS_A_DRAW)
         ]
+        room = min(self._subjects, SUBJECTS_A_DRAW) * min(replicates, REPLICATES_A_DRAW)
+        buffers = (np.empty(room), np.empty(room))
+
+        def fill(at: int) -> Floats:
+            subjects, columns = wanted[at]
+            shape = (subjects.stop - subjects.start, columns.stop - columns.start)
+            out = buffers[at % 2][: shape[0] * shape[1]].reshape(shape)
+            draw(weights, seed, subjects=subjects, replicates=columns, out=out)
+            return out
+
         with ThreadPoolExecutor(max_workers=1) as pool:
-            ahead = pool.submit(draw, weights, seed, subjects=wanted[0][0], replicates=wanted[0][1])
+            ahead = pool.submit(fill, 0)
             for at, (subjects, columns) in enumerate(wanted):
                 ready = ahead.result()
                 if at + 1 < len(wanted):
-                    ahead = pool.submit(draw, weights, seed, subjects=wanted[at + 1][0], replicates=wanted[at + 1][1])
+                    ahead = pool.submit(fill, at + 1)
                 yield subjects, columns, ready
 
-    def _rows(self, subjects: slice) -> Floats:
-        rows = np.empty((self.width, subjects.stop - subjects.start))
-        for at, column in enumerate(self._kept):
-            rows[at] = column[subjects]
-        return rows
+    def _rows(self, subjects: slice) -> tuple[Ints, Floats]:
+        """The columns that are not 0 for all these subjects: which, and their numbers."""
+        active = [at for at, column in enumerate(self._kept) if column[subjects].any()]
+        rows = np.empty((len(active), subjects.stop - subjects.start))
+        for row, at in zip(rows, active, strict=True):
+            row[:] = self._kept[at][subjects]
+        return np.array(active, dtype=np.int64), rows
 
     def _place(self, column: NDArray[np.int32]) -> int:
         """Where this column is kept, after keeping it if it is new."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audits.bootstrap import Intervals, Resampling, intervals
 from audits.categories import UNKNOWN
@@ -21,6 +22,8 @@ from audits.statistics import Cell, Statistics
 from audits.tables import AuditInput
 
 _QUALITY = ((ndcg.METRIC.slug, ndcg.per_subject), (recall.METRIC.slug, recall.per_subject))
+Ints = NDArray[np.int64]
+
 _LORENZ_POINTS = 51
 _NOT_RANDOM = (
     "Held-out choices come from what subjects were shown before, not from random lists: "
@@ -47,7 +50,7 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
     )
     owners: list[_Owner] = []
     # One family: a difference that is looked at costs the figures beside it their share of certainty.
-    found = intervals(_measured(metrics, evidence, owners), resampling, progress=progress)
+    found = intervals(_measured(metrics, evidence, owners), resampling, order=_by_group(evidence), progress=progress)
     return Report(
         measurements=_measurements(owners, found, config, compared=False),
         differences=_measurements(owners, found, config, compared=True),
@@ -88,6 +91,12 @@ def _metrics(evidence: Evidence, config: AuditConfig) -> tuple[Metric, ...]:
         msg = f"audit setting metrics: this input allows {[m.slug for m in possible]}, got also {missing}"
         raise InvalidConfig(msg)
     return tuple(metric for metric in possible if metric.slug in config.metrics)
+
+
+def _by_group(evidence: Evidence) -> Ints:
+    """Subjects, those of one group beside each other."""
+    codes = [grouping.codes for grouping in reversed(evidence.groupings)]
+    return np.lexsort(codes).astype(np.int64) if codes else np.arange(evidence.subjects)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

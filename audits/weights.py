@@ -24,6 +24,7 @@ MOST = 8
 """The largest whole number that is drawn."""
 _GRAIN = 65_536
 _UP = 18_114
+_ROWS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +54,8 @@ POISSON = Weights(
 TWO_POINT = _two_point()
 
 
-def draw(weights: Weights, seed: int, *, subjects: slice, replicates: slice) -> Floats:
-    """The whole numbers k of these subjects in these resamples, shape (subjects, replicates).
+def draw(weights: Weights, seed: int, *, subjects: slice, replicates: slice, out: Floats) -> None:
+    """Write the whole numbers k of these subjects in these resamples to ``out``, (subjects, replicates).
 
     A slice begins at a multiple of ``SUBJECTS_A_DRAW`` or ``REPLICATES_A_DRAW`` and is no longer than that.
 
@@ -63,11 +64,14 @@ def draw(weights: Weights, seed: int, *, subjects: slice, replicates: slice) -> 
     """
     where = (replicates.start // REPLICATES_A_DRAW, subjects.start // SUBJECTS_A_DRAW)
     source = np.random.SFC64(np.random.SeedSequence(seed, spawn_key=where))
-    rows, columns = subjects.stop - subjects.start, replicates.stop - replicates.start
     # Raw words of the generator: their stream is the same in every version of the library.
-    words = source.random_raw(-(-rows * columns // 4)).astype("<u8", copy=False)
-    uniform = words.view("<u2")[: rows * columns].reshape(rows, columns)
-    whole = np.zeros((rows, columns), dtype=np.uint8)
-    for threshold in np.cumsum(weights.chances)[:-1]:
-        whole += (uniform >= threshold).view(np.uint8)
-    return whole.astype(np.float64)
+    words = source.random_raw(-(-out.size // 4)).astype("<u8", copy=False)
+    uniform = words.view("<u2")[: out.size].reshape(out.shape)
+    thresholds = np.cumsum(weights.chances)[:-1].astype(np.uint16)
+    # A few rows at a time stay in the processor's cache while every threshold passes over them.
+    for first in range(0, out.shape[0], _ROWS):
+        few = uniform[first : first + _ROWS]
+        whole = np.zeros(few.shape, dtype=np.uint8)
+        for threshold in thresholds:
+            whole += (few >= threshold).view(np.uint8)
+        out[first : first + _ROWS] = whole
