@@ -14,6 +14,7 @@ from audits.report import Measurement, Undefined
 
 # A distance a million times smaller than what can be detected asks for more subjects than there are.
 _HOPELESS = 1e-6
+_BISECTIONS = 60
 
 
 class Outcome(StrEnum):
@@ -34,6 +35,21 @@ class Limits:
 
     floor: float | None = None
     ceiling: float | None = None
+
+    @classmethod
+    def around(cls, centre: float, margin: float) -> "Limits":
+        """The band in which a figure counts as equivalent to ``centre``.
+
+        A pass certifies equivalence: both one-sided tests reject (Schuirmann 1987, two one-sided tests). At joint
+        level 95 % each is held to 2.5 % over the whole family, stricter than the usual 5 % for one figure.
+
+        Raises:
+            InvalidConfig: the margin is not positive.
+        """
+        if not margin > 0:
+            msg = f"limits: expected a positive margin, got {margin}"
+            raise InvalidConfig(msg)
+        return cls(floor=centre - margin, ceiling=centre + margin)
 
     def __post_init__(self) -> None:
         given = [limit for limit in (self.floor, self.ceiling) if limit is not None]
@@ -71,8 +87,11 @@ def judge(measurement: Measurement, limits: Limits, *, critical_value: float, po
     """Compare a figure's simultaneous interval with limits.
 
     It passes if the whole interval is inside, fails if the whole interval is beyond one limit, and is inconclusive
-    otherwise and for an undefined figure.
-    ``critical_value`` is the report's. The detectable distance is (q + z_power) * standard error.
+    otherwise and for an undefined figure. ``critical_value`` is the report's.
+
+    The detectable distance is half the interval's width plus z_power standard errors: were the truth that far from a
+    limit, an audit like this one would decide with the asked power. Both widths shrink with the root of n, from which
+    follows the n that would decide; within a band both limits must be cleared at once.
     """
     if measurement.value is None or measurement.low is None or measurement.high is None:
         return Verdict(
@@ -86,17 +105,50 @@ def judge(measurement: Measurement, limits: Limits, *, critical_value: float, po
         )
     outcome = _outcome(measurement.low, measurement.high, limits)
     nearest, distance = _nearest(measurement.value, limits)
-    detectable = _detectable(measurement, critical_value, power)
-    undecided = outcome is Outcome.INCONCLUSIVE and abs(distance) > _HOPELESS * detectable
+    half, error = _half_width(measurement, critical_value), measurement.standard_error or 0.0
     return Verdict(
         outcome=outcome,
         nearest_limit=nearest,
         distance=distance,
-        detectable=detectable,
+        detectable=half + NormalDist().inv_cdf(power) * error,
         n=measurement.n,
-        n_to_decide=math.ceil(measurement.n * (detectable / distance) ** 2) if undecided else None,
+        n_to_decide=_n_to_decide(measurement, limits, half, power) if outcome is Outcome.INCONCLUSIVE else None,
         undefined=None,
     )
+
+
+def _half_width(measurement: Measurement, critical_value: float) -> float:
+    """Of the interval as it was before the metric's range cut it: the longer arm, and q standard errors at least."""
+    value, low, high = (each or 0.0 for each in (measurement.value, measurement.low, measurement.high))
+    return max(value - low, high - value, critical_value * (measurement.standard_error or 0.0))
+
+
+def _n_to_decide(measurement: Measurement, limits: Limits, half: float, power: float) -> int | None:
+    """Subjects with which a truth where the figure lies now would be decided with this power."""
+    value, error = measurement.value or 0.0, measurement.standard_error or 0.0
+    _, distance = _nearest(value, limits)
+    if abs(distance) <= _HOPELESS * (half + error):
+        return None
+    rooms = [abs(distance)]
+    if distance > 0 and limits.floor is not None and limits.ceiling is not None:
+        rooms = [value - limits.floor, limits.ceiling - value]
+    return math.ceil(measurement.n * _shrinkage(rooms, half, error, power) ** -2)
+
+
+def _shrinkage(rooms: list[float], half: float, error: float, power: float) -> float:
+    """The largest factor on half width and error at which all these rooms are cleared with this power."""
+    if error == 0.0:
+        return min(rooms) / half
+    # One room has a closed form; it bounds the answer for two from above.
+    high = min(rooms) / (half + NormalDist().inv_cdf(power) * error)
+    low = min(rooms) / (half + NormalDist().inv_cdf((1 + power) / 2) * error)
+    if len(rooms) == 1:
+        return high
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        clears = sum(NormalDist().cdf((room / middle - half) / error) for room in rooms) - (len(rooms) - 1)
+        low, high = (middle, high) if clears >= power else (low, middle)
+    return low
 
 
 def _outcome(low: float, high: float, limits: Limits) -> Outcome:
@@ -113,10 +165,3 @@ def _nearest(value: float, limits: Limits) -> tuple[float, float]:
     rooms += [(limits.ceiling - value, limits.ceiling)] if limits.ceiling is not None else []
     distance, limit = min(rooms)
     return limit, distance
-
-
-def _detectable(measurement: Measurement, critical_value: float, power: float) -> float:
-    if measurement.standard_error:
-        return (critical_value + NormalDist().inv_cdf(power)) * measurement.standard_error
-    # Nobody differed: the width is a binomial bound and already the distance at which the answer turns.
-    return ((measurement.high or 0.0) - (measurement.low or 0.0)) / 2.0

@@ -1,5 +1,6 @@
 """Three answers, and what would decide the third."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +57,57 @@ def test_an_open_verdict_names_the_subjects_that_would_decide_it() -> None:
     assert verdict.detectable == pytest.approx(0.19208, abs=1e-5)
     assert verdict.distance == pytest.approx(0.1)
     assert verdict.n_to_decide == 1476
+
+
+def test_the_n_that_would_decide_does_so_with_the_asked_power() -> None:
+    rng = np.random.default_rng(8)
+    verdict = judge(measured(0.9, 0.75, 1.05), Limits(floor=0.8), critical_value=3.0)
+    error = 0.05 * np.sqrt(400 / (verdict.n_to_decide or 1))
+    drawn = rng.normal(0.9, error, size=20_000)
+
+    # Monte-Carlo standard error 0.003; with the 400 subjects at hand 16 % would be decided.
+    assert (drawn - 3.0 * error >= 0.8).mean() == pytest.approx(0.8, abs=0.01)
+    assert (rng.normal(0.9, 0.05, size=20_000) - 3.0 * 0.05 >= 0.8).mean() == pytest.approx(0.159, abs=0.01)
+
+
+def test_a_truth_at_the_detectable_distance_is_decided_with_the_asked_power() -> None:
+    verdict = judge(measured(0.9, 0.75, 1.05), Limits(floor=0.8), critical_value=3.0, power=0.9)
+    drawn = np.random.default_rng(9).normal(0.8 + (verdict.detectable or 0.0), 0.05, size=20_000)
+
+    assert (drawn - 3.0 * 0.05 >= 0.8).mean() == pytest.approx(0.9, abs=0.01)
+
+
+def test_within_a_band_both_limits_must_be_cleared_at_once() -> None:
+    centred = judge(measured(0.0, -0.15, 0.15), Limits.around(0.0, 0.1), critical_value=3.0)
+    # By hand: each side must be cleared with 90 %, z = 1.2816: 400 * ((3 + 1.2816) * 0.05 / 0.1)^2 = 1833.2
+    assert centred.n_to_decide == 1834
+
+    error = 0.05 * np.sqrt(400 / 1834)
+    drawn = np.random.default_rng(10).normal(0.0, error, size=20_000)
+    assert (np.abs(drawn) + 3.0 * error <= 0.1).mean() == pytest.approx(0.8, abs=0.01)
+
+
+def test_an_interval_cut_by_the_metrics_range_counts_with_its_whole_width() -> None:
+    cut = judge(measured(0.02, 0.0, 0.17), Limits(ceiling=0.1), critical_value=3.0)
+
+    assert cut.detectable == pytest.approx(0.15 + 0.8416 * 0.05, abs=1e-4)
+
+
+@pytest.mark.parametrize("margin", [0.0, -0.1, float("nan")])
+def test_equivalence_needs_a_margin(margin: float) -> None:
+    with pytest.raises(InvalidConfig, match="positive margin"):
+        Limits.around(0.0, margin)
+
+
+def test_absence_of_a_difference_is_certified_only_by_a_narrow_interval() -> None:
+    band = Limits.around(0.0, 0.05)
+
+    assert judge(measured(0.0, -0.04, 0.04), band, critical_value=3.0).outcome is Outcome.PASS
+    # Not significant is not equivalent.
+    assert judge(measured(0.0, -0.2, 0.2), band, critical_value=3.0).outcome is Outcome.INCONCLUSIVE
+    # Significant and yet equivalent: a difference that is certain and too small to matter.
+    assert judge(measured(0.03, 0.02, 0.04), band, critical_value=3.0).outcome is Outcome.PASS
+    assert judge(measured(0.08, 0.06, 0.10), band, critical_value=3.0).outcome is Outcome.FAIL
 
 
 def test_a_decided_verdict_asks_for_no_more_subjects() -> None:
