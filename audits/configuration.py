@@ -23,6 +23,7 @@ class AuditConfig:
         min_subjects: a figure that rests on fewer subjects is not given, and smaller groups are merged.
         random_traffic: whether held-out targets come from randomised lists; if not, the report marks quality as
             conditional.
+        sensitivity: whether figures are also measured under other attention models.
 
     Raises:
         InvalidConfig: a value out of range.
@@ -39,6 +40,7 @@ class AuditConfig:
     level: float = 0.95
     min_subjects: int = 10
     random_traffic: bool = False
+    sensitivity: bool = True
 
     def __post_init__(self) -> None:
         checks = (

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from audits.attention import Attention
 from audits.categories import Attribute, attribute_of
 from audits.coding import rectangle
 from audits.configuration import AuditConfig
@@ -107,7 +108,7 @@ def evidence_from(given: AuditInput, config: AuditConfig) -> Evidence:
     lists = _lists(given.recommendations, given.items, config.k)
     targets, without_list = _chosen(given.relevance, "grade", subjects, given.items)
     history, _ = _chosen(given.history, "weight", subjects, given.items)
-    looks = _looks(lists, config)
+    looks = _looks(lists, config.attention)
     evidence = Evidence(
         lists=lists,
         looks=looks,
@@ -130,12 +131,18 @@ def _baseline(evidence: Evidence, given: AuditInput, config: AuditConfig) -> Evi
     if given.baseline is None:
         return None
     lists = _lists(given.baseline, given.items, config.k)
-    looks = _looks(lists, config)
+    looks = _looks(lists, config.attention)
     return replace(evidence, lists=lists, looks=looks, exposure=_exposure(lists, looks, len(given.items)))
 
 
-def _looks(lists: Ints, config: AuditConfig) -> Floats:
-    return np.broadcast_to(config.attention.weights(lists.shape[1]), lists.shape)
+def with_attention(evidence: Evidence, attention: Attention) -> Evidence:
+    """The same evidence, were subjects to look by another model."""
+    looks = _looks(evidence.lists, attention)
+    return replace(evidence, looks=looks, exposure=_exposure(evidence.lists, looks, evidence.items))
+
+
+def _looks(lists: Ints, attention: Attention) -> Floats:
+    return np.broadcast_to(attention.weights(lists.shape[1]), lists.shape)
 
 
 def audited_attributes(given: AuditInput, config: AuditConfig) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from audits.encoding import decode, encode
 from audits.quality import GroupSpread
+from audits.sensitivity import Sensitivity
 
 
 class Undefined(StrEnum):
@@ -85,6 +86,7 @@ class Report:
         caveats: what limits the figures, in sentences.
         model_digest: what made the lists.
         inputs_digest: SHA-256 of everything read.
+        sensitivity: figures under other attention models, or None where that was not asked for.
     """
 
     measurements: tuple[Measurement, ...]
@@ -107,6 +109,7 @@ class Report:
     caveats: tuple[str, ...]
     model_digest: str
     inputs_digest: str
+    sensitivity: Sensitivity | None = None
 
     def to_json(self) -> bytes:
         """The report's one encoding; equal reports give equal bytes."""

@@ -18,6 +18,7 @@ from audits.metrics import METRICS, ndcg, recall
 from audits.metrics.metric import Metric
 from audits.quality import GroupSpread, group_spread, target_counts
 from audits.report import Measurement, Report, Undefined, UnknownLabels
+from audits.sensitivity import Sensitivity, sensitivity
 from audits.statistics import Cell, Statistics
 from audits.tables import AuditInput
 
@@ -72,7 +73,14 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
         caveats=_caveats(given, evidence, config),
         model_digest=config.model_digest,
         inputs_digest=inputs_digest(given),
+        sensitivity=_sensitivity(evidence, metrics, config) if config.sensitivity else None,
     )
+
+
+def _sensitivity(evidence: Evidence, metrics: Sequence[Metric], config: AuditConfig) -> Sensitivity:
+    found = sensitivity(evidence, metrics, config.attention)
+    bands = (replace(band, low=_rounded(band.low), high=_rounded(band.high)) for band in found.bands)
+    return replace(found, bands=tuple(bands))
 
 
 def _metrics(evidence: Evidence, config: AuditConfig) -> tuple[Metric, ...]:
