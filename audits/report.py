@@ -15,6 +15,7 @@ class Undefined(StrEnum):
     TOO_FEW = "too few subjects"
     NO_DENOMINATOR = "nothing to divide by"
     UNSTEADY = "undefined in some resamples"
+    SUPPRESSED = "suppressed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,182 @@
+"""What may leave the building gives no small group away."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audits.configuration import AuditConfig
+from audits.disclosure import disclosable, suppressed_groups
+from audits.errors import InvalidConfig
+from audits.quality import GroupSpread
+from audits.report import Measurement, Report, Undefined
+from audits.run import run
+from audits.tables import AuditInput
+
+Build = Callable[..., AuditInput]
+
+
+def counts(total: int | None, **groups: int) -> dict[str | None, int]:
+    labelled: dict[str | None, int] = {f"age = {name}": n for name, n in groups.items()}
+    return labelled if total is None else {None: total, **labelled}
+
+
+def test_a_small_group_takes_the_smallest_other_along() -> None:
+    # 100 - 60 - 35 = 5: the total would give the young away.
+    assert suppressed_groups([counts(100, young=5, middle=35, old=60)], k=10) == {"age = young", "age = middle"}
+
+
+def test_two_small_groups_that_are_few_together_take_a_third_along() -> None:
+    hidden = suppressed_groups([counts(100, a=3, b=4, c=43, d=50)], k=10)
+
+    assert hidden == {"age = a", "age = b", "age = c"}
+
+
+def test_two_small_groups_of_enough_subjects_hide_each_other() -> None:
+    assert suppressed_groups([counts(100, a=6, b=7, c=37, d=50)], k=10) == {"age = a", "age = b"}
+
+
+def test_of_two_groups_none_stays() -> None:
+    assert suppressed_groups([counts(100, new=4, old=96)], k=10) == {"age = new", "age = old"}
+
+
+def test_subjects_without_a_group_hide_a_small_one() -> None:
+    assert suppressed_groups([counts(300, young=5, old=95)], k=10) == {"age = young"}
+
+
+def test_a_few_subjects_without_a_group_are_hidden_too() -> None:
+    # Nobody asked for a figure of the 4 without an age; 200 - 80 - 116 would give it.
+    assert suppressed_groups([counts(200, young=80, old=116)], k=10) == {"age = young"}
+
+
+def test_nothing_is_suppressed_where_all_groups_are_large() -> None:
+    assert suppressed_groups([counts(200, young=80, old=120)], k=10) == frozenset()
+
+
+def test_a_group_that_is_small_in_one_metric_is_suppressed_in_all() -> None:
+    exposure, quality = counts(100, a=30, b=30, c=40), counts(65, a=4, b=28, c=33)
+
+    assert suppressed_groups([exposure, quality], k=10) == {"age = a", "age = b"}
+
+
+def test_figures_that_differ_by_group_alone_still_hide_two() -> None:
+    # Gaps have no figure of all subjects, but weighted they add up to 0.
+    assert suppressed_groups([counts(None, a=4, b=28, c=33)], k=10) == {"age = a", "age = b"}
+
+
+def test_an_intersection_is_protected_in_its_row_and_in_its_column() -> None:
+    table = {
+        ("young", "north"): 4,
+        ("young", "south"): 40,
+        ("young", "west"): 30,
+        ("old", "north"): 50,
+        ("old", "south"): 60,
+        ("old", "west"): 20,
+    }
+    one: dict[str | None, int] = {None: 204}
+    for (age, region), n in table.items():
+        one[f"age = {age}, region = {region}"] = n
+        one[f"age = {age}"] = one.get(f"age = {age}", 0) + n
+        one[f"region = {region}"] = one.get(f"region = {region}", 0) + n
+    hidden = suppressed_groups([one], k=10)
+
+    # A rectangle: one more in the row, one more in the column, and where those two meet.
+    assert hidden == {f"age = {age}, region = {region}" for age in ("young", "old") for region in ("north", "west")}
+
+
+sizes = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 40), min_size=2, max_size=8)
+
+
+@settings(max_examples=150)
+@given(sizes, st.integers(0, 30), st.integers(2, 15))
+def test_no_small_group_follows_from_what_is_published(groups: dict[str, int], rest: int, k: int) -> None:
+    one = counts(sum(groups.values()) + rest, **groups)
+    hidden = suppressed_groups([one], k=k)
+    shown = {label: n for label, n in one.items() if label is not None and label not in hidden}
+    missing = (one[None] or 0) - sum(shown.values())
+
+    assert all(n >= k for n in shown.values())
+    if shown:
+        assert missing == 0 or missing >= k
+        assert len(hidden) != 1 or rest > 0
+
+
+@pytest.fixture(scope="module")
+def reports(build: Build) -> tuple[Report, Report]:
+    rng = np.random.default_rng(3)
+    items = [f"i{j}" for j in range(8)]
+    names = [f"s{u:03d}" for u in range(120)]
+    ages = {name: "young" if u < 12 else "middle" if u < 50 else "old" for u, name in enumerate(names)}
+    made = []
+    for seed in (1, 2):
+        given = build(
+            {name: [items[j] for j in rng.permutation(8)[:3]] for name in names},
+            items=items,
+            genres={item: ["x" if j % 2 else "y"] for j, item in enumerate(items)},
+            targets={name: [items[seed]] for name in (names if seed == 1 else names[6:])},
+            groups=ages,
+        )
+        found = run(given, config=AuditConfig(seed=seed, model_digest="", replicates=100, min_subjects=1))
+        made.append(replace(found, measurements=tuple(map(_by_age, found.measurements)), group_spreads=_spreads(found)))
+    return made[0], made[1]
+
+
+def _spreads(report: Report) -> tuple[GroupSpread, ...]:
+    return tuple(replace(each, worst=f"age = {each.worst}", best=f"age = {each.best}") for each in report.group_spreads)
+
+
+def _by_age(each: Measurement) -> Measurement:
+    return each if each.group is None else replace(each, group=f"age = {each.group}")
+
+
+def test_reports_that_leave_together_hide_the_same_groups(reports: tuple[Report, Report]) -> None:
+    # Six of the young have no targets in the second report: only there they are too few.
+    alone = disclosable(reports[:1])[0]
+    first, second = disclosable(reports)
+
+    def published(report: Report) -> set[tuple[str, str | None]]:
+        return {(each.metric, each.group) for each in report.measurements if each.value is not None}
+
+    assert ("ndcg", "age = young") in published(alone)
+    assert published(first) == published(second)
+    assert ("ndcg", "age = young") not in published(first)
+    assert ("ndcg", "age = middle") not in published(first)
+    assert ("ndcg", "age = old") in published(first)
+
+
+def test_what_is_suppressed_leaves_its_number_and_its_reason_and_no_figure(reports: tuple[Report, Report]) -> None:
+    released = disclosable(reports)[1]
+    row = next(each for each in released.measurements if each.undefined is Undefined.SUPPRESSED)
+    encoded = released.to_json()
+
+    assert (row.metric, row.group, row.n) == ("ndcg", "age = suppressed", 6 + 38)
+    assert (row.value, row.low, row.standard_error) == (None, None, None)
+    assert b"young" not in encoded
+    assert Report.from_json(encoded) == released
+    assert any("suppressed" in caveat for caveat in released.caveats)
+
+
+def test_a_figure_of_a_whole_attribute_goes_with_its_groups(reports: tuple[Report, Report]) -> None:
+    one = reports[1]
+    worst = replace(one.measurements[-1], metric="worst_ndcg", group="age = worst", n=38)
+    released = disclosable([replace(one, measurements=(*one.measurements, worst))])[0]
+
+    assert not [each for each in released.measurements if each.metric == "worst_ndcg" and each.value is not None]
+
+
+def test_large_groups_leave_as_they_are(reports: tuple[Report, Report]) -> None:
+    assert disclosable(reports[:1]) == (reports[0],)
+
+
+@pytest.mark.parametrize("k", [1, 121])
+def test_refuses_a_threshold_that_protects_nobody_or_leaves_nothing(reports: tuple[Report, Report], k: int) -> None:
+    with pytest.raises(InvalidConfig, match="disclosure: expected k of 2 or more"):
+        disclosable(reports, k=k)
+
+
+def test_refuses_to_release_nothing() -> None:
+    with pytest.raises(InvalidConfig, match="disclosure"):
+        disclosable([])
