@@ -17,6 +17,7 @@ from audits.categories import Attribute, attribute_of
 from audits.coding import rectangle
 from audits.configuration import AuditConfig
 from audits.errors import InvalidConfig
+from audits.grades import looks_at
 from audits.tables import AuditInput, Recommendations, codes
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Evidence:
     Attributes:
         lists: item codes by subject and rank, shape (n, k), ``ABSENT`` after a short list's end.
         looks: attention each subject gives each rank, shape (n, k); read-only where all subjects look alike.
+        attention: the model behind ``looks``.
         exposure: attention each subject gives each item, sparse (n, m).
         attributes: the attributes under audit.
         targets: grades of held-out items, sparse (n, m), or None.
@@ -70,6 +72,7 @@ class Evidence:
 
     lists: Ints
     looks: Floats
+    attention: Attention
     exposure: "sparse.csr_array"
     attributes: tuple[Attribute, ...]
     targets: "sparse.csr_array | None"
@@ -108,10 +111,11 @@ def evidence_from(given: AuditInput, config: AuditConfig) -> Evidence:
     lists = _lists(given.recommendations, given.items, config.k)
     targets, without_list = _chosen(given.relevance, "grade", subjects, given.items)
     history, _ = _chosen(given.history, "weight", subjects, given.items)
-    looks = _looks(lists, config.attention)
+    looks = looks_at(config.attention, lists, targets)
     evidence = Evidence(
         lists=lists,
         looks=looks,
+        attention=config.attention,
         exposure=_exposure(lists, looks, len(given.items)),
         attributes=tuple(
             attribute_of(given.membership, given.items, name) for name in audited_attributes(given, config)
@@ -131,18 +135,14 @@ def _baseline(evidence: Evidence, given: AuditInput, config: AuditConfig) -> Evi
     if given.baseline is None:
         return None
     lists = _lists(given.baseline, given.items, config.k)
-    looks = _looks(lists, config.attention)
+    looks = looks_at(config.attention, lists, evidence.targets)
     return replace(evidence, lists=lists, looks=looks, exposure=_exposure(lists, looks, len(given.items)))
 
 
 def with_attention(evidence: Evidence, attention: Attention) -> Evidence:
     """The same evidence, were subjects to look by another model."""
-    looks = _looks(evidence.lists, attention)
-    return replace(evidence, looks=looks, exposure=_exposure(evidence.lists, looks, evidence.items))
-
-
-def _looks(lists: Ints, attention: Attention) -> Floats:
-    return np.broadcast_to(attention.weights(lists.shape[1]), lists.shape)
+    looks = looks_at(attention, evidence.lists, evidence.targets)
+    return replace(evidence, looks=looks, attention=attention, exposure=_exposure(evidence.lists, looks, evidence.items))
 
 
 def audited_attributes(given: AuditInput, config: AuditConfig) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 import pyarrow as pa
 import pytest
 
-from audits.attention import ATTENTION_MODELS, Attention
 from audits.categories import attribute_of
 from audits.configuration import AuditConfig
 from audits.errors import InvalidConfig, InvalidTable, UnknownItem
@@ -115,35 +114,7 @@ def test_refuses_negative_counts_a_second_group_and_a_catalogue_with_repeats() -
         AuditInput(recommendations=shown, membership=NO_LABELS, items=["a", "a"])
 
 
-@pytest.mark.parametrize("model", [model.slug for model in ATTENTION_MODELS])
-def test_attention_is_positive_and_never_grows_with_rank(model: str) -> None:
-    weights = Attention(model).weights(50)
-
-    assert (weights > 0).all()
-    assert (weights[1:] <= weights[:-1]).all()
-
-
-@pytest.mark.parametrize(
-    ("attention", "expected"),
-    [
-        (Attention("logarithmic"), [1.0, 0.6309297535714575, 0.5]),
-        (Attention("clipped"), [1.0, 1.0, 0.6309297535714575]),
-        (Attention("geometric"), [0.5, 0.25, 0.125]),
-        (Attention("rbp", 0.8), [1.0, 0.8, 0.64]),
-        (Attention("uniform"), [1.0, 1.0, 1.0]),
-    ],
-)
-def test_attention_weights_are_those_of_the_formula(attention: Attention, expected: list[float]) -> None:
-    assert attention.weights(3) == pytest.approx(expected, rel=1e-12)
-
-
-def test_refuses_attention_and_settings_out_of_range() -> None:
-    with pytest.raises(InvalidConfig, match="expected one of logarithmic, clipped"):
-        Attention("linear")
-    with pytest.raises(InvalidConfig, match="expected no parameter"):
-        Attention("uniform", 0.5)
-    with pytest.raises(InvalidConfig, match="between 0 and 1"):
-        Attention("rbp", 1.0)
+def test_refuses_settings_out_of_range() -> None:
     with pytest.raises(InvalidConfig, match="replicates: expected 100 or more, got 5"):
         AuditConfig(seed=1, model_digest="m", replicates=5)
 

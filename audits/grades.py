@@ -1,0 +1,80 @@
+"""What stands at each rank for its subject: the held-out grade of the item, and the attention that follows from it."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audits.attention import Attention
+from audits.errors import InvalidConfig
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+    from audits.evidence import Evidence
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def looks_at(attention: Attention, lists: Ints, targets: "sparse.csr_array | None") -> Floats:
+    """Attention of each subject at each rank, shape (n, k); read-only where all subjects look alike.
+
+    Raises:
+        InvalidConfig: the model depends on relevance and there is none.
+    """
+    if not attention.needs_relevance:
+        return np.broadcast_to(attention.weights(lists.shape[1]), lists.shape)
+    if targets is None:
+        msg = f"attention {attention.text}: expected relevance, which decides where subjects stop, got none"
+        raise InvalidConfig(msg)
+    return attention.following(grades_shown(lists, targets), largest_grade(targets))
+
+
+def grades_shown(lists: Ints, targets: "sparse.csr_array") -> Floats:
+    """Grade of the item at each rank, 0 where it is no target or the list has ended, shape (n, k)."""
+    keys, grades = _sorted(targets)
+    wanted = np.arange(lists.shape[0])[:, None] * targets.shape[1] + lists
+    at = np.minimum(np.searchsorted(keys, wanted), max(keys.size - 1, 0))
+    if not keys.size:
+        return np.zeros(lists.shape)
+    return np.where((keys[at] == wanted) & (lists >= 0), grades[at], 0.0)
+
+
+def has_targets(evidence: "Evidence") -> NDArray[np.bool_]:
+    """Whether each subject has held-out targets, shape (n,)."""
+    if evidence.targets is None:
+        msg = "this figure needs held-out targets"
+        raise ValueError(msg)
+    return np.asarray(np.diff(evidence.targets.indptr) > 0)
+
+
+def largest_grade(targets: "sparse.csr_array") -> float:
+    """The largest grade anybody gave, 0 where there is none."""
+    return float(targets.data.max(initial=0.0))
+
+
+def ideal_grades(targets: "sparse.csr_array", k: int) -> Floats:
+    """Grades of the best list that each subject could be shown: its targets in falling order, then 0; shape (n, k)."""
+    row, place, _, grade = ranked_targets(targets)
+    found = np.zeros((targets.shape[0], k))
+    inside = place < k
+    found[row[inside], place[inside]] = grade[inside]
+    return found
+
+
+def ranked_targets(targets: "sparse.csr_array") -> tuple[Ints, Ints, Ints, Floats]:
+    """Every target by subject and falling grade: subject, place from 0 among the subject's, item, grade."""
+    sizes = np.diff(targets.indptr)
+    row = np.repeat(np.arange(targets.shape[0]), sizes)
+    order = np.lexsort((-targets.data, row))
+    place = np.arange(row.size) - np.repeat(targets.indptr[:-1], sizes)
+    item = targets.indices[order].astype(np.int64)
+    return row, place.astype(np.int64), item, np.asarray(targets.data[order], dtype=np.float64)
+
+
+def _sorted(targets: "sparse.csr_array") -> tuple[Ints, Floats]:
+    entries = targets.tocoo()
+    keys = entries.row.astype(np.int64) * targets.shape[1] + entries.col
+    order = np.argsort(keys, kind="stable")
+    return keys[order], np.asarray(entries.data, dtype=np.float64)[order]
