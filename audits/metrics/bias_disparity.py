@@ -1,0 +1,80 @@
+"""Whether recommendations amplify what a group of subjects leans to."""
+
+import math
+
+import numpy as np
+
+from audits.evidence import Evidence
+from audits.exposure import Labelled, labelled
+from audits.metrics.metric import Metric
+from audits.statistics import Cell, Floats, Stepped
+
+_SMALLEST_SHARE = 1e-3
+
+
+def measure(evidence: Evidence) -> Stepped:
+    """Bias disparity of every group of subjects and category: (B_R - B_S) / B_S.
+
+    B_S(a, g) = P_S(g | a) / P(g), with P_S the category's part of the group's history by weight, P its part of the
+    catalogue; B_R the same over the places of the lists. P(g) cancels: it is P_R / P_S - 1. Known categories only.
+    Range [-1, inf), 0 where lists keep the group's leaning, above 0 they amplify it. One row for all subjects, then one
+    for each group; n is the number of subjects of the group whose history has the category, and 0 leaves it undefined.
+    Tsintzou, Pitoura & Tsaparas (2018).
+
+    Example: a group's history is one quarter documentaries, its lists one half: 0.5 / 0.25 - 1 = 1.
+    """
+    if evidence.history is None:
+        msg = "bias disparity needs a history"
+        raise ValueError(msg)
+    groups = [(None, np.arange(evidence.subjects))]
+    for grouping in evidence.groupings:
+        groups += [(label, np.flatnonzero(grouping.codes == code)) for code, label in enumerate(grouping.labels)]
+    cells, figures, changes = [], [np.zeros(0)], [np.zeros((evidence.subjects, 0))]
+    for each in labelled(evidence):
+        chosen = np.asarray(evidence.history @ each.shares)
+        for label, members in groups:
+            figure, change = amplification(each.slots[members], chosen[members])
+            cells += _cells(each, label, chosen[members])
+            figures.append(figure)
+            changes.append(np.zeros((evidence.subjects, figure.size)))
+            changes[-1][members] = change
+    return Stepped(cells=tuple(cells), figures=np.concatenate(figures), leave_one_out=np.hstack(changes))
+
+
+def amplification(shown: Floats, chosen: Floats) -> tuple[Floats, Floats]:
+    """P_R / P_S - 1 by category (c,), and its first-order change by subject (n, c), from counts by subject (n, c).
+
+    Not finite where nothing was chosen or nothing shown.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = _part(shown) / _part(chosen)
+        # d ln P = own part of the category - own part of everything; P_R is kept outside the logarithm, it may be 0.
+        received = shown / shown.sum() - _part(shown) * (shown.sum(axis=1) / shown.sum())[:, None]
+        earned = chosen / chosen.sum(axis=0) - (chosen.sum(axis=1) / chosen.sum())[:, None]
+        return ratio - 1.0, received / _part(chosen) - ratio * earned
+
+
+def _part(counts: Floats) -> Floats:
+    part: Floats = counts.sum(axis=0) / counts.sum()
+    return part
+
+
+def _cells(each: Labelled, label: str | None, chosen: Floats) -> list[Cell]:
+    total = chosen.sum()
+    parts = np.maximum(chosen.sum(axis=0) / total, _SMALLEST_SHARE) if total > 0 else np.ones(chosen.shape[1])
+    return [
+        Cell(n=int(n), span=1.0 / part, attribute=each.attribute, category=name, group=label, target=0.0)
+        for n, part, name in zip((chosen > 0).sum(axis=0), parts.tolist(), each.categories, strict=True)
+    ]
+
+
+METRIC = Metric(
+    slug="bias_disparity",
+    title="Amplification of a group's leaning (bias disparity)",
+    formula="the category's share of the group's recommended places / its share of the group's history, less 1",
+    low=-1.0,
+    high=math.inf,
+    better="target",
+    needs=frozenset({"attributes", "history"}),
+    measure=measure,
+)

@@ -1,0 +1,32 @@
+"""Whether categories are shown in proportion to their relevance, as a logarithm."""
+
+import math
+
+from audits.contrasts import log_ratio_to_others, treatment
+from audits.evidence import Evidence
+from audits.metrics.metric import Metric
+from audits.statistics import Smooth
+
+
+def measure(evidence: Evidence) -> Smooth:
+    """logEUR: ln(EUR), with 1e-6 added to exposures per subject, so that a category never shown keeps a finite figure.
+
+    Range (-inf, inf), 0 is parity. Raj & Ekstrand (SIGIR 2022).
+    Subjects without held-out targets count in neither; a category without a relevant item is undefined, n = 0. Total or
+    per item is the same: both sides are divided by the same number of items.
+
+    Example: as in ``eur``: ln(3.1699) = 1.1537.
+    """
+    return log_ratio_to_others(treatment(evidence), evidence)
+
+
+METRIC = Metric(
+    slug="log_eur",
+    title="Exposure earned, against other categories (logEUR)",
+    formula="ln of (attention per subject + 0.000001) / relevance of the category, less the same of all others",
+    low=-math.inf,
+    high=math.inf,
+    better="target",
+    needs=frozenset({"attributes", "relevance"}),
+    measure=measure,
+)

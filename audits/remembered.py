@@ -1,0 +1,29 @@
+"""What several metrics ask of one evidence is computed once, and forgotten with it."""
+
+import weakref
+from collections.abc import Callable
+from functools import wraps
+from typing import TypeVar
+
+from audits.evidence import Evidence
+
+Found = TypeVar("Found")
+
+
+def remembered(compute: Callable[[Evidence], Found]) -> Callable[[Evidence], Found]:
+    """A pure function of evidence that keeps its answer for as long as the evidence's lists and attributes live."""
+    known: dict[tuple[int, ...], Found] = {}
+
+    @wraps(compute)
+    def ask(evidence: Evidence) -> Found:
+        # The arrays, not the evidence: a slotted dataclass cannot be watched, and a replaced attribute is another key.
+        shares = (each.shares for each in evidence.attributes)
+        parts = [evidence.exposure, *shares, *(x for x in (evidence.targets, evidence.history) if x is not None)]
+        key = tuple(map(id, parts))
+        if key not in known:
+            known[key] = compute(evidence)
+            for part in parts:
+                weakref.finalize(part, known.pop, key, None)
+        return known[key]
+
+    return ask
