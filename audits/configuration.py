@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from audits.attention import Attention
 from audits.errors import InvalidConfig
+from audits.tiers import PopularitySplit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class AuditConfig:
         random_traffic: whether held-out targets come from randomised lists; if not, the report marks quality as
             conditional.
         sensitivity: whether figures are also measured under other attention models.
+        popularity_split: what counts as head, middle and tail of the catalogue.
 
     Raises:
         InvalidConfig: a value out of range.
@@ -41,6 +43,7 @@ class AuditConfig:
     min_subjects: int = 10
     random_traffic: bool = False
     sensitivity: bool = True
+    popularity_split: PopularitySplit = field(default_factory=PopularitySplit)
 
     def __post_init__(self) -> None:
         checks = (

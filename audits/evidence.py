@@ -65,6 +65,7 @@ class Evidence:
         targets: grades of held-out items, sparse (n, m), or None.
         history: weights of what subjects chose before, sparse (n, m), or None.
         popularity: interactions per item, shape (m,), or None.
+        tiers: head, middle or tail (``audits.tiers``) of each item, shape (m,), or None without popularity.
         groupings: ways to divide the subjects, sorted by attribute.
         subjects_without_list: how many subjects have targets but no list.
         baseline: the same subjects with the lists of another recommender, or None.
@@ -78,6 +79,7 @@ class Evidence:
     targets: "sparse.csr_array | None"
     history: "sparse.csr_array | None"
     popularity: Floats | None
+    tiers: Ints | None = None
     groupings: tuple[Grouping, ...]
     subjects_without_list: int
     baseline: "Evidence | None"
@@ -112,6 +114,7 @@ def evidence_from(given: AuditInput, config: AuditConfig) -> Evidence:
     targets, without_list = _chosen(given.relevance, "grade", subjects, given.items)
     history, _ = _chosen(given.history, "weight", subjects, given.items)
     looks = looks_at(config.attention, lists, targets)
+    popularity = _popularity(given)
     evidence = Evidence(
         lists=lists,
         looks=looks,
@@ -122,7 +125,8 @@ def evidence_from(given: AuditInput, config: AuditConfig) -> Evidence:
         ),
         targets=targets,
         history=history,
-        popularity=_popularity(given),
+        popularity=popularity,
+        tiers=None if popularity is None else config.popularity_split.tiers(popularity),
         groupings=_groupings(given, subjects, config.min_subjects),
         subjects_without_list=without_list,
         baseline=None,
@@ -142,7 +146,9 @@ def _baseline(evidence: Evidence, given: AuditInput, config: AuditConfig) -> Evi
 def with_attention(evidence: Evidence, attention: Attention) -> Evidence:
     """The same evidence, were subjects to look by another model."""
     looks = looks_at(attention, evidence.lists, evidence.targets)
-    return replace(evidence, looks=looks, attention=attention, exposure=_exposure(evidence.lists, looks, evidence.items))
+    return replace(
+        evidence, looks=looks, attention=attention, exposure=_exposure(evidence.lists, looks, evidence.items)
+    )
 
 
 def audited_attributes(given: AuditInput, config: AuditConfig) -> tuple[str, ...]:

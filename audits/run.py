@@ -28,7 +28,7 @@ Ints = NDArray[np.int64]
 _LORENZ_POINTS = 51
 _NOT_RANDOM = (
     "Held-out choices come from what subjects were shown before, not from random lists: "
-    "quality and popularity lift are conditional on that."
+    "quality, and popularity lift where it rests on them, are conditional on that."
 )
 
 
@@ -90,6 +90,7 @@ def _metrics(evidence: Evidence, config: AuditConfig) -> tuple[Metric, ...]:
         "history": evidence.history is not None,
         "popularity": evidence.popularity is not None,
         "groups": bool(evidence.groupings),
+        "profile": evidence.history is not None or evidence.targets is not None,
     }
     possible = tuple(metric for metric in METRICS if all(present[need] for need in metric.needs))
     if config.metrics is None:
@@ -226,8 +227,8 @@ def _caveats(given: AuditInput, evidence: Evidence, config: AuditConfig) -> tupl
             True,
         ),
         (_NOT_RANDOM, evidence.targets is not None and not config.random_traffic),
-        ("No held-out choices were given: quality and popularity lift are not measured.", evidence.targets is None),
-        ("No popularity was given: popularity lift is not measured.", evidence.popularity is None),
+        ("No held-out choices were given: quality is not measured.", evidence.targets is None),
+        *_about_popularity(evidence, config),
         (
             f"{evidence.subjects_without_list} subjects have held-out choices but no list and are not counted.",
             evidence.subjects_without_list > 0,
@@ -236,6 +237,26 @@ def _caveats(given: AuditInput, evidence: Evidence, config: AuditConfig) -> tupl
         (f"Attributes not audited: {', '.join(left_out)}.", bool(left_out)),
     )
     return tuple(sentence for sentence, applies in sentences if applies)
+
+
+def _about_popularity(evidence: Evidence, config: AuditConfig) -> tuple[tuple[str, bool], ...]:
+    if evidence.popularity is None:
+        return (("No popularity was given: what rests on it, popularity lift among it, is not measured.", True),)
+    return (
+        (config.popularity_split.description, True),
+        (
+            "Popularity lift compares lists with the histories that were given, not with held-out choices.",
+            evidence.history is not None,
+        ),
+        (
+            "Popularity lift compares lists with held-out choices, since no history was given.",
+            evidence.history is None and evidence.targets is not None,
+        ),
+        (
+            "Neither a history nor held-out choices were given: popularity lift is not measured.",
+            evidence.history is None and evidence.targets is None,
+        ),
+    )
 
 
 def _rounded(number: float) -> float:

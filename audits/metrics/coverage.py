@@ -16,9 +16,9 @@ def measure(evidence: Evidence) -> Stepped:
     Example: lists (a, b) and (a, c) from a catalogue a, b, c, d: 3 / 4 = 0.75. Without the first subject b is lost:
         0.5.
     """
-    shown_by = np.asarray((evidence.exposure > 0).sum(axis=0)).ravel()
-    figure = np.count_nonzero(shown_by) / evidence.items
     lists = evidence.lists
+    shown_by = np.bincount(lists[lists != ABSENT], minlength=evidence.items)
+    figure = np.count_nonzero(shown_by) / evidence.items
     only_here = (shown_by[lists] == 1) & (lists != ABSENT)
     # If a share f of subjects had other lists, f n lists of k items could each add k / m.
     cell = Cell(n=evidence.subjects, span=lists.shape[1] * evidence.subjects / evidence.items)

@@ -4,34 +4,34 @@ import math
 
 import numpy as np
 
-from audits.evidence import ABSENT, Evidence
+from audits.evidence import Evidence
+from audits.means import group_names, memberships
 from audits.metrics.metric import Metric
-from audits.quality import target_counts
+from audits.popularity import list_popularity, popularity_of, profile_popularity
 from audits.statistics import Cell, Smooth, ratios
 
 
 def measure(evidence: Evidence) -> Smooth:
-    """Popularity lift: (GAP_r - GAP_p) / GAP_p.
+    """Popularity lift: (GAP_r - GAP_p) / GAP_p, of all subjects and of each group.
 
     phi(i) = interactions with item i before the audit; GAP_r = mean over subjects of mean phi over the list, GAP_p the
-    same over the subject's held-out targets, which are a random part of what that subject chose. Subjects without
-    targets or list count in neither. Range [-1, inf); 0 is "as popular as what subjects choose", above 0 the lists push
-    popular titles. Abdollahpouri et al. (2019).
+    same over the profile: the history where one is given, otherwise the held-out choices, which are a random part of
+    what that subject chose (the report says which). Subjects without profile count in neither. Range [-1, inf); 0 is
+    "as popular as what subjects choose", above 0 the lists push popular titles. Abdollahpouri et al. (RMSE 2019).
 
-    Example: a list of titles with 30 and 10 interactions against one target with 10: 20 / 10 - 1 = 1.
+    Example: a list of titles with 30 and 10 interactions against one choice with 10: 20 / 10 - 1 = 1.
     """
-    if evidence.targets is None or evidence.popularity is None:
-        msg = "popularity lift needs held-out targets and item popularity"
-        raise ValueError(msg)
-    shown = evidence.lists != ABSENT
-    listed, chosen = shown.sum(axis=1), target_counts(evidence)
-    both = (listed > 0) & (chosen > 0)
-    of_lists = (evidence.popularity[evidence.lists] * shown).sum(axis=1) / np.maximum(listed, 1) * both
-    of_targets = (evidence.targets.sign() @ evidence.popularity) / np.maximum(chosen, 1) * both
-    typical = of_targets.sum() / max(both.sum(), 1)
-    span = float(evidence.popularity.max() / typical) if typical > 0 else 0.0
-    cell = Cell(n=int(both.sum()), span=span, target=0.0)
-    return ratios([cell], of_lists[:, None].astype(np.float64), of_targets[:, None].astype(np.float64), offset=-1.0)
+    of_lists, listed = list_popularity(evidence)
+    of_profiles, has_profile = profile_popularity(evidence)
+    members = memberships(evidence) * (listed & has_profile)[:, None]
+    sizes, most = members.sum(axis=0), float(popularity_of(evidence).max())
+    typical = members.T @ of_profiles / np.maximum(sizes, 1.0)
+    spans = np.divide(most, typical, out=np.zeros_like(typical), where=typical > 0)
+    cells = [
+        Cell(n=int(size), span=float(span), group=group, target=0.0)
+        for size, span, group in zip(sizes, spans, group_names(evidence), strict=True)
+    ]
+    return ratios(cells, members * of_lists[:, None], members * of_profiles[:, None], offset=-1.0)
 
 
 METRIC = Metric(
@@ -41,6 +41,6 @@ METRIC = Metric(
     low=-1.0,
     high=math.inf,
     better="target",
-    needs=frozenset({"relevance", "popularity"}),
+    needs=frozenset({"popularity", "profile"}),
     measure=measure,
 )

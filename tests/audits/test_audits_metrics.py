@@ -188,7 +188,7 @@ def test_targets_that_nobody_ever_chose_leave_popularity_lift_without_denominato
 
 def test_too_few_subjects_give_no_figure(build: Build) -> None:
     report = run(
-        build({"s": ["a"]}, items=ITEMS, genres={"a": ["x"]}),
+        build({"s": ["a", "b"]}, items=ITEMS, genres={"a": ["x"]}),
         config=AuditConfig(seed=1, model_digest="m", replicates=100),
     )
 

@@ -1,0 +1,57 @@
+"""Whether lists hold head, middle and tail in the mix that their subjects chose."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audits.divergence import jensen_shannon
+from audits.evidence import Evidence
+from audits.means import mean_by_group
+from audits.metrics.metric import Metric
+from audits.popularity import tiers_of
+from audits.profiles import category_mix, chosen, listed
+from audits.statistics import Cell, Smooth
+from audits.tiers import HEAD, MIDDLE, TAIL
+
+
+def measure(evidence: Evidence) -> Smooth:
+    """User popularity deviation, UPD: mean over groups of the mean divergence of a subject's profile and list.
+
+    The divergence is Jensen-Shannon in bits between the shares of head, middle and tail in the profile (the history, or
+    held-out choices without one) and in the list. Each group counts the same, however small; with several ways to
+    divide subjects their UPDs are averaged, with none it is the mean over subjects. Range [0, 1]; 0 is a list as
+    popular as the profile; lower is better. Abdollahpouri et al. (UMAP 2021).
+
+    Example: profile half head, half tail, list all head: JSD((1/2, 1/2), (1, 0)) = H(3/4, 1/4) - 1/2 = 0.3113.
+    """
+    tier = np.asarray(tiers_of(evidence)[:, None] == np.array([HEAD, MIDDLE, TAIL]), dtype=np.float64)
+    profile = chosen(evidence)
+    divergence = jensen_shannon(category_mix(profile, tier), category_mix(listed(evidence), tier))
+    counted = np.diff(profile.indptr) > 0
+    by_group = mean_by_group(evidence, divergence[:, None], counted, span=1.0)
+    return by_group if len(by_group.cells) == 1 else _mean_of_groups(evidence, by_group)
+
+
+def _mean_of_groups(evidence: Evidence, by_group: Smooth) -> Smooth:
+    """The same cells, the first of them the mean of groups instead of the mean of subjects."""
+    sizes = [len(grouping.groups) for grouping in evidence.groupings if grouping.groups]
+    weights = np.concatenate([np.full(size, 1.0 / (size * len(sizes))) for size in sizes])
+    everybody = by_group.cells[0]
+    first = Cell(n=min(everybody.n, *(cell.n for cell in by_group.cells[1:])), span=everybody.span)
+
+    def value_of(means: NDArray[np.inexact]) -> NDArray[np.inexact]:
+        each = by_group.value_of(means)[..., 1:]
+        return np.concatenate([(each @ weights)[..., None], each], axis=-1)
+
+    return Smooth(cells=(first, *by_group.cells[1:]), channels=by_group.channels, value_of=value_of)
+
+
+METRIC = Metric(
+    slug="popularity_deviation",
+    title="Popularity deviation (UPD)",
+    formula="mean over groups of the mean Jensen-Shannon divergence (bits) of head, middle, tail, profile against list",
+    low=0.0,
+    high=1.0,
+    better="lower",
+    needs=frozenset({"popularity", "profile"}),
+    measure=measure,
+)
