@@ -55,16 +55,16 @@ class PopularitySplit:
     def description(self) -> str:
         """The rule in one sentence, for reports."""
         counted = "interactions" if self.of == "interactions" else "titles"
-        rest = max(1.0 - self.head - self.tail, 0.0)
-        shares = f"{_percent(self.head)} %, the tail the least popular with {_percent(self.tail)} %"
-        middle = f", the middle the {_percent(rest)} % between" if rest > _ROUNDING else ""
-        return f"The head is the most popular titles that together have {shares} of all {counted}{middle}."
+        return (
+            f"A title is head if all more popular titles have less than {_percent(self.head)} % of all {counted}, tail "
+            f"if they have {_percent(1.0 - self.tail)} % or more or if nobody chose it, and middle otherwise."
+        )
 
     def tiers(self, popularity: Floats) -> Ints:
         """``HEAD``, ``MIDDLE`` or ``TAIL`` of each item, shape (m,), from interactions per item.
 
         An item's place is the share of everything that is strictly more popular: below ``head`` it is head, from ``1 -
-        tail`` on it is tail.
+        tail`` on it is tail. So the head holds its share or a little more, the tail its share or a little less.
         """
         levels, inverse = np.unique(-popularity, return_inverse=True)
         weight = popularity if self.of == "interactions" else np.ones_like(popularity)
