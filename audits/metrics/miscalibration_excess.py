@@ -12,10 +12,9 @@ from audits.statistics import Smooth
 def measure(evidence: Evidence) -> Smooth:
     """C_KL less its mean under chance, for each attribute, over subjects with a history, of all and of each group.
 
-    The null is a list whose k categories are drawn from the history's own shares p, weighted by attention: a
-    recommender that samples from the subject's taste. Range [-4.6052, 4.6052]; 0 is as close as sampling, below 0
-    closer (a calibrating re-ranker gets there), above 0 farther. Items in several categories vary less than such draws,
-    so for them the figure is a lower bound. C_KL: Steck (RecSys 2018).
+    The null is a list of as many items drawn from the subject's own history, weighted by attention: a recommender that
+    samples from the subject's taste. Range [-4.6052, 4.6052]; 0 is as close as sampling, below 0 closer (a calibrating
+    re-ranker gets there), above 0 farther. C_KL: Steck (RecSys 2018); the null: ``audits.calibration``.
 
     Example: history half drama, half comedy, one item in the list: any draw gives C_KL = 1.9585, so the null is 1.9585
         and the excess 0, where the raw figure seems far from calibrated.
@@ -29,7 +28,7 @@ def measure(evidence: Evidence) -> Smooth:
 METRIC = Metric(
     slug="miscalibration_excess",
     title="Miscalibration beyond chance",
-    formula="mean over subjects of C_KL less the mean C_KL of as many draws from the history's category shares",
+    formula="mean over subjects of C_KL less the mean C_KL of as many titles drawn from the subject's history",
     low=math.log(SMOOTHING),
     high=-math.log(SMOOTHING),
     better="lower",

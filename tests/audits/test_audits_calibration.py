@@ -10,6 +10,7 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import binom
 
+from audits import calibration
 from audits.attention import Attention
 from audits.calibration import expected_by_chance, expected_term, kullback_leibler
 from audits.configuration import AuditConfig
@@ -117,6 +118,38 @@ def test_lists_drawn_from_the_history_s_mix_have_no_excess_and_lists_of_one_kind
     # A list in exactly the history's proportions is closer than sampling.
     close = audience(build, np.tile([0, 0, 0, 1, 1, 2], (900, 1)), mixes[:1])
     assert values(miscalibration_excess.METRIC, close)[None] < -3 * error
+
+
+def test_titles_of_several_kinds_vary_less_than_titles_of_one(build: Build) -> None:
+    rng = np.random.default_rng(8)
+    genres = {f"i{j:02d}": ["xyzw"[g] for g in rng.choice(4, rng.integers(1, 4), replace=False)] for j in range(40)}
+    names = list(genres)
+    history = {f"s{u:02d}": [names[j] for j in rng.choice(40, 15, replace=False)] for u in range(20)}
+    given = build(dict.fromkeys(history, names[:8]), items=names, genres=genres, history=history)
+    evidence = evidence_from(given, CONFIG)
+    shares, looks = evidence.attributes[0].shares, Attention().weights(8)
+    drawn = np.zeros((20, 4000))
+    for u, shown in enumerate(history.values()):
+        own = shares[[names.index(name) for name in shown]]
+        lists = np.tensordot(looks / looks.sum(), own[rng.integers(0, 15, (8, 4000))], axes=1)
+        drawn[u] = smoothed_kullback_leibler(np.broadcast_to(own.mean(axis=0), lists.shape), lists, 0.01)
+
+    found = expected_by_chance(evidence)[:, 0]
+    error = drawn.std(axis=1) * np.sqrt(1 / 32 + 1 / 4000)
+    assert np.all(np.abs(found - drawn.mean(axis=1)) < 4 * error)
+    # Coins of whole titles forget that a drama that is a comedy too is half of each, and expect far too much.
+    coins = expected_term(looks)(evidence.history @ shares / 15).sum(axis=1)
+    assert coins.mean() > 2 * drawn.mean()
+    assert found.mean() == pytest.approx(drawn.mean(), rel=0.1)
+
+
+def test_both_ways_to_the_null_agree_where_both_apply(build: Build) -> None:
+    mixes = [list("xxxyyz"), list("xyz"), list("xxxxxxxz")]
+    evidence = audience(build, np.random.default_rng(1).integers(0, 3, (600, 10)), mixes)
+    exact, drawn = (by(evidence, evidence.attributes) for by in (calibration._by_term, calibration._by_drawing))
+
+    error = (exact - drawn).std() / np.sqrt(600)
+    assert exact.mean() == pytest.approx(drawn.mean(), abs=4 * error)
 
 
 def test_lists_of_different_length_have_different_chance(build: Build) -> None:
