@@ -54,12 +54,22 @@ def test_an_audit_with_a_baseline_reports_every_difference(build: Build) -> None
 
 
 def test_a_recommender_beside_itself_differs_by_nothing_that_is_certain(build: Build) -> None:
-    lists = {f"s{number}": ["a" if number % 3 else "b"] for number in range(40)}
+    lists = {f"s{number}": ["a", "b"] if number % 3 else ["b", "a"] for number in range(40)}
     given = build(lists, baseline=lists, items=["a", "b"], genres={"a": ["x"], "b": ["y"]})
     report = run(given, config=AuditConfig(seed=1, model_digest="", min_subjects=1, replicates=200))
 
     assert {each.value for each in report.differences} == {0.0}
     assert all(each.low is not None and each.low <= 0.0 <= each.high for each in report.differences)
+
+
+def test_lists_of_another_length_are_compared_as_they_are(build: Build) -> None:
+    longer, shorter = {"s": ["a", "b"], "t": ["c", "a"]}, {"s": ["a"], "t": ["b"]}
+    given = build(longer, baseline=shorter, items=["a", "b", "c", "d"], popularity={"a": 9, "b": 1})
+    report = run(given, config=AuditConfig(seed=1, model_digest="", min_subjects=1, replicates=200))
+    found = {each.metric: each.value for each in report.differences}
+
+    assert found["coverage"] == pytest.approx(0.75 - 0.5)
+    assert found["long_tail_count"] == pytest.approx(1.0 - 0.5)
 
 
 def test_without_a_baseline_there_are_no_differences(build: Build) -> None:

@@ -1,6 +1,7 @@
 """Variety within a list: by hand, and pair by pair."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -93,7 +94,7 @@ def test_diversity_is_the_mean_over_pairs(build: Build, seed: int, categories: i
     lists = {f"s{u}": [names[i] for i in rng.permutation(9)[: rng.integers(2, 7)]] for u in range(5)}
     plain = evidence_from(build(lists, items=names), CONFIG)
     attribute = Attribute(name="mood", categories=tuple(f"c{i}" for i in range(categories)), shares=shares)
-    evidence = Evidence(**{name: getattr(plain, name) for name in Evidence.__slots__} | {"attributes": (attribute,)})
+    evidence = replace(plain, attributes=(attribute,))
 
     for metric, distance in ((intra_list_diversity, cosine), (intra_list_jaccard, jaccard)):
         by_pairs = [

@@ -181,6 +181,15 @@ def test_popularity_rank_puts_ties_at_their_mean_place(build: Build) -> None:
     assert values(popularity_rank.METRIC, evidence_from(given, CONFIG)) == {None: 0.8125}
 
 
+def test_titles_nobody_chose_have_no_place_among_the_others(build: Build) -> None:
+    lists = {"s": ["a", "d"]}
+    given = build(lists, items=[*ITEMS, "e", "f"], popularity={"a": 5, "b": 5, "c": 1, "d": 9, "e": 0})
+    unseen = build({"s": ["e"]}, items=[*ITEMS, "e", "f"], popularity={"a": 5, "b": 5, "c": 1, "d": 9, "e": 0})
+
+    assert values(popularity_rank.METRIC, evidence_from(given, CONFIG)) == {None: 0.8125}
+    assert values(popularity_rank.METRIC, evidence_from(unseen, CONFIG)) == {None: 0.0}
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 40), min_size=4, max_size=4), st.integers(1, 5))
 def test_popularity_figures_do_not_depend_on_how_often_everything_was_counted(
