@@ -124,7 +124,7 @@ def drift(given: AuditInput, *, config: AuditConfig, progress: Progress | None =
     resampling = Resampling(
         replicates=config.replicates, seed=config.seed, level=config.level, min_subjects=config.min_subjects
     )
-    found = intervals(statistics, evidence.strata, resampling, progress=progress)
+    found = intervals(statistics, resampling, progress=progress)
     names = [metric.slug for metric, each in zip(metrics, changes, strict=True) for _ in each.cells]
     names += [CHURN] * (len(found.cells) - len(names))
     levels = (_levels(earlier, len(found.cells)), _levels(later, len(found.cells)))

@@ -83,7 +83,7 @@ def sensitivity(
     some = _evenly(evidence, MOST_SUBJECTS)
     others = [model for model in models if model != own]
     tried = [some, *(with_attention(some, model) for model in others)]
-    names = tuple(_name(model) for model in (own, *others))
+    names = tuple(model.text for model in (own, *others))
     bands = tuple(band for metric in metrics for band in _bands(metric, tried, names))
     return Sensitivity(models=names, subjects=some.subjects, bands=bands)
 
@@ -133,6 +133,3 @@ def _evenly(evidence: Evidence, most: int) -> Evidence:
         baseline=None,
     )
 
-
-def _name(model: Attention) -> str:
-    return model.model if model.parameter is None else f"{model.model} {model.parameter:g}"
