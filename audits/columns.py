@@ -65,13 +65,17 @@ class Columns:
         reach = np.zeros(base.size)
         for rows in _blocks(self._subjects, _ROWS):
             np.maximum(reach, np.abs(channels[rows] - base).max(axis=0, initial=0.0), out=reach)
+        # What is not a number has no figure, which is said elsewhere, and nothing to resample.
+        void = ~np.isfinite(reach)
         # A number smaller than its own rounding error is no variation; and 1/tiny would overflow.
-        flat = reach <= np.finfo(np.float64).eps * np.abs(base) + np.finfo(np.float64).tiny
+        flat = void | (reach <= np.finfo(np.float64).eps * np.abs(base) + np.finfo(np.float64).tiny)
         step = np.where(flat, 0.0, reach / self._largest)
         per_step = np.divide(1.0, step, out=np.zeros_like(step), where=~flat)
         whole = np.empty((base.size, self._subjects), dtype=np.int32)
         for rows in _blocks(self._subjects, _ROWS):
-            whole[:, rows] = np.rint((channels[self._order[rows]] - base) * per_step).T
+            scaled = (channels[self._order[rows]] - base) * per_step
+            scaled[:, void] = 0.0
+            whole[:, rows] = np.rint(scaled).T
         positions = np.array([self._place(column) for column in whole], dtype=np.int64)
         return Held(positions=positions, base=base, step=step)
 

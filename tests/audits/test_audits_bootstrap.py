@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import sparse
 
+from audits.attention import Attention
 from audits.bootstrap import Resampling, intervals
 from audits.evidence import Evidence, Grouping
 from audits.quality import Quality, gap_by_group
@@ -25,6 +26,7 @@ def grouped(sizes: list[int]) -> Evidence:
     return Evidence(
         lists=np.zeros((n, 1), dtype=np.int64),
         looks=np.ones((n, 1)),
+        attention=Attention(),
         exposure=sparse.csr_array(np.ones((n, 1))),
         attributes=(),
         targets=None,
