@@ -2,14 +2,17 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from audits.coding import coded, row_order
 from audits.tables import AuditInput, Recommendations
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 _DOMAIN = b"probity/audit-input/v3"
 
@@ -66,7 +69,7 @@ def _write_table(
             _write(state, values.astype("<i8" if np.issubdtype(values.dtype, np.integer) else "<f8"))
 
 
-def _write(state: "hashlib._Hash", content: bytes | NDArray[np.generic]) -> None:
+def _write(state: "hashlib._Hash", content: "Buffer") -> None:
     view = memoryview(content)
     state.update(view.nbytes.to_bytes(8, "little"))
     state.update(view)

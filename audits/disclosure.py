@@ -151,7 +151,7 @@ def _given_away(lines: Sequence[_Line], hidden: AbstractSet[str]) -> list[str]:
     group is determined where its unit vector lies in the span of the equations.
     """
     unknowns = sorted(hidden)
-    published = [line for line in lines if line.total not in hidden and hidden.intersection(line.members)]
+    published = [line for line in lines if line.total not in hidden and not hidden.isdisjoint(line.members)]
     if not published:
         return []
     rows = np.zeros((len(published), len(unknowns) + len(published)))

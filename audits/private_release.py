@@ -253,7 +253,8 @@ def opendp_noise(sums: Ints, bound: int, epsilon: float) -> Ints:
     domain = dp.vector_domain(dp.atom_domain(T="i64"), size=len(sums))
     # A hair more noise than asked for covers the rounding of the scale itself.
     mechanism = dp.m.make_laplace(domain, dp.l1_distance(T="i64"), scale=bound / epsilon * (1.0 + 1e-12))
-    if mechanism.map(bound) > epsilon:
-        msg = f"private release: expected a mechanism for epsilon {epsilon}, got one for {mechanism.map(bound)}"
+    spent: float = mechanism.map(bound)  # type: ignore[no-untyped-call]
+    if spent > epsilon:
+        msg = f"private release: expected a mechanism for epsilon {epsilon}, got one for {spent}"
         raise InvalidConfig(msg)
     return np.array(mechanism([int(each) for each in sums]), dtype=np.int64)

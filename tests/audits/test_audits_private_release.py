@@ -115,8 +115,8 @@ def test_without_noise_the_figures_are_the_plain_means(build: Build) -> None:
 @pytest.mark.parametrize("epsilon", [0.5, 50.0])
 def test_intervals_cover_the_truth_whether_noise_or_sampling_dominates(build: Build, epsilon: float) -> None:
     rng = np.random.default_rng(3)
-    truth, n, covered, trials = 0.3, 400, 0, 400
-    base = made(build, list(range(12)))
+    truth, n, covered, trials = 0.3, 400, 0, 150
+    base = made(build, [1, 2, 3])
     for _ in range(trials):
         hits = int((rng.random(n) < truth).sum())
 
@@ -127,8 +127,8 @@ def test_intervals_cover_the_truth_whether_noise_or_sampling_dominates(build: Bu
         figure = released(base, epsilon, noise=noise).figures[-1]
         covered += figure.low is not None and figure.high is not None and figure.low <= truth <= figure.high
 
-    # Monte-Carlo standard error 1.1 points; the quantile errs to the wide side.
-    assert 0.93 <= covered / trials <= 1.0
+    # Monte-Carlo standard error 1.8 points; the quantile errs to the wide side.
+    assert 0.915 <= covered / trials <= 1.0
 
 
 def test_a_group_that_noise_left_without_subjects_has_no_figure(build: Build) -> None:
