@@ -8,20 +8,29 @@ come out equal to the last bit whatever the order, the number of threads or the 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audits.weights import MOST, REPLICATES_A_DRAW, SUBJECTS_A_DRAW, Weights, draw
 
+if TYPE_CHECKING:
+    from scipy import sparse
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Whole = NDArray[np.int32]
+# Numbers of each subject, (n, c): an array, or only those that are not 0.
+Channels = Union[Floats, "sparse.csc_array"]
 Progress = Callable[[int, int], None]
 
 _EXACT_BITS = 53
 _STORED_BITS = 30
 _ROWS = 16_384
 _SAMPLE = 256
+_COLUMNS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,6 +40,18 @@ class Held:
     positions: Ints
     base: Floats
     step: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Kept:
+    """A column without the zeros at its ends: ``numbers`` belong to the subjects from ``first`` on."""
+
+    first: int
+    numbers: Whole
+
+    def within(self, subjects: slice) -> Whole:
+        """Those of its numbers that belong to these subjects."""
+        return self.numbers[max(subjects.start - self.first, 0) : max(subjects.stop - self.first, 0)]
 
 
 class Columns:
@@ -49,41 +70,76 @@ class Columns:
         self._order = np.arange(subjects) if order is None else order
         room = _EXACT_BITS - (MOST * max(subjects, 1)).bit_length()
         self._largest = float(2 ** min(_STORED_BITS, room))
-        self._kept: list[NDArray[np.int32]] = []
-        self._alike: dict[bytes, list[int]] = {}
+        self._kept: list[_Kept] = []
+        self._alike: dict[tuple[int, int, bytes], list[int]] = {}
+        self._place_of: Ints | None = None
 
     @property
     def width(self) -> int:
         """How many distinct columns there are."""
         return len(self._kept)
 
-    def hold(self, channels: Floats) -> Held:
-        """Keep these (n, c) columns."""
-        zeros = np.count_nonzero(channels == 0.0, axis=0)
+    def hold(self, channels: Channels) -> Held:
+        """Keep these (n, c) columns; one with a number that is not finite is kept as a constant that is not."""
+        if not isinstance(channels, np.ndarray):
+            return self._hold_sparse(channels)
+        parts = [
+            self._hold_dense(channels[:, at : at + _COLUMNS]) for at in range(0, max(channels.shape[1], 1), _COLUMNS)
+        ]
+        return Held(
+            positions=np.concatenate([part.positions for part in parts]),
+            base=np.concatenate([part.base for part in parts]),
+            step=np.concatenate([part.step for part in parts]),
+        )
+
+    def _hold_dense(self, channels: Floats) -> Held:
+        mean, zeros = channels.mean(axis=0), np.zeros(channels.shape[1])
+        for rows in _blocks(self._subjects, _ROWS):
+            zeros += np.count_nonzero(channels[rows] == 0.0, axis=0)
         # A column that is mostly 0 stays so; another is centred, so that rounding is small beside its variation.
-        base = np.where(2 * zeros > self._subjects, 0.0, channels.mean(axis=0))
+        base = np.where((2 * zeros > self._subjects) & np.isfinite(mean), 0.0, mean)
         reach = np.zeros(base.size)
         for rows in _blocks(self._subjects, _ROWS):
             np.maximum(reach, np.abs(channels[rows] - base).max(axis=0, initial=0.0), out=reach)
-        # What is not a number has no figure, which is said elsewhere, and nothing to resample.
-        void = ~np.isfinite(reach)
-        # A number smaller than its own rounding error is no variation; and 1/tiny would overflow.
-        flat = void | (reach <= np.finfo(np.float64).eps * np.abs(base) + np.finfo(np.float64).tiny)
-        step = np.where(flat, 0.0, reach / self._largest)
-        per_step = np.divide(1.0, step, out=np.zeros_like(step), where=~flat)
+        step, per_step = self._steps(base, reach)
         whole = np.empty((base.size, self._subjects), dtype=np.int32)
         for rows in _blocks(self._subjects, _ROWS):
             scaled = (channels[self._order[rows]] - base) * per_step
-            scaled[:, void] = 0.0
-            whole[:, rows] = np.rint(scaled).T
-        positions = np.array([self._place(column) for column in whole], dtype=np.int64)
+            whole[:, rows] = np.rint(np.where(per_step > 0.0, scaled, 0.0)).T
+        positions = np.array([self._place(column, 0) for column in whole], dtype=np.int64)
         return Held(positions=positions, base=base, step=step)
+
+    def _hold_sparse(self, channels: "sparse.csc_array") -> Held:
+        """Columns of which only the numbers that are not 0 are given, and looked at."""
+        if self._place_of is None:
+            self._place_of = np.argsort(self._order)
+        starts = channels.indptr.tolist()
+        base, reach = np.zeros(channels.shape[1]), np.zeros(channels.shape[1])
+        for at, (start, stop) in enumerate(pairwise(starts)):
+            reach[at] = np.abs(channels.data[start:stop]).max(initial=0.0)
+        base[~np.isfinite(reach)] = np.nan
+        step, per_step = self._steps(base, reach)
+        positions = np.zeros(channels.shape[1], dtype=np.int64)
+        for at, (start, stop) in enumerate(pairwise(starts)):
+            places = self._place_of[channels.indices[start:stop]] if per_step[at] else np.zeros(0, dtype=np.int64)
+            first = int(places.min(initial=self._subjects))
+            column = np.zeros(int(places.max(initial=first - 1)) + 1 - first, dtype=np.int32)
+            column[places - first] = np.rint(channels.data[start:stop] * per_step[at]) if per_step[at] else 0
+            positions[at] = self._place(column, first)
+        return Held(positions=positions, base=base, step=step)
+
+    def _steps(self, base: Floats, reach: Floats) -> tuple[Floats, Floats]:
+        """What one unit of each whole-number column is worth, and its reciprocal; both 0 where nothing varies."""
+        # A number smaller than its own rounding error is no variation; and 1/tiny would overflow.
+        flat = ~(reach > np.finfo(np.float64).eps * np.abs(base) + np.finfo(np.float64).tiny) | ~np.isfinite(reach)
+        step = np.where(flat, 0.0, reach / self._largest)
+        return step, np.divide(1.0, step, out=np.zeros_like(step), where=~flat)
 
     def totals(
         self, weights: Weights, seed: int, replicates: int, *, progress: Progress | None = None
     ) -> tuple[Floats, Floats]:
         """Weighted sums of every column, (replicates, width), and of the weights, (replicates,)."""
-        plain = np.array([column.sum(dtype=np.int64) for column in self._kept], dtype=np.float64)
+        plain = np.array([each.numbers.sum(dtype=np.int64) for each in self._kept], dtype=np.float64)
         sums, drawn = np.zeros((self.width, replicates)), np.zeros(replicates)
         done, whole = 0, self._subjects * replicates
         for subjects, columns, whole_numbers in self._drawn(weights, seed, replicates):
@@ -123,21 +179,27 @@ class Columns:
 
     def _rows(self, subjects: slice) -> tuple[Ints, Floats]:
         """The columns that are not 0 for all these subjects: which, and their numbers."""
-        active = [at for at, column in enumerate(self._kept) if column[subjects].any()]
-        rows = np.empty((len(active), subjects.stop - subjects.start))
+        active = [at for at, each in enumerate(self._kept) if each.within(subjects).any()]
+        rows = np.zeros((len(active), subjects.stop - subjects.start))
         for row, at in zip(rows, active, strict=True):
-            row[:] = self._kept[at][subjects]
+            each = self._kept[at]
+            start = max(each.first - subjects.start, 0)
+            numbers = each.within(subjects)
+            row[start : start + numbers.size] = numbers
         return np.array(active, dtype=np.int64), rows
 
-    def _place(self, column: NDArray[np.int32]) -> int:
-        """Where this column is kept, after keeping it if it is new."""
-        looks_like = column[:: max(1, column.size // _SAMPLE)].tobytes()
+    def _place(self, column: Whole, first: int) -> int:
+        """Where this column, 0 before ``first`` and after its end, is kept, after keeping it if it is new."""
+        filled = np.flatnonzero(column)
+        start, stop = (int(filled[0]), int(filled[-1]) + 1) if filled.size else (0, 0)
+        new = _Kept(first=first + start, numbers=column[start:stop])
+        looks_like = (new.first, new.numbers.size, new.numbers[:: max(1, new.numbers.size // _SAMPLE)].tobytes())
         seen = self._alike.setdefault(looks_like, [])
         for at in seen:
-            if np.array_equal(self._kept[at], column):
+            if np.array_equal(self._kept[at].numbers, new.numbers):
                 return at
         seen.append(self.width)
-        self._kept.append(column.copy())
+        self._kept.append(_Kept(first=new.first, numbers=new.numbers.copy()))
         return seen[-1]
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from audits.statistics import Cell, Smooth, Statistics, Stepped
+from audits.statistics import Cell, Scattered, Smooth, Statistics, Stepped
 
 
 def difference(candidate: Statistics, baseline: Statistics) -> Statistics:
@@ -29,6 +29,12 @@ def difference(candidate: Statistics, baseline: Statistics) -> Statistics:
     )
     if isinstance(candidate, Stepped) and isinstance(baseline, Stepped):
         return Stepped(
+            cells=cells,
+            figures=candidate.figures - baseline.figures,
+            leave_one_out=candidate.leave_one_out - baseline.leave_one_out,
+        )
+    if isinstance(candidate, Scattered) and isinstance(baseline, Scattered):
+        return Scattered(
             cells=cells,
             figures=candidate.figures - baseline.figures,
             leave_one_out=candidate.leave_one_out - baseline.leave_one_out,

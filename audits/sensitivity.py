@@ -132,4 +132,3 @@ def _evenly(evidence: Evidence, most: int) -> Evidence:
         groupings=tuple(replace(grouping, codes=grouping.codes[rows]) for grouping in evidence.groupings),
         baseline=None,
     )
-

@@ -3,14 +3,19 @@
 Two kinds. ``Smooth``: a smooth function of subject means; a resample is one matrix product and the standard error
 follows by the delta method. ``Stepped``: a function of the whole set of lists (Gini, coverage) that no subject mean
 determines; its change when one subject leaves gives the standard error by the Efron-Stein inequality (Efron & Stein
-1981: Var f <= E sum_u (f - f_without_u)^2), an upper bound.
+1981: Var f <= E sum_u (f - f_without_u)^2), an upper bound. ``Scattered`` is its thrifty form.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 Floats = NDArray[np.float64]
 # Values of every cell from channel means, (..., channels) -> (..., cells). Called with complex numbers too, for exact
@@ -127,8 +132,7 @@ class Stepped:
 
     def at_means(self) -> AtMeans:
         """The figure plus the changes of subjects drawn more or less than once, linearised."""
-        figures, n, mean = self.figures, self.leave_one_out.shape[0], self.leave_one_out.mean(axis=0)
-        return lambda means: np.asarray(figures + n * (means - mean), dtype=np.float64)
+        return _linear(self.figures, self.leave_one_out.shape[0], self.leave_one_out.mean(axis=0))
 
     def spread(self) -> Spread:
         """Upper bound on each cell's variance (Efron-Stein)."""
@@ -140,7 +144,45 @@ class Stepped:
         return self.spread().variance
 
 
-Statistics = Smooth | Stepped
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scattered:
+    """Cells as in ``Stepped`` whose changes are 0 for most subjects: figures of many groups and categories crossed.
+
+    ``leave_one_out`` (n, cells) holds only the others, column by column.
+    """
+
+    cells: tuple[Cell, ...]
+    figures: Floats
+    leave_one_out: "sparse.csc_array"
+
+    @property
+    def channels(self) -> "sparse.csc_array":
+        """What resampling weighs: the changes."""
+        return self.leave_one_out
+
+    def values(self) -> Floats:
+        """Value of every cell."""
+        return self.figures
+
+    def at_means(self) -> AtMeans:
+        """The figure plus the changes of subjects drawn more or less than once, linearised."""
+        mean = np.asarray(self.leave_one_out.mean(axis=0), dtype=np.float64).ravel()
+        return _linear(self.figures, self.leave_one_out.shape[0], mean)
+
+    def spread(self) -> Spread:
+        """Upper bound on each cell's variance (Efron-Stein)."""
+        numbers = self.leave_one_out.data
+        squares = [numbers[start:stop] ** 2 for start, stop in pairwise(self.leave_one_out.indptr.tolist())]
+        second = np.array([square.sum() for square in squares])
+        fourth = np.array([(square**2).sum() for square in squares])
+        return _spread_of(self.cells, self.leave_one_out.shape[0], second, fourth)
+
+    def variance(self) -> Floats:
+        """Upper bound on each cell's variance (Efron-Stein)."""
+        return self.spread().variance
+
+
+Statistics = Smooth | Stepped | Scattered
 
 
 def ratios(
@@ -158,17 +200,26 @@ def ratios(
     return Smooth(cells=tuple(cells), channels=np.hstack([numerator, denominator]), value_of=value_of)
 
 
-def _spread(cells: Sequence[Cell], n: int, changes: Iterable[Floats]) -> Spread:
-    """Sums of squares of the change that each subject causes, and how many subjects carry them.
+def _linear(figures: Floats, n: int, mean: Floats) -> AtMeans:
+    return lambda means: np.asarray(figures + n * (means - mean), dtype=np.float64)
 
-    The variance of a sum of squares is estimated from fourth powers (Satterthwaite 1946): 2 n / (kurtosis - 1), which
-    is n for normal changes and about twice the number of subjects concerned where few are. A cell's own n bounds it.
-    """
+
+def _spread(cells: Sequence[Cell], n: int, changes: Iterable[Floats]) -> Spread:
+    """From the change that each subject causes, some subjects at a time."""
     second, fourth = np.zeros(len(cells)), np.zeros(len(cells))
     for change in changes:
         square = change * change
         second += square.sum(axis=0)
         fourth += (square * square).sum(axis=0)
+    return _spread_of(cells, n, second, fourth)
+
+
+def _spread_of(cells: Sequence[Cell], n: int, second: Floats, fourth: Floats) -> Spread:
+    """From the sums of squares and of fourth powers of the changes that subjects cause.
+
+    The variance of a sum of squares is estimated from fourth powers (Satterthwaite 1946): 2 n / (kurtosis - 1), which
+    is n for normal changes and about twice the number of subjects concerned where few are. A cell's own n bounds it.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         excess = n * fourth / (second * second) - 1.0
         freedom = np.where(excess > 0.0, 2.0 * n / np.maximum(excess, 1e-9), np.inf)

@@ -1,18 +1,25 @@
 """Whether recommendations amplify what a group of subjects leans to."""
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audits.evidence import Evidence
 from audits.exposure import Labelled, labelled
 from audits.metrics.metric import Metric
-from audits.statistics import Cell, Floats, Stepped
+from audits.statistics import Cell, Floats, Scattered
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+Ints = NDArray[np.int64]
 
 _SMALLEST_SHARE = 1e-3
 
 
-def measure(evidence: Evidence) -> Stepped:
+def measure(evidence: Evidence) -> Scattered:
     """Bias disparity of every group of subjects and category: (B_R - B_S) / B_S.
 
     B_S(a, g) = P_S(g | a) / P(g), with P_S the category's part of the group's history by weight, P its part of the
@@ -23,22 +30,34 @@ def measure(evidence: Evidence) -> Stepped:
 
     Example: a group's history is one quarter documentaries, its lists one half: 0.5 / 0.25 - 1 = 1.
     """
+    from scipy import sparse  # takes a while, which who only reads a report need not wait for
+
     if evidence.history is None:
         msg = "bias disparity needs a history"
         raise ValueError(msg)
     groups = [(None, np.arange(evidence.subjects))]
     for grouping in evidence.groupings:
         groups += [(label, np.flatnonzero(grouping.codes == code)) for code, label in enumerate(grouping.labels)]
-    cells, figures, changes = [], [np.zeros(0)], [np.zeros((evidence.subjects, 0))]
+    cells, figures, changes = [], [np.zeros(0)], [sparse.csc_array((evidence.subjects, 0))]
     for each in labelled(evidence):
         chosen = np.asarray(evidence.history @ each.shares)
         for label, members in groups:
             figure, change = amplification(each.slots[members], chosen[members])
             cells += _cells(each, label, chosen[members])
             figures.append(figure)
-            changes.append(np.zeros((evidence.subjects, figure.size)))
-            changes[-1][members] = change
-    return Stepped(cells=tuple(cells), figures=np.concatenate(figures), leave_one_out=np.hstack(changes))
+            changes.append(_of_members(change, members, evidence.subjects))
+    return Scattered(
+        cells=tuple(cells), figures=np.concatenate(figures), leave_one_out=sparse.hstack(changes, format="csc")
+    )
+
+
+def _of_members(change: Floats, members: Ints, subjects: int) -> "sparse.csc_array":
+    """Changes by the group's subjects alone; twenty groups of a million subjects would fill gigabytes with zeros."""
+    from scipy import sparse
+
+    width = change.shape[1]
+    ends = members.size * np.arange(width + 1)
+    return sparse.csc_array((change.T.ravel(), np.tile(members, width), ends), shape=(subjects, width))
 
 
 def amplification(shown: Floats, chosen: Floats) -> tuple[Floats, Floats]:

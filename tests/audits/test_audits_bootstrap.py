@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.stats import poisson
 
 from audits.attention import Attention
 from audits.bootstrap import Resampling, intervals
+from audits.columns import Columns
 from audits.evidence import Evidence, Grouping
 from audits.quality import Quality, gap_by_group
-from audits.statistics import Cell, Smooth, Stepped, ratios
-from audits.weights import POISSON, TWO_POINT
+from audits.statistics import Cell, Scattered, Smooth, Stepped, ratios
+from audits.weights import POISSON, TWO_POINT, Weights, draw
 
 Floats = NDArray[np.float64]
 
@@ -200,3 +202,95 @@ def test_progress_ends_at_the_number_of_replicates() -> None:
 
     assert seen[-1] == (400, 400)
     assert len(seen) > 1
+
+
+def test_changes_of_few_subjects_give_the_same_intervals_as_the_whole_table() -> None:
+    rng = np.random.default_rng(6)
+    changes = np.where(rng.random((300, 70)) < 0.1, rng.normal(size=(300, 70)), 0.0)
+    changes[:, 5], changes[:, 6] = 0.0, changes[:, 7]
+    cells = (Cell(n=300, span=1.0),) * 70
+    order = rng.permutation(300)
+    whole, few = (
+        intervals([statistic], Resampling(replicates=150, seed=2), order=order)
+        for statistic in (
+            Stepped(cells=cells, figures=np.zeros(70), leave_one_out=changes),
+            Scattered(cells=cells, figures=np.zeros(70), leave_one_out=sparse.csc_array(changes)),
+        )
+    )
+
+    assert few.half_widths == pytest.approx(whole.half_widths, rel=1e-12)
+    assert few.critical_value == pytest.approx(whole.critical_value, rel=1e-7)
+    assert few.pointwise_half_widths == pytest.approx(whole.pointwise_half_widths, rel=1e-7)
+
+
+def test_intervals_are_equal_to_the_last_bit_whatever_the_number_of_threads_or_the_order_of_sums(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(7)
+    statistic = ratios([Cell(n=5000, span=1.0)] * 3, rng.gamma(0.3, size=(5000, 3)), rng.random((5000, 1)) + 0.1)
+    first = intervals([statistic], Resampling(replicates=120, seed=2))
+    product = np.matmul
+
+    def backwards(self: Columns, subjects: slice) -> tuple[NDArray[np.int64], Floats]:
+        active, rows = original(self, subjects)
+        return active, rows.view(Reversed)
+
+    class Reversed(np.ndarray):
+        """Rows that are multiplied from the last subject to the first."""
+
+        def __matmul__(self, other: Floats) -> Floats:
+            plain = np.asarray(self)
+            return product(plain[:, 1000:], other[1000:]) + product(plain[:, 999::-1], other[999::-1])
+
+    original = Columns._rows
+    monkeypatch.setattr(Columns, "_rows", backwards)
+    again = intervals([statistic], Resampling(replicates=120, seed=2))
+
+    assert again.critical_value == first.critical_value
+    assert again.pointwise_half_widths.tolist() == first.pointwise_half_widths.tolist()
+
+
+def test_a_figure_that_is_not_a_number_disturbs_no_other() -> None:
+    values = np.random.default_rng(8).normal(size=(80, 2))
+    alone = intervals([mean_of(values[:, 1])], Resampling(replicates=150, seed=2))
+    values[3, 0] = np.nan
+    stepped = Stepped(cells=(Cell(n=80, span=1.0),), figures=np.array([np.nan]), leave_one_out=values[:, :1])
+    beside = intervals([stepped, mean_of(values[:, 1])], Resampling(replicates=150, seed=2))
+
+    assert beside.defined.tolist() == [False, True]
+    assert beside.half_widths[1] == alone.half_widths[0]
+
+
+@pytest.mark.parametrize("weights", [POISSON, TWO_POINT])
+def test_weights_have_the_moments_that_resampling_needs(weights: Weights) -> None:
+    chances = np.array(weights.chances) / 65_536
+    values = weights.offset + weights.scale * np.arange(chances.size)
+
+    assert chances.sum() == 1.0
+    assert chances @ values == pytest.approx(1.0, abs=1e-12)
+    assert chances @ (values - 1.0) ** 2 == pytest.approx(1.0, abs=1e-12)
+    assert chances @ (values - 1.0) ** 3 == pytest.approx(1.0, abs=1e-4)
+    assert (weights is TWO_POINT) == (values.min() > 0)
+
+
+def test_poisson_weights_are_poissons_to_the_stated_error() -> None:
+    exact = poisson.pmf(np.arange(9), 1.0)
+    ours = np.array(POISSON.chances) / 65_536
+
+    assert (np.abs(ours - exact).sum() + poisson.sf(8, 1.0)) / 2 < 3.8e-5
+
+
+@pytest.mark.parametrize("weights", [POISSON, TWO_POINT])
+def test_draws_follow_their_chances_and_depend_on_place_alone(weights: Weights) -> None:
+    first, again, other = np.empty((2048, 200)), np.empty((2048, 200)), np.empty((2048, 200))
+    draw(weights, 5, subjects=slice(2048, 4096), replicates=slice(0, 200), out=first)
+    draw(weights, 5, subjects=slice(2048, 4096), replicates=slice(0, 200), out=again)
+    draw(weights, 5, subjects=slice(0, 2048), replicates=slice(0, 200), out=other)
+    chances = np.array(weights.chances) / 65_536
+    seen = np.bincount(first.astype(np.int64).ravel(), minlength=chances.size) / first.size
+
+    assert (first == again).all()
+    assert not (first == other).all()
+    # Five standard errors of a share of 409,600 draws.
+    assert (np.abs(seen - chances) < 5 * np.sqrt(chances / first.size)).all()
+    assert abs(np.corrcoef(first.ravel(), other.ravel())[0, 1]) < 0.01
