@@ -6,14 +6,14 @@ come out equal to the last bit whatever the order, the number of threads or the 
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import cycle, pairwise
 from typing import TYPE_CHECKING, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
+from audits.ahead import ahead
 from audits.weights import MOST, REPLICATES_A_DRAW, SUBJECTS_A_DRAW, Weights, draw
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Columns:
         plain = np.array([each.numbers.sum(dtype=np.int64) for each in self._kept], dtype=np.float64)
         sums, drawn = np.zeros((self.width, replicates)), np.zeros(replicates)
         done, whole = 0, self._subjects * replicates
-        for subjects, columns, whole_numbers in self._drawn(weights, seed, replicates):
+        for subjects, columns, whole_numbers in ahead(self._drawn(weights, seed, replicates)):
             active, rows = self._rows(subjects)
             sums[active, columns] += rows @ whole_numbers
             drawn[columns] += whole_numbers.sum(axis=0)
@@ -153,29 +153,15 @@ class Columns:
         return (weights.offset * plain[:, None] + weights.scale * sums).T, weight
 
     def _drawn(self, weights: Weights, seed: int, replicates: int) -> Iterator[tuple[slice, slice, Floats]]:
-        """Draws block by block, the next one made while the last is used."""
-        wanted = [
-            (subjects, columns)
-            for columns in _blocks(replicates, REPLICATES_A_DRAW)
-            for subjects in _blocks(self._subjects, SUBJECTS_A_DRAW)
-        ]
+        """Draws block by block, each in the memory of the one before the last."""
         room = min(self._subjects, SUBJECTS_A_DRAW) * min(replicates, REPLICATES_A_DRAW)
-        buffers = (np.empty(room), np.empty(room))
-
-        def fill(at: int) -> Floats:
-            subjects, columns = wanted[at]
-            shape = (subjects.stop - subjects.start, columns.stop - columns.start)
-            out = buffers[at % 2][: shape[0] * shape[1]].reshape(shape)
-            draw(weights, seed, subjects=subjects, replicates=columns, out=out)
-            return out
-
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            ahead = pool.submit(fill, 0)
-            for at, (subjects, columns) in enumerate(wanted):
-                ready = ahead.result()
-                if at + 1 < len(wanted):
-                    ahead = pool.submit(fill, at + 1)
-                yield subjects, columns, ready
+        buffers = cycle((np.empty(room), np.empty(room)))
+        for columns in _blocks(replicates, REPLICATES_A_DRAW):
+            for subjects in _blocks(self._subjects, SUBJECTS_A_DRAW):
+                shape = (subjects.stop - subjects.start, columns.stop - columns.start)
+                out = next(buffers)[: shape[0] * shape[1]].reshape(shape)
+                draw(weights, seed, subjects=subjects, replicates=columns, out=out)
+                yield subjects, columns, out
 
     def _rows(self, subjects: slice) -> tuple[Ints, Floats]:
         """The columns that are not 0 for all these subjects: which, and their numbers."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from audits.ahead import ahead
 from audits.bootstrap import Intervals, Resampling, intervals
 from audits.categories import UNKNOWN
 from audits.columns import Progress
@@ -51,7 +52,8 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
     )
     owners: list[_Owner] = []
     # One family: a difference that is looked at costs the figures beside it their share of certainty.
-    found = intervals(_measured(metrics, evidence, owners), resampling, order=_by_group(evidence), progress=progress)
+    measured = ahead(_measured(metrics, evidence, owners))
+    found = intervals(measured, resampling, order=_by_group(evidence), progress=progress)
     return Report(
         measurements=_measurements(owners, found, config, compared=False),
         differences=_measurements(owners, found, config, compared=True),
