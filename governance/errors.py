@@ -9,7 +9,8 @@ GovernanceError
 ├── InvalidInput        what was given cannot be right: says expected and got
 ├── ConfigurationError  settings, key files or stores are not ready: says what to do
 │   ├── PolicyError         a policy file, with file and line
-│   └── StaleDatabase       migrations are missing
+│   ├── StaleDatabase       migrations are missing
+│   └── MissingExtra        an optional part is not installed: says which
 ├── BudgetExceeded      a training would cost more privacy than is left
 ├── EmptySnapshot       nothing may be trained on
 ├── Unreachable         somebody else's log cannot be read at the moment
@@ -66,6 +67,10 @@ class PolicyError(ConfigurationError):
 
 class StaleDatabase(ConfigurationError):  # noqa: N818 - reads as the state it names
     """A database is behind its migrations."""
+
+
+class MissingExtra(ConfigurationError):  # noqa: N818 - reads as the state it names
+    """An optional part of Probity is not installed; the message says how to install it."""
 
 
 class BudgetExceeded(GovernanceError):  # noqa: N818 - reads as the state it names

@@ -4,6 +4,9 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
 
+DEFAULT_HOME = Path(".probity")
+"""The home folder where nobody names another."""
+
 
 def shipped(name: str) -> Path:
     """The folder ``policies`` or ``migrations`` that belongs to this installation."""

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from governance.errors import ConfigurationError
-from governance.resources import policies_dir
+from governance.resources import DEFAULT_HOME, policies_dir
 
-DEFAULT_HOME = Path(".probity")
+__all__ = ["DEFAULT_HOME", "Database", "Settings", "load_settings"]
 
 
 class _Section(BaseModel):

@@ -3,21 +3,23 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from sqlalchemy.orm import Session
 
-from governance.access.permissions import require
-from governance.access.principals import list_principals
-from governance.access.tables import Principal
-from governance.access.tokens import authenticate
 from governance.cli import display
 from governance.clock import system_clock
 from governance.errors import Unauthenticated
-from governance.pipeline.home import Home, open_home
-from governance.policy.rules import Permission
-from governance.settings import DEFAULT_HOME, load_settings
+from governance.resources import DEFAULT_HOME
+
+# The options are declared by commands that need no home too (`gate check`), on machines without a database: whoever
+# opens a home loads what it takes.
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from governance.access.tables import Principal
+    from governance.pipeline.home import Home
+    from governance.policy.rules import Permission
 
 TOKEN_VARIABLE = "PROBITY_TOKEN"  # noqa: S105 - the variable's name, not a token
 
@@ -33,12 +35,15 @@ IdentifierOption = Annotated[
 ]
 
 
-def opened(home: Path) -> Home:
+def opened(home: Path) -> "Home":
     """The home, ready to work with."""
+    from governance.pipeline.home import open_home
+    from governance.settings import load_settings
+
     return open_home(load_settings(home), clock=system_clock)
 
 
-def acting(home: Home, session: Session, permission: Permission) -> Principal:
+def acting(home: "Home", session: "Session", permission: "Permission") -> "Principal":
     """Who acts: the holder of the token in PROBITY_TOKEN or typed at the terminal, if a role of theirs allows it.
 
     A token is never an argument: those are logged.
@@ -47,6 +52,10 @@ def acting(home: Home, session: Session, permission: Permission) -> Principal:
         Unauthenticated: no token, or not a valid one.
         Forbidden: none of their roles has ``permission``.
     """
+    from governance.access.permissions import require
+    from governance.access.principals import list_principals
+    from governance.access.tokens import authenticate
+
     token = os.environ.get(TOKEN_VARIABLE) or (typer.prompt("Token", hide_input=True) if sys.stdin.isatty() else "")
     if not token:
         principals = len(list_principals(session, limit=1))

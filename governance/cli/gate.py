@@ -10,8 +10,7 @@ from governance.cli import gate_check, gate_policy
 from governance.cli.context import HomeOption, JsonOption, opened
 from governance.cli.display import write_json
 from governance.cli.gate_display import EXITS, show
-from governance.pipeline.audit import decide_on
-from governance.settings import DEFAULT_HOME
+from governance.resources import DEFAULT_HOME
 
 gate = typer.Typer(help="Decide whether a model may ship.", no_args_is_help=True)
 
@@ -31,6 +30,8 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Decide on a model's latest report by policies/fairness.yaml; every reason is printed."""
+    from governance.pipeline.audit import decide_on  # brings the database that `check` does without
+
     decision = decide_on(opened(home), model, decision_id=uuid4())
     if as_json:
         findings = [{**asdict(each), "verdict": str(each.verdict)} for each in decision.findings]

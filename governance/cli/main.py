@@ -1,14 +1,17 @@
 """The ``probity`` command: its groups, and how an error becomes one line and an exit code."""
 
+import os
 import sys
 from collections.abc import Sequence
 from enum import IntEnum
 from importlib import import_module
+from typing import NoReturn
 
 import typer
 
 from audits.errors import AuditError
 from governance import errors
+from governance.cli.commands import ALONE, COMMANDS, Command, contents, extra_of, missing_extra, stand_in
 from governance.cli.display import stderr
 from pseudonymisation.errors import PseudonymisationError
 from pseudonymisation.sources.errors import SourceError
@@ -40,56 +43,26 @@ EXITS: tuple[tuple[type[Exception], Exit], ...] = (
 )
 """The first type that fits decides; what `_database_errors` names is internal too."""
 
-COMMANDS: dict[str, str] = {
-    "init": "home",
-    "status": "home",
-    "demo": "demo",
-    "sample": "data",
-    "data": "data",
-    "ingest": "ingest",
-    "quarantine": "ingest",
-    "consent": "consent",
-    "train": "train",
-    "budget": "train",
-    "models": "train",
-    "mitigate": "train",
-    "recommend": "train",
-    "audit": "audit",
-    "gate": "gate",
-    "release": "release",
-    "review": "review",
-    "deploy": "review",
-    "rollback": "review",
-    "rights": "rights",
-    "retention": "retention",
-    "attest": "attest",
-    "ledger": "ledger",
-    "witness": "witness",
-    "evidence": "evidence",
-    "policy": "policy",
-    "access": "access",
-    "keys": "keys",
-    "reidentify": "reidentification",
-    "serve": "serve",
-}
-"""Each command, in the order of the help, and the module of this package that brings it."""
-
-ALONE: dict[tuple[str, ...], str] = {
-    ("ledger", "verify"): "ledger_verify",
-    ("ledger", "verify-proof"): "ledger_verify",
-    ("ledger", "check-opening"): "opening_check",
-    ("gate", "check"): "gate_check",
-    ("gate", "init"): "gate_policy",
-    ("gate", "ratchet"): "gate_policy",
-}
-"""Commands that come without the rest of their group: an auditor's machine has no home and should not wait for one."""
-
 
 def build(asked: Sequence[str] = ()) -> typer.Typer:
     """The command line: with the module of the one command that ``asked`` begins with, or with all.
 
-    Importing every module takes about two seconds, which somebody who types one command should not wait for.
+    Importing every module takes about two seconds, which somebody who types one command should not wait for. A command
+    whose extra is not installed is there all the same, and says which one it needs.
     """
+    app = _empty()
+    for module, commands in _wanted(tuple(asked)):
+        try:
+            import_module(f"governance.cli.{module}").register(app)
+        except ModuleNotFoundError as absent:
+            if (extra := extra_of(absent.name or "")) is None:
+                raise
+            for command in commands:
+                stand_in(app, command, extra)
+    return app
+
+
+def _empty() -> typer.Typer:
     app = typer.Typer(
         name="probity",
         help="Privacy and fairness governance for recommender systems.",
@@ -102,27 +75,44 @@ def build(asked: Sequence[str] = ()) -> typer.Typer:
     def probity() -> None:
         """Privacy and fairness governance for recommender systems."""
 
-    for module in _modules(tuple(asked)):
-        import_module(f"governance.cli.{module}").register(app)
     return app
 
 
-def _modules(asked: tuple[str, ...]) -> list[str]:
+def _wanted(asked: tuple[str, ...]) -> list[tuple[str, list[Command]]]:
+    """The modules to load, each with the commands that it brings."""
+    named = [command for command in COMMANDS if asked and command.name == asked[0]]
     if asked[:2] in ALONE:
-        return [ALONE[asked[:2]]]
-    if asked and asked[0] in COMMANDS:
-        return [COMMANDS[asked[0]]]
-    return list(dict.fromkeys(COMMANDS.values()))
+        return [(ALONE[asked[:2]], named)]
+    modules = dict.fromkeys(command.module for command in named or COMMANDS)
+    return [(module, [command for command in COMMANDS if command.module == module]) for module in modules]
+
+
+def _asked_for(arguments: Sequence[str]) -> typer.Typer:
+    # A shell that completes wants names and options of everything; anybody else wants one command, or the list of them.
+    known = {command.name for command in COMMANDS}
+    if (arguments and arguments[0] in known) or "_PROBITY_COMPLETE" in os.environ:
+        return build(arguments)
+    app = _empty()
+    contents(app)
+    return app
 
 
 def main() -> None:
     """Run the command; an expected error is one line on stderr and an exit code, never a traceback."""
     try:
-        build(sys.argv[1:])()
+        _asked_for(sys.argv[1:])()
+    except ModuleNotFoundError as absent:
+        if (extra := extra_of(absent.name or "")) is None:
+            raise
+        _leave(missing_extra("this command", extra))
     except _expected() as error:
-        code = next((code for kind, code in EXITS if isinstance(error, kind)), Exit.INTERNAL)
-        stderr.print(f"probity: {_for_a_terminal(_words(error))}", markup=False, soft_wrap=True)
-        sys.exit(code)
+        _leave(error)
+
+
+def _leave(error: Exception) -> NoReturn:
+    code = next((code for kind, code in EXITS if isinstance(error, kind)), Exit.INTERNAL)
+    stderr.print(f"probity: {_for_a_terminal(_words(error))}", markup=False, soft_wrap=True)
+    sys.exit(code)
 
 
 def _for_a_terminal(words: str) -> str:

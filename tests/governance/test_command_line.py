@@ -1,0 +1,112 @@
+"""The command line as a whole: what is listed, what is loaded for it, and what an installation without extras says."""
+
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from governance.cli.commands import COMMANDS, EXTRAS
+from governance.cli.main import build
+
+BLOCK = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {modules!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Absent())
+"""
+"""Refuses the modules of every extra, as an installation without them does."""
+
+OPTIONAL = sorted({module for modules in EXTRAS.values() for module in modules})
+
+
+def probity(*arguments: str, before: str = "", after: str = "") -> subprocess.CompletedProcess[str]:
+    program = (
+        f"{before}\nfrom governance.cli.main import main\ntry: main()\nfinally:\n    import sys\n    {after or 'pass'}"
+    )
+    return subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
+
+
+def without_extras(*arguments: str, after: str = "") -> subprocess.CompletedProcess[str]:
+    return probity(*arguments, before=BLOCK.format(modules=OPTIONAL), after=after)
+
+
+def test_the_registry_says_of_each_command_what_its_own_help_says() -> None:
+    program = get_command(build())
+
+    assert set(program.commands) == {command.name for command in COMMANDS}
+    for command in COMMANDS:
+        assert " ".join(program.commands[command.name].help.split("\n\n")[0].split()) == command.help
+
+
+def test_the_help_lists_every_command_and_loads_none_of_them() -> None:
+    shown = probity("--help", after="print('loaded', sorted({'sqlalchemy', 'pydantic', 'pyarrow'} & set(sys.modules)))")
+
+    assert shown.returncode == 0
+    assert shown.stdout.endswith("loaded []\n")
+    for command in COMMANDS:
+        assert f"\n  {command.name} " in shown.stdout
+
+
+def test_without_the_extras_the_same_commands_are_listed() -> None:
+    assert without_extras("--help").stdout == probity("--help").stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [("train",), ("train", "--help"), ("rights", "list", "--json"), ("serve", "console")]
+)
+def test_a_command_whose_extra_is_absent_says_in_one_sentence_which_to_install(arguments: tuple[str, ...]) -> None:
+    done = without_extras(*arguments)
+
+    extra = "train" if arguments[0] == "train" else "server"
+    sentence = f"probity: probity {arguments[0]} needs an extra that is not installed: pip install 'probity[{extra}]'\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence)
+
+
+def test_a_module_that_no_extra_brings_is_a_fault_of_ours_and_no_advice_to_install() -> None:
+    done = probity("status", before=BLOCK.format(modules=["yaml"]))
+
+    assert done.returncode == 1
+    assert "pip install" not in done.stderr
+
+
+def test_an_unknown_command_is_refused_without_loading_any() -> None:
+    done = probity("relase", after="print(sorted({'sqlalchemy', 'pyarrow'} & set(sys.modules)))")
+
+    assert done.returncode == 2
+    assert "relase" in done.stderr
+    assert done.stdout == "[]\n"
+
+
+def test_the_offline_verifier_needs_no_extra() -> None:
+    assert without_extras("ledger", "verify", "--help").returncode == 0
+
+
+def test_every_extra_in_the_packaging_is_one_that_the_command_line_knows() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    brought = {module: {_plain(name) for name in found} for module, found in packages_distributions().items()}
+
+    for extra in ("server", "train", "tables"):
+        declared = {_plain(each) for each in project["optional-dependencies"][extra]} - {"probity"}
+        assert {min(brought[module] & declared) for module in EXTRAS[extra]} == declared
+
+
+def test_what_the_base_declares_is_in_no_extra() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+
+    base = {_plain(each) for each in project["dependencies"]}
+    for requirements in project["optional-dependencies"].values():
+        assert base.isdisjoint(_plain(each) for each in requirements)
+
+
+def _plain(requirement: str) -> str:
+    for end in "[<>=~! ":
+        requirement = requirement.partition(end)[0]
+    return requirement.lower().replace("_", "-")
