@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import typer
 
-from audits.errors import AuditError
+from audits.errors import AuditError, InvalidConfig
 from governance import errors
 from governance.cli.commands import ALONE, COMMANDS, Command, contents, extra_of, missing_extra, stand_in
 from governance.cli.display import stderr
@@ -38,6 +38,7 @@ EXITS: tuple[tuple[type[Exception], Exit], ...] = (
     (SourceError, Exit.USAGE),
     (PseudonymisationError, Exit.USAGE),
     (RecommenderError, Exit.UNDECIDABLE),
+    (InvalidConfig, Exit.USAGE),
     (AuditError, Exit.UNDECIDABLE),
     (OSError, Exit.INTERNAL),
 )
