@@ -4,7 +4,7 @@ BIN := .venv/bin
 HOME_FOLDER ?= .probity
 DEMO ?=
 
-.PHONY: demo test check serve bench bench-ledger format clean
+.PHONY: demo test check serve bench bench-ledger spark base format clean
 
 demo: .venv/installed
 	$(BIN)/probity demo --home $(HOME_FOLDER) $(DEMO)
@@ -30,6 +30,13 @@ bench-ledger: .venv/installed
 	$(BIN)/python benchmarks/ledger.py proofs
 	$(BIN)/python benchmarks/ledger_verify.py
 
+# PySpark is half a gigabyte, so that only whoever asks for it gets it; the tests that need it are skipped without.
+spark: .venv/spark
+
+# What a CI job that only judges lists installs: no extra, in an environment of its own, which then judges two CSV files.
+base:
+	PYTHON=$(PYTHON) .ci/base
+
 format: .venv/installed
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
@@ -44,4 +51,8 @@ clean:
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet torch==2.13.0 -c constraints.txt
 	$(BIN)/pip install --quiet -e '.[dev]' -c constraints.txt
+	touch $@
+
+.venv/spark: .venv/installed
+	$(BIN)/pip install --quiet -e '.[spark]' -c constraints.txt
 	touch $@

@@ -5,7 +5,7 @@ the item's name in byte order; interactions are counted. What comes back is chec
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from audits.sources.columns import Wanted
 from audits.sources.errors import MalformedSource
@@ -79,11 +79,10 @@ def _our_type(column: str) -> str:
     return "int64" if column in WHOLE_NUMBERS else "string"
 
 
-def _mismatch(column: str, kind: object) -> str | None:
+def _mismatch(column: str, kind: Any) -> str | None:  # noqa: ANN401 - an Ibis type
     """What was expected where the type is another; None where it fits."""
-    fits = lambda *checks: any(getattr(kind, check)() for check in checks)  # noqa: E731 - a word for three lines
     if column in NUMBERS:
-        return None if fits("is_integer", "is_floating", "is_decimal") else "numbers"
+        return None if kind.is_integer() or kind.is_floating() or kind.is_decimal() else "numbers"
     if column in WHOLE_NUMBERS:
-        return None if fits("is_integer") else "whole numbers"
-    return None if fits("is_string", "is_integer", "is_boolean") else "text or whole numbers"
+        return None if kind.is_integer() else "whole numbers"
+    return None if kind.is_string() or kind.is_integer() or kind.is_boolean() else "text or whole numbers"
