@@ -11,11 +11,11 @@ import typer
 
 from audits.errors import AuditError, CorruptReport, InvalidTable
 from audits.report import Report
+from audits.sources import load
 from audits.tables import AuditInput
-from governance.cli.display import say
+from governance.cli.display import progress, say
 from governance.clock import system_clock
 from governance.errors import GovernanceError, InvalidInput
-from governance.gate.reading import load
 from governance.ledger.published import printable
 
 USAGE, INTERNAL = 2, 4
@@ -95,7 +95,7 @@ def read_tables(  # noqa: PLR0917 - in the order of the options
     popularity: str | None,
     baseline: str | None = None,
 ) -> AuditInput:
-    """The tables at these places."""
+    """The tables at these places: files of any layout that `audits.sources` reads, or tables in an engine."""
     places = {
         "relevance": relevance,
         "history": history,
@@ -103,8 +103,8 @@ def read_tables(  # noqa: PLR0917 - in the order of the options
         "popularity": popularity,
         "baseline": baseline,
     }
-    given = {name: Path(place) for name, place in places.items() if place is not None}
-    return load(recommendations=Path(recommendations), items=Path(items), **given)
+    with progress("reading") as step:
+        return load(recommendations=recommendations, items=items, **places, progress=lambda _: step)
 
 
 def day_of(said: str | None) -> date:

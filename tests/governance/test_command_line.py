@@ -85,8 +85,28 @@ def test_an_unknown_command_is_refused_without_loading_any() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_the_offline_verifier_needs_no_extra() -> None:
-    assert without_extras("ledger", "verify", "--help").returncode == 0
+@pytest.mark.parametrize("command", [("ledger", "verify"), ("gate",), ("gate", "check"), ("gate", "init")])
+def test_verifying_offline_and_judging_lists_need_no_extra(command: tuple[str, ...]) -> None:
+    assert without_extras(*command, "--help").returncode == 0
+
+
+def test_of_the_gate_only_what_opens_a_home_needs_one() -> None:
+    done = without_extras("gate", "run", "--model", "6f0d3b4e-52a1-4d3c-8b53-0a4d7f0b7f10")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "probity: this command needs an extra that is not installed: pip install 'probity[server]'\n"
+
+
+def test_a_place_in_an_engine_says_which_extra_reads_it(tmp_path: Path) -> None:
+    (tmp_path / "service.db").touch()
+    (tmp_path / "items.csv").write_text("item,category\na,x\n")
+    policy = Path(__file__).parents[2] / "policies" / "fairness.yaml"
+    tables = ["--recommendations", f"duckdb://{tmp_path}/service.db#lists", "--items", str(tmp_path / "items.csv")]
+
+    done = without_extras("gate", "check", *tables, "--policy", str(policy))
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("needs an extra that is not installed: pip install 'probity[tables]'\n")
 
 
 def test_every_extra_in_the_packaging_is_one_that_the_command_line_knows() -> None:

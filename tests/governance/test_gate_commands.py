@@ -177,7 +177,7 @@ def test_a_baseline_that_was_measured_otherwise_is_refused(gate: Gate, tmp_path:
         ("lists.csv", "subject,item,rank\n", 4, "row"),
         ("lists.csv", "subject,item,rank\ns1,unlisted,1\n", 4, "item"),
         ("lists.csv", "", 4, ""),
-        ("items.csv", "item,kind\ni1,drama\n", 4, "category"),
+        ("items.csv", "item\ni1\n", 4, "category"),
         ("waivers.yaml", "waivers: [{id: x}]\n", 2, "waivers.yaml:1: waivers[0]: expected the key"),
         ("report.json", "{}\n", 4, "report.json: "),
     ],
