@@ -25,7 +25,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
 class Wanted:
     """What a table has to bring.
 
-    ``either`` means at least one of these; ``wide`` takes every further column too, as the value of an attribute.
+    ``either`` means the first of these that is there; ``wide`` takes every further column, as values of an attribute.
     """
 
     what: str
@@ -52,9 +52,12 @@ def choose(found: Sequence[str], wanted: Wanted, source: Source, *, schema: bool
     if doubled:
         raise _wrong(source, wanted, f"each column once, got {len(doubled)} twice")
     has = _listed(found) if schema else f"{len(found)} others; the first line has to name the columns"
-    ours = {name: _find(name, found, wanted, source, has) for name in wanted.named}
+    ours = {name: _find(name, found, wanted, source, has) for name in (*wanted.required, *wanted.optional)}
     missing = [name for name in wanted.required if ours[name] is None]
-    if wanted.either and not any(ours[name] for name in wanted.either):
+    first = next((name for name in wanted.either if _find(name, found, wanted, source, has)), None)
+    if first is not None:
+        ours[first] = _find(first, found, wanted, source, has)
+    elif wanted.either:
         missing.append(" or ".join(wanted.either))
     if missing:
         raise _wrong(source, wanted, f"the columns {', '.join(missing)}, got {has}")

@@ -1,6 +1,7 @@
 """Rows as they stood in a source, and the checks that turn their columns into names and numbers."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -89,8 +90,7 @@ def whole_numbers(rows: Rows, column: str, *, lowest: int) -> pa.ChunkedArray:
     values = _plain(rows.table[column])
     expected = f"a whole number from {lowest}"
     if _is_text(values):
-        _refuse_unlike(rows, column, values, _WHOLE, expected)
-        values = pc.cast(pc.utf8_ltrim(values, "+"), pa.int64())
+        values = _parsed(rows, column, _WHOLE, expected, pa.int64())
     elif pa.types.is_integer(values.type):
         rows.refuse(pc.is_null(values), column, expected=expected, got="nothing")
         if pa.types.is_uint64(values.type):
@@ -107,8 +107,7 @@ def numbers(rows: Rows, column: str) -> pa.ChunkedArray:
     """A column of finite numbers, as text or as numbers, in doubles."""
     values = _plain(rows.table[column])
     if _is_text(values):
-        _refuse_unlike(rows, column, values, _NUMBER, "a number")
-        values = pc.cast(pc.utf8_ltrim(values, "+"), pa.float64())
+        values = _parsed(rows, column, _NUMBER, "a number", pa.float64())
     elif pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_decimal(values.type):
         rows.refuse(pc.is_null(values), column, expected="a number", got="nothing")
         values = values.cast(pa.float64(), safe=False)
@@ -146,13 +145,21 @@ def _empty(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.or_kleene(pc.is_null(values), pc.fill_null(pc.equal(values, ""), fill_value=False))
 
 
-def _refuse_unlike(rows: Rows, column: str, values: pa.ChunkedArray, pattern: str, expected: str) -> None:
+def _parsed(rows: Rows, column: str, pattern: str, expected: str, kind: pa.DataType) -> pa.ChunkedArray:
+    """Texts as numbers: most are plain, and parsed at once."""
+    values = _plain(rows.table[column])
+    with suppress(pa.ArrowInvalid):
+        parsed = pc.cast(values, kind)
+        if pa.types.is_floating(kind) or (pc.max(pc.binary_length(values)).as_py() or 0) < len("0x1"):
+            return parsed
+    # Arrow refuses one, and does not say which; or it would take 0x1F for a whole number.
     like = np.asarray(pc.fill_null(pc.match_substring_regex(values, pattern), fill_value=False))
     bad = np.flatnonzero(~like)
     if bad.size:
         found = values[int(bad[0])].as_py()
         got = f"{len(found)} characters that are none" if found else "nothing"
         rows.refuse(~like, column, expected=expected, got=got)
+    return pc.cast(pc.utf8_ltrim(values, "+"), kind)
 
 
 def _refuse_type(rows: Rows, column: str, values: pa.ChunkedArray, expected: str) -> NoReturn:

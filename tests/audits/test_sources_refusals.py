@@ -106,7 +106,7 @@ ONE_LINE = f"{SECRET},a,1\n"
         ),
         (
             f"subject,item,score\n{SECRET},a,nan\n",
-            "f.csv, line 2, column score: expected a number, got 3 characters that are none",
+            "f.csv, line 2, column score: expected a finite number, got infinity or none",
         ),
         (
             f"subject,item,score\n{SECRET},a,1e999\n",
