@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from audits.sources.columns import Wanted
+from audits.sources.columns import ALIASES, Wanted
 from audits.sources.csv_files import read_csv, read_tsv
 from audits.sources.engines import is_relation, relation_rows
 from audits.sources.errors import UnknownSource
@@ -40,12 +40,12 @@ SLUGS = tuple(each.slug for each in FORMATS)
 
 
 def source_at(place: Place) -> Source:
-    """The source that a caller meant by a path, a URL, ``format:path`` or an Ibis table.
+    """The source that a caller meant by a path, a URL, ``format:path``, either with ``?…`` behind it, or an Ibis table.
 
     Raises:
-        UnknownSource: an empty place.
+        UnknownSource: an empty place, or one that says what nobody asks.
     """
-    return source_of(place, SLUGS)
+    return source_of(place, SLUGS, tuple(ALIASES))
 
 
 def rows_of(source: Source, wanted: Wanted, shape: Shape, progress: Progress) -> Rows:

@@ -60,11 +60,14 @@ Place: TypeAlias = str | PathLike[str] | Source | Any
 """What every reader takes: a path, a URL, ``format:path``, a Source, or an Ibis table."""
 
 
-def source_of(place: Place, known: tuple[str, ...]) -> Source:
-    """The source that a caller meant; ``known`` are the slugs that may stand before a path, as in ``trec_run:out.txt``.
+def source_of(place: Place, formats: tuple[str, ...], columns: tuple[str, ...]) -> Source:
+    """The source that a caller meant.
+
+    A text may begin with one of the ``formats``, as in ``trec_run:out.txt``, and end with what a Source says besides:
+    ``lists.csv?subject=viewer&order=score``, ``items.csv?attributes=genre,origin``.
 
     Raises:
-        UnknownSource: an empty place.
+        UnknownSource: an empty place, or one that ends with something else.
     """
     if isinstance(place, Source):
         return place
@@ -75,6 +78,32 @@ def source_of(place: Place, known: tuple[str, ...]) -> Source:
         msg = "source: expected a path or a URL, got an empty text"
         raise UnknownSource(msg)
     prefixed = _PREFIX.fullmatch(text)
-    if prefixed and prefixed[1] in known:
-        return Source(at=prefixed[2], format=prefixed[1])
-    return Source(at=text)
+    form = prefixed[1] if prefixed and prefixed[1] in formats else None
+    at, said = _parted(text if form is None else text[len(form) + 1 :])
+    return Source(at=at, format=form, **_besides(said, columns))
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """The place, and what is said behind it. A URL's own question mark stands before its table's name."""
+    start = text.find("#") + 1 if _URL.fullmatch(text) else 0
+    at, mark, said = text[start:].partition("?")
+    if not mark or (start == 0 and ("://" in text or Path(text).exists())):
+        return text, ""
+    return text[:start] + at, said
+
+
+def _besides(said: str, columns: tuple[str, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = {"columns": {}}
+    for part in filter(None, said.split("&")):
+        name, _, value = part.partition("=")
+        if name in columns and value:
+            found["columns"][name] = value
+        elif name == "attributes" and value:
+            found["attributes"] = tuple(value.split(","))
+        elif name == "order" and value in ("rank", "score"):
+            found["order"] = value
+        else:
+            expected = f"{', '.join(columns)}, attributes or order=rank or score"
+            msg = f"source: expected behind ? the source's name for one of {expected}, got {name or part}"
+            raise UnknownSource(msg)
+    return found

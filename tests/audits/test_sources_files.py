@@ -1,5 +1,6 @@
 """Files of any recommender as an audit's tables; each value by hand."""
 
+import csv
 import gzip
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audits.sources import (
@@ -70,6 +71,17 @@ def test_other_names_of_columns_are_the_callers_to_say(write: Write) -> None:
     found = read_recommendations(Source(at=path, columns={"subject": "session", "item": "sku", "rank": "place"}))
 
     assert lists(found) == {"s 1": ["a"]}
+
+
+def test_the_same_can_be_said_behind_a_path(write: Write) -> None:
+    path = write("shown.txt", "sku\tviewer\tscore\trank\na\tu\t1\t1\nb\tu\t2\t2\n")
+    odd = write("what?subject=sku.csv", "subject,item,rank\nu,a,1\n")
+
+    found = read_recommendations(f"tsv:{path}?subject=viewer&item=sku&order=score")
+    assert lists(found) == {"u": ["b", "a"]}
+    assert lists(read_recommendations(str(odd))) == {"u": ["a"]}
+    wide = read_items(f"{write('i.csv', 'item,genre,origin')}?attributes=origin")
+    assert wide[0].table.num_rows == 0
 
 
 def test_a_packed_file_with_a_byte_order_mark_and_windows_lines_is_the_same(tmp_path: Path) -> None:
@@ -186,6 +198,22 @@ def test_formats_are_told_apart_by_slug_and_suffix() -> None:
 
     assert len(set(suffixes)) == len(suffixes)
     assert len({each.slug for each in FORMATS}) == len(FORMATS)
+
+
+names = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), min_size=1, max_size=6)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(names, names), min_size=1, max_size=8, unique=True), st.sampled_from([",", "\t"]))
+def test_any_names_come_back_from_a_file_as_they_were(tmp_path: Path, pairs: list[tuple[str, str]], comma: str) -> None:
+    path = tmp_path / ("f.csv" if comma == "," else "f.tsv")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter=comma).writerows([("item", "category"), *pairs])
+
+    membership, items = read_items(path)
+
+    assert {(item, category) for item, _, category in labels(membership)} == set(pairs)
+    assert items == tuple(sorted({item for item, _ in pairs}))
 
 
 scores = st.floats(allow_nan=False, allow_infinity=False, width=16)

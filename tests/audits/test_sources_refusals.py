@@ -274,6 +274,9 @@ def test_damaged_parquet(tmp_path: Path) -> None:
         "mysql://anna:pw@host/db#t",
         "duckdb:///nothing.db#t",
         "duckdb:///nothing.db",
+        "nothing.csv?viewer=subject",
+        "nothing.csv?order=best",
+        "nothing.csv?subject",
     ],
 )
 def test_a_place_where_nothing_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
