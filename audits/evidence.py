@@ -3,7 +3,7 @@
 Subjects, items, categories and groups are sorted by name: the report cannot depend on the order of rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from audits.attention import Attention
 from audits.categories import Attribute, attribute_of
 from audits.coding import rectangle
+from audits.cold_start import POPULARITY, popularity_tiers
 from audits.configuration import AuditConfig
 from audits.errors import InvalidConfig
-from audits.grades import looks_at
+from audits.grades import grades_shown, looks_at
+from audits.groupings import ABSENT, OTHER_GROUP, Grouping, groupings_from
 from audits.tables import AuditInput, Recommendations, codes
 
 if TYPE_CHECKING:
@@ -26,30 +28,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-OTHER_GROUP = "other"
-ABSENT = -1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Grouping:
-    """One way to divide the subjects.
-
-    Attributes:
-        attribute: what divides them ("age"), empty where the table names nothing.
-        groups: names, small ones merged, sorted.
-        codes: group of each subject, shape (n,), ``ABSENT`` for a subject without one.
-        merged: how many groups were too small to stand alone.
-    """
-
-    attribute: str
-    groups: tuple[str, ...]
-    codes: Ints
-    merged: int
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names as reports give them: ``age = 18-24``."""
-        return tuple(f"{self.attribute} = {group}" if self.attribute else group for group in self.groups)
+# Names of the groupings that readers of the evidence need beside it.
+__all__ = ["ABSENT", "OTHER_GROUP", "Evidence", "Grouping", "audited_attributes", "evidence_from"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,9 +46,10 @@ class Evidence:
         history: weights of what subjects chose before, sparse (n, m), or None.
         popularity: interactions per item, shape (m,), or None.
         tiers: head, middle or tail (``audits.tiers``) of each item, shape (m,), or None without popularity.
-        groupings: ways to divide the subjects, sorted by attribute.
+        groupings: ways to divide the subjects, sorted by attribute, and then their intersections.
         subjects_without_list: how many subjects have targets but no list.
         baseline: the same subjects with the lists of another recommender, or None.
+        gains: grade of the held-out item at each rank, 0 where there is none, shape (n, k); None without targets.
     """
 
     lists: Ints
@@ -83,6 +64,12 @@ class Evidence:
     groupings: tuple[Grouping, ...]
     subjects_without_list: int
     baseline: "Evidence | None"
+    gains: Floats | None = None
+
+    def __post_init__(self) -> None:
+        # Every figure of quality reads it, and evidence that differs in attention alone shares it.
+        if self.gains is None and self.targets is not None:
+            object.__setattr__(self, "gains", grades_shown(self.lists, self.targets))
 
     @property
     def subjects(self) -> int:
@@ -93,6 +80,11 @@ class Evidence:
     def items(self) -> int:
         """Number of items in the catalogue."""
         return int(self.exposure.shape[1])
+
+    @property
+    def history_lengths(self) -> Ints | None:
+        """Items in each subject's history, shape (n,), or None without histories."""
+        return lengths_of(self.history)
 
     @property
     def strata(self) -> Ints:
@@ -120,14 +112,12 @@ def evidence_from(given: AuditInput, config: AuditConfig) -> Evidence:
         looks=looks,
         attention=config.attention,
         exposure=_exposure(lists, looks, len(given.items)),
-        attributes=tuple(
-            attribute_of(given.membership, given.items, name) for name in audited_attributes(given, config)
-        ),
+        attributes=_attributes(given, popularity, config),
         targets=targets,
         history=history,
         popularity=popularity,
         tiers=None if popularity is None else config.popularity_split.tiers(popularity),
-        groupings=_groupings(given, subjects, config.min_subjects),
+        groupings=groupings_from(given.subject_groups, lengths_of(history), subjects, config),
         subjects_without_list=without_list,
         baseline=None,
     )
@@ -140,7 +130,8 @@ def _baseline(evidence: Evidence, given: AuditInput, config: AuditConfig) -> Evi
         return None
     lists = _lists(given.baseline, given.items, config.k)
     looks = looks_at(config.attention, lists, evidence.targets)
-    return replace(evidence, lists=lists, looks=looks, exposure=_exposure(lists, looks, len(given.items)))
+    exposure = _exposure(lists, looks, len(given.items))
+    return replace(evidence, lists=lists, looks=looks, exposure=exposure, gains=None)
 
 
 def with_attention(evidence: Evidence, attention: Attention) -> Evidence:
@@ -162,6 +153,23 @@ def audited_attributes(given: AuditInput, config: AuditConfig) -> tuple[str, ...
         msg = f"audit setting attributes: expected some of {list(given.membership.attributes)}, got also {missing}"
         raise InvalidConfig(msg)
     return config.attributes
+
+
+def lengths_of(history: "sparse.csr_array | None") -> Ints | None:
+    """Items in each row, shape (n,)."""
+    return None if history is None else np.diff(history.indptr).astype(np.int64)
+
+
+def _attributes(given: AuditInput, popularity: Floats | None, config: AuditConfig) -> tuple[Attribute, ...]:
+    named = tuple(attribute_of(given.membership, given.items, name) for name in audited_attributes(given, config))
+    if not config.popularity_tiers:
+        return named
+    taken = POPULARITY in given.membership.attributes
+    if popularity is None or taken:
+        expected = f"no attribute {POPULARITY!r} of the titles" if taken else "a table popularity"
+        msg = f"audit setting popularity_tiers: expected {expected}, got {'one' if taken else 'none'}"
+        raise InvalidConfig(msg)
+    return (*named, popularity_tiers(popularity, config.cold_below))
 
 
 def _lists(given: Recommendations, items: Sequence[str], k: int | None) -> Ints:
@@ -202,47 +210,3 @@ def _popularity(given: AuditInput) -> Floats | None:
     counts = np.zeros(len(given.items))
     counts[codes(given.popularity["item"], given.items)] = np.asarray(given.popularity["count"], dtype=np.float64)
     return counts
-
-
-def _groupings(given: AuditInput, subjects: Sequence[str], smallest: int) -> tuple[Grouping, ...]:
-    table = given.subject_groups
-    if table is None:
-        return ()
-    if "attribute" not in table.column_names:
-        return (_grouping("", table, subjects, smallest),)
-    return tuple(
-        _grouping(attribute, table.filter(pc.equal(table["attribute"], attribute)), subjects, smallest)
-        for attribute in sorted(pc.unique(table["attribute"]).to_pylist())
-    )
-
-
-def _grouping(attribute: str, table: pa.Table, subjects: Sequence[str], smallest: int) -> Grouping:
-    row = codes(table["subject"], subjects)
-    group_of = dict(zip(row.tolist(), table["group"].to_pylist(), strict=True))
-    group_of.pop(ABSENT, None)
-    renamed = _merged_small(group_of, smallest)
-    names = tuple(sorted(set(renamed.values())))
-    found = np.full(len(subjects), ABSENT, dtype=np.int64)
-    for subject, group in group_of.items():
-        found[subject] = names.index(renamed[group])
-    merged = sum(1 for group, name in renamed.items() if name == OTHER_GROUP and group != OTHER_GROUP)
-    return Grouping(attribute=attribute, groups=names, codes=found, merged=merged)
-
-
-def _merged_small(group_of: Mapping[int, str], smallest: int) -> dict[str, str]:
-    """New name of each group: the smallest ones share "other" until that too has ``smallest`` subjects.
-
-    One small group is never left alone in "other": the totals would give its figures away.
-    """
-    sizes: dict[str, int] = {}
-    for group in group_of.values():
-        sizes[group] = sizes.get(group, 0) + 1
-    ascending = sorted(sizes, key=lambda group: (sizes[group], group))
-    merged: list[str] = []
-    for group in ascending:
-        too_small = sizes[group] < smallest
-        other_too_small = bool(merged) and sum(sizes[name] for name in merged) < smallest
-        if not (too_small or other_too_small):
-            break
-        merged.append(group)
-    return {group: OTHER_GROUP if group in merged else group for group in ascending}

@@ -1,0 +1,227 @@
+"""Ways to divide the subjects: as given, by how much they do, and crossed.
+
+Small groups are merged, crossed ones too, and so that no difference of two figures gives the figure of a few subjects.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from audits.cold_start import ACTIVITY, ACTIVITY_TIERS, activity_tiers
+from audits.configuration import AuditConfig
+from audits.errors import InvalidConfig
+from audits.tables import codes
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+OTHER_GROUP = "other"
+ABSENT = -1
+
+CROSSED = " × "
+"""Between the attributes of an intersection: ``age × region``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Grouping:
+    """One way to divide the subjects.
+
+    Attributes:
+        attribute: what divides them ("age", "age × region"), empty where the table names nothing.
+        groups: names, small ones merged, sorted; in an intersection "age = old, region = north".
+        codes: group of each subject, shape (n,), ``ABSENT`` for a subject without one.
+        merged: how many groups were too small to stand alone.
+        parts: the attributes that are crossed, empty for a simple grouping.
+    """
+
+    attribute: str
+    groups: tuple[str, ...]
+    codes: Ints
+    merged: int
+    parts: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names as reports give them: ``age = 18-24``, ``age = 18-24, region = north``."""
+        return tuple(self._label(group) for group in self.groups)
+
+    @property
+    def unknown(self) -> int:
+        """How many subjects have no group."""
+        return int(np.count_nonzero(self.codes == ABSENT))
+
+    def _label(self, group: str) -> str:
+        complete = not self.attribute or (self.parts and group != OTHER_GROUP)
+        return group if complete else f"{self.attribute} = {group}"
+
+
+def groupings_from(
+    table: pa.Table | None, history_lengths: Ints | None, subjects: Sequence[str], config: AuditConfig
+) -> tuple[Grouping, ...]:
+    """All groupings, the simple ones first, each kind sorted by attribute.
+
+    ``table`` holds ``subject``, ``group`` and perhaps ``attribute``; ``history_lengths`` (n,) how many items each
+    subject chose before, or None.
+
+    Raises:
+        InvalidConfig: tiers of activity are asked for without a history, or intersections of attributes that do not
+            exist.
+    """
+    simple = [*_given(table, subjects, config.min_subjects), *_by_activity(table, history_lengths, config)]
+    simple.sort(key=lambda grouping: grouping.attribute)
+    crossed: list[Grouping] = []
+    for parts in _asked(config.intersections, simple):
+        crossed.append(_crossing(parts, [*simple, *crossed], config.min_subjects))
+    return (*simple, *crossed)
+
+
+def notes(groupings: Sequence[Grouping], subjects: int, config: AuditConfig) -> Iterator[str]:
+    """What a reader has to know about the groups, in sentences."""
+    merged = sum(grouping.merged for grouping in groupings)
+    if merged:
+        yield f"{merged} groups with too few subjects are merged."
+    for grouping in groupings:
+        if grouping.unknown and not grouping.parts:
+            name = grouping.attribute or "group"
+            yield f"{grouping.unknown} of {subjects} subjects ({grouping.unknown / subjects:.1%}) have no {name}."
+    if config.ratio_share > 0 and groupings:
+        least = f"{config.ratio_share:.1%}"
+        yield f"Groups below {least} of the subjects count in no worst group, ratio or difference of groups."
+
+
+def _given(table: pa.Table | None, subjects: Sequence[str], smallest: int) -> Iterator[Grouping]:
+    if table is None:
+        return
+    if "attribute" not in table.column_names:
+        yield _grouping("", table, subjects, smallest)
+        return
+    for attribute in sorted(pc.unique(table["attribute"]).to_pylist()):
+        yield _grouping(attribute, table.filter(pc.equal(table["attribute"], attribute)), subjects, smallest)
+
+
+def _grouping(attribute: str, table: pa.Table, subjects: Sequence[str], smallest: int) -> Grouping:
+    names = tuple(sorted(pc.unique(table["group"]).to_pylist()))
+    row, group = codes(table["subject"], subjects), codes(table["group"], names)
+    found = np.full(len(subjects), ABSENT, dtype=np.int64)
+    found[row[row != ABSENT]] = group[row != ABSENT]
+    return _merged(attribute, names, found, smallest)
+
+
+def _by_activity(table: pa.Table | None, lengths: Ints | None, config: AuditConfig) -> Iterator[Grouping]:
+    if not config.activity_tiers:
+        return
+    taken = (
+        table is not None
+        and "attribute" in table.column_names
+        and ACTIVITY in pc.unique(table["attribute"]).to_pylist()
+    )
+    if lengths is None or taken:
+        expected = f"no attribute {ACTIVITY!r} among the subjects' groups" if taken else "a table history"
+        msg = f"audit setting activity_tiers: expected {expected}, got {'one' if taken else 'none'}"
+        raise InvalidConfig(msg)
+    yield _merged(ACTIVITY, ACTIVITY_TIERS, activity_tiers(lengths, config.cold_below), config.min_subjects)
+
+
+def _merged(attribute: str, names: Sequence[str], found: Ints, smallest: int) -> Grouping:
+    sizes = np.bincount(found[found != ABSENT], minlength=len(names))
+    small = _too_small(names, sizes, smallest)
+    kept = sorted({OTHER_GROUP if small[code] else names[code] for code in np.flatnonzero(sizes)})
+    to = np.array([_place(kept, OTHER_GROUP if small[code] else name) for code, name in enumerate(names)] or [ABSENT])
+    return Grouping(
+        attribute=attribute,
+        groups=tuple(kept),
+        codes=np.where(found == ABSENT, ABSENT, to[found]).astype(np.int64),
+        merged=sum(1 for code in np.flatnonzero(small) if names[code] != OTHER_GROUP),
+    )
+
+
+def _place(kept: Sequence[str], name: str) -> int:
+    return kept.index(name) if name in kept else ABSENT
+
+
+def _too_small(names: Sequence[str], sizes: Ints, smallest: int) -> Bools:
+    """Which groups share "other": the smallest ones, until that too has ``smallest`` subjects.
+
+    One small group is never left alone in "other": the totals would give its figures away.
+    """
+    small = np.zeros(len(names), dtype=bool)
+    for code in sorted(np.flatnonzero(sizes), key=lambda code: (sizes[code], names[code])):
+        together = sizes[small].sum()
+        if sizes[code] >= smallest and not 0 < together < smallest:
+            break
+        small[code] = True
+    return small
+
+
+def _asked(intersections: int | tuple[tuple[str, ...], ...], simple: Sequence[Grouping]) -> list[tuple[Grouping, ...]]:
+    """The groupings of each intersection, those of fewer attributes first."""
+    if isinstance(intersections, int):
+        return [parts for depth in range(2, intersections + 1) for parts in combinations(simple, depth)]
+    by_name = {grouping.attribute: grouping for grouping in simple}
+    missing = sorted({name for names in intersections for name in names} - set(by_name))
+    if missing:
+        msg = f"audit setting intersections: expected attributes among {sorted(by_name)}, got also {missing}"
+        raise InvalidConfig(msg)
+    wanted = {tuple(sorted(names)) for names in intersections}
+    return [tuple(by_name[name] for name in names) for names in sorted(wanted, key=lambda names: (len(names), names))]
+
+
+def _crossing(parts: Sequence[Grouping], published: Sequence[Grouping], smallest: int) -> Grouping:
+    """The intersections of these groupings, small ones merged into "other"."""
+    attributes = tuple(part.attribute for part in parts)
+    stacked = np.stack([part.codes for part in parts])
+    labelled = np.all(stacked != ABSENT, axis=0)
+    cells, found = np.unique(stacked[:, labelled], axis=1, return_inverse=True)
+    cell = np.full(labelled.size, ABSENT, dtype=np.int64)
+    cell[labelled] = found.ravel()
+    names = [_cell_name(parts, column) for column in cells.T]
+    margins = [each.codes for each in published if set(each.parts or (each.attribute,)) < set(attributes)]
+    hidden = _hidden(cell, len(names), margins, smallest)
+    shown = sorted(name for name, merged in zip(names, hidden, strict=True) if not merged)
+    to = [len(shown) if merged else shown.index(name) for name, merged in zip(names, hidden, strict=True)]
+    return Grouping(
+        attribute=CROSSED.join(attributes),
+        groups=(*shown, OTHER_GROUP) if hidden.any() else tuple(shown),
+        codes=np.array([*to, ABSENT], dtype=np.int64)[cell],
+        merged=int(hidden.sum()),
+        parts=attributes,
+    )
+
+
+def _cell_name(parts: Sequence[Grouping], column: Ints) -> str:
+    return ", ".join(part.labels[code] for part, code in zip(parts, column, strict=True))
+
+
+def _hidden(cell: Ints, count: int, margins: Sequence[Ints], smallest: int) -> Bools:
+    """Which cells are merged: those too small, and as many more as keep the small ones from being computed.
+
+    A group that is published on its own, less those of its cells that are published, leaves the subjects whose cell is
+    not: there are none of those, or ``smallest`` and more. Without this, "old" less "old, north" would be the three who
+    are old and live elsewhere.
+    """
+    sizes = np.bincount(cell[cell != ABSENT], minlength=count)
+    hidden = sizes < smallest
+    everyone = np.zeros(cell.size, dtype=np.int64)
+    more: int | None = 0
+    while more is not None:
+        out_of_sight = np.r_[hidden, True][cell]
+        found = (_one_more(cell, sizes, out_of_sight, margin, smallest) for margin in (*margins, everyone))
+        more = next((code for code in found if code is not None), None)
+        if more is not None:
+            hidden[more] = True
+    return hidden
+
+
+def _one_more(cell: Ints, sizes: Ints, out_of_sight: Bools, margin: Ints, smallest: int) -> int | None:
+    """The smallest cell in sight of a group that has some subjects out of sight, but too few; None if there is none."""
+    unseen = np.bincount(margin[out_of_sight & (margin != ABSENT)], minlength=1)
+    for group in np.flatnonzero((unseen > 0) & (unseen < smallest)):
+        here = np.unique(cell[(margin == group) & ~out_of_sight])
+        if here.size:
+            return int(here[np.argmin(sizes[here])])
+    return None
