@@ -1,4 +1,4 @@
-"""Quality per subject, and its means and gaps by group of subjects.
+"""Quality per subject, and its means, gaps and spread by group of subjects.
 
 A row is a subject here, so fairlearn's ``MetricFrame`` gives the figures by group; intervals come from our own
 bootstrap, because MetricFrame's resampling cannot hold several metrics and groups to one joint error rate.
@@ -34,16 +34,17 @@ class GroupSpread:
     ratio: float
 
 
-def hits(evidence: Evidence) -> Floats:
-    """1.0 where the item at a rank is a held-out target, shape (n, k)."""
-    if evidence.targets is None:
+def gains(evidence: Evidence) -> Floats:
+    """Grade of the held-out target at each rank, 0 where there is none, shape (n, k)."""
+    if evidence.gains is None:
         msg = "quality needs held-out targets"
         raise ValueError(msg)
-    wanted = evidence.targets.tocoo()
-    keys = np.sort(wanted.row.astype(np.int64) * evidence.items + wanted.col)
-    shown = np.arange(evidence.subjects)[:, None] * evidence.items + evidence.lists
-    found: NDArray[np.bool_] = np.isin(shown, keys) & (evidence.lists != ABSENT)
-    return found.astype(np.float64)
+    return evidence.gains
+
+
+def hits(evidence: Evidence) -> Floats:
+    """1.0 where the item at a rank is a held-out target, of whatever grade, shape (n, k)."""
+    return (gains(evidence) > 0).astype(np.float64)
 
 
 def target_counts(evidence: Evidence) -> NDArray[np.int64]:
@@ -52,6 +53,18 @@ def target_counts(evidence: Evidence) -> NDArray[np.int64]:
         msg = "quality needs held-out targets"
         raise ValueError(msg)
     return np.diff(evidence.targets.indptr).astype(np.int64)
+
+
+def ideal(evidence: Evidence, discounts: Floats) -> Floats:
+    """Discounted grades of the best list of ``discounts.size`` ranks that each subject could have got, shape (n,)."""
+    counts = target_counts(evidence)
+    grades = np.asarray(evidence.targets.data, dtype=np.float64) if evidence.targets is not None else np.empty(0)
+    row = np.repeat(np.arange(evidence.subjects), counts)
+    best_first = np.lexsort((-grades, row))
+    place = np.arange(row.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    counted = place < discounts.size
+    gained = grades[best_first][counted] * discounts[place[counted]]
+    return np.bincount(row[counted], weights=gained, minlength=evidence.subjects).astype(np.float64)
 
 
 def mean_by_group(quality: Quality, evidence: Evidence) -> Smooth:

@@ -9,13 +9,16 @@ from numpy.typing import NDArray
 from audits.ahead import ahead
 from audits.bootstrap import Intervals, Resampling, intervals
 from audits.categories import UNKNOWN
+from audits.cold_start import rules as cold_start_rules
 from audits.columns import Progress
 from audits.comparison import difference
 from audits.configuration import AuditConfig
 from audits.digest import inputs_digest
 from audits.errors import InvalidConfig
 from audits.evidence import Evidence, audited_attributes, evidence_from
+from audits.groupings import notes
 from audits.metrics import METRICS, ndcg, recall
+from audits.metrics.derived import Derived, derive
 from audits.metrics.metric import Metric
 from audits.quality import GroupSpread, group_spread, target_counts
 from audits.report import Measurement, Report, Undefined, UnknownLabels
@@ -46,7 +49,8 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
       - equal input and configuration give equal bytes
     """
     evidence = evidence_from(given, config)
-    metrics = _metrics(evidence, config)
+    chosen = _metrics(evidence, config)
+    metrics = tuple(metric for metric in chosen if not isinstance(metric, Derived))
     resampling = Resampling(
         replicates=config.replicates, seed=config.seed, level=config.level, min_subjects=config.min_subjects
     )
@@ -54,8 +58,9 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
     # One family: a difference that is looked at costs the figures beside it their share of certainty.
     measured = ahead(_measured(metrics, evidence, owners))
     found = intervals(measured, resampling, order=_by_group(evidence), progress=progress)
+    rows = _measurements(owners, found, config, compared=False)
     return Report(
-        measurements=_measurements(owners, found, config, compared=False),
+        measurements=rows + _derived(chosen, rows, evidence, config),
         differences=_measurements(owners, found, config, compared=True),
         group_spreads=_spreads(evidence, config),
         unknown_labels=_unknown_labels(evidence),
@@ -97,11 +102,30 @@ def _metrics(evidence: Evidence, config: AuditConfig) -> tuple[Metric, ...]:
     possible = tuple(metric for metric in METRICS if all(present[need] for need in metric.needs))
     if config.metrics is None:
         return possible
-    missing = sorted(set(config.metrics) - {metric.slug for metric in possible})
+    wanted = set(config.metrics)
+    missing = sorted(wanted - {metric.slug for metric in possible})
     if missing:
         msg = f"audit setting metrics: this input allows {[m.slug for m in possible]}, got also {missing}"
         raise InvalidConfig(msg)
-    return tuple(metric for metric in possible if metric.slug in config.metrics)
+    # A figure made of others brings those along.
+    wanted |= {metric.source for metric in possible if isinstance(metric, Derived) and metric.slug in wanted}
+    return tuple(metric for metric in possible if metric.slug in wanted)
+
+
+def _derived(
+    metrics: Sequence[Metric], measurements: Sequence[Measurement], evidence: Evidence, config: AuditConfig
+) -> tuple[Measurement, ...]:
+    wanted = [metric for metric in metrics if isinstance(metric, Derived)]
+    groupings, share = evidence.groupings, config.ratio_share
+    found = [row for metric in wanted for row in derive(metric, measurements, groupings, ratio_share=share)]
+    return tuple(
+        replace(row, **{name: None if number is None else _rounded(number) for name, number in _numbers(row).items()})
+        for row in found
+    )
+
+
+def _numbers(row: Measurement) -> dict[str, float | None]:
+    return {name: getattr(row, name) for name in ("value", "low", "high", "pointwise_low", "pointwise_high")}
 
 
 def _by_group(evidence: Evidence) -> Ints:
@@ -146,7 +170,9 @@ def _measurements(
 
 
 def _measurement(metric: Metric, found: Intervals, index: int, min_subjects: int) -> Measurement:
-    cell, value = found.cells[index], float(found.values[index])
+    cell = found.cells[index]
+    # Only rounding can carry a figure out of its range.
+    value = min(max(float(found.values[index]), metric.low), metric.high)
     half, pointwise = float(found.half_widths[index]), float(found.pointwise_half_widths[index])
     numbers: dict[str, float | None]
     if found.defined[index]:
@@ -221,7 +247,6 @@ def _lorenz(evidence: Evidence) -> tuple[float, ...]:
 
 def _caveats(given: AuditInput, evidence: Evidence, config: AuditConfig) -> tuple[str, ...]:
     left_out = sorted(set(given.membership.attributes) - set(audited_attributes(given, config)))
-    merged = sum(grouping.merged for grouping in evidence.groupings)
     sentences = (
         ("Intervals describe other subjects like these; the catalogue is taken as it is.", True),
         (
@@ -235,7 +260,8 @@ def _caveats(given: AuditInput, evidence: Evidence, config: AuditConfig) -> tupl
             f"{evidence.subjects_without_list} subjects have held-out choices but no list and are not counted.",
             evidence.subjects_without_list > 0,
         ),
-        (f"{merged} groups with too few subjects are merged.", merged > 0),
+        *((sentence, True) for sentence in notes(evidence.groupings, evidence.subjects, config)),
+        *((sentence, True) for sentence in cold_start_rules(evidence.popularity, evidence.history_lengths, config)),
         (f"Attributes not audited: {', '.join(left_out)}.", bool(left_out)),
     )
     return tuple(sentence for sentence, applies in sentences if applies)

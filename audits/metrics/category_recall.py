@@ -1,0 +1,55 @@
+"""How many of the held-out targets of each category the lists find: cold titles, a genre, an origin."""
+
+import numpy as np
+
+from audits.evidence import ABSENT, Evidence
+from audits.metrics.metric import Metric
+from audits.quality import hits
+from audits.statistics import Cell, Floats, Smooth, ratios
+
+
+def measure(evidence: Evidence) -> Smooth:
+    """Targets of a category in the lists / targets of that category, pooled over subjects.
+
+    R_g = sum_u sum_{i found} G[i, g] / sum_u sum_{i target} G[i, g]. Range [0, 1], higher is better. With popularity as
+    an attribute it is the hit rate of cold titles. Its spread over categories is what equal opportunity asks about
+    (Zhu, Wang & Caverlee, SIGIR 2020).
+
+    Example: targets are two cold titles and one popular one; the list has one of the cold: 1 / 2 and 0 / 1.
+    """
+    from scipy import sparse
+
+    if evidence.targets is None:
+        msg = "recall needs held-out targets"
+        raise ValueError(msg)
+    row, rank = np.nonzero(hits(evidence) * (evidence.lists != ABSENT))
+    shape = (evidence.subjects, evidence.items)
+    found = sparse.csr_array((np.ones(row.size), (row, evidence.lists[row, rank])), shape=shape)
+    wanted = evidence.targets.sign()
+    numerators: list[Floats] = [found @ attribute.shares for attribute in evidence.attributes]
+    denominators: list[Floats] = [wanted @ attribute.shares for attribute in evidence.attributes]
+    names = [(each.name, category) for each in evidence.attributes for category in each.categories]
+    bottom = np.hstack(denominators)
+    cells = [
+        Cell(n=int(np.count_nonzero(part)), span=_span(part), attribute=attribute, category=category)
+        for (attribute, category), part in zip(names, bottom.T, strict=True)
+    ]
+    return ratios(cells, np.hstack(numerators), bottom)
+
+
+def _span(wanted: Floats) -> float:
+    """If a share f of subjects were others, with as many targets as anybody, they would hold at most this times f."""
+    mean = float(wanted.mean())
+    return float(wanted.max()) / mean if mean > 0 else 1.0
+
+
+METRIC = Metric(
+    slug="category_recall",
+    title="Recall by category",
+    formula="held-out targets of the category that lists contain / held-out targets of the category, over all subjects",
+    low=0.0,
+    high=1.0,
+    better="higher",
+    needs=frozenset({"attributes", "relevance"}),
+    measure=measure,
+)

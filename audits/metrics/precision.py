@@ -1,0 +1,34 @@
+"""How much of the list fits."""
+
+from audits.evidence import Evidence
+from audits.metrics.metric import Metric
+from audits.quality import Quality, hits, mean_by_group, target_counts
+from audits.statistics import Smooth
+
+
+def per_subject(evidence: Evidence) -> Quality:
+    """Precision@k of every subject: held-out targets in the list / k.
+
+    Range [0, 1], higher is better; a list shorter than k is divided by k all the same, as ranx does, and a subject with
+    fewer than k targets cannot reach 1.
+
+    Example: targets {a, b}, list (c, a) of at most k = 4: 1 / 4.
+    """
+    return Quality(values=hits(evidence).mean(axis=1), counted=target_counts(evidence) > 0)
+
+
+def measure(evidence: Evidence) -> Smooth:
+    """Mean precision@k over subjects with targets, for all and for each group."""
+    return mean_by_group(per_subject(evidence), evidence)
+
+
+METRIC = Metric(
+    slug="precision",
+    title="Precision",
+    formula="mean over subjects with held-out targets of targets in the list / k",
+    low=0.0,
+    high=1.0,
+    better="higher",
+    needs=frozenset({"relevance"}),
+    measure=measure,
+)
