@@ -1,0 +1,135 @@
+"""What an attack on the recommender found, as data that a report carries and a rule can judge.
+
+A guarantee is a claim about the worst case. An attack that plants canaries and guesses who was in bounds from below
+what the model really leaks; a bound above the claim refutes it. One below proves nothing but that this attack failed.
+"""
+
+import math
+from dataclasses import dataclass
+
+from audits.encoding import decode, encode
+from audits.errors import InvalidConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guesses:
+    """How an attacker fared, canary by canary: of those who were in, and of those who were not, how many it called in.
+
+    Raises:
+        InvalidConfig: negative numbers, more hits than canaries, or no canaries on one side.
+    """
+
+    members: int
+    called_members: int
+    others: int
+    called_others: int
+
+    def __post_init__(self) -> None:
+        fine = 0 <= self.called_members <= self.members and 0 <= self.called_others <= self.others
+        if not fine or min(self.members, self.others) < 1:
+            msg = (
+                "attack: expected canaries on both sides and no more calls than canaries, got "
+                f"{self.called_members} of {self.members} and {self.called_others} of {self.others}"
+            )
+            raise InvalidConfig(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivacyAttack:
+    """One attack's outcome against the guarantee of the model it attacked.
+
+    Attributes:
+        epsilon: claimed, per subject.
+        delta: claimed.
+        lower_bound: on epsilon, as measured; 0 where the attack shows nothing.
+        confidence: with which the true epsilon lies above ``lower_bound``.
+        attack: what was done, for people to read.
+        canaries: subjects planted, in or out.
+        model_digest: the model that was attacked.
+
+    Raises:
+        InvalidConfig: a number out of range or not finite, or an attack without name or canaries.
+    """
+
+    epsilon: float
+    delta: float
+    lower_bound: float
+    confidence: float
+    attack: str
+    canaries: int
+    model_digest: str
+
+    def __post_init__(self) -> None:
+        checks = (
+            ("epsilon", 0 < self.epsilon < math.inf, "a positive number"),
+            ("delta", 0 <= self.delta < 1, "at least 0 and below 1"),
+            ("lower_bound", 0 <= self.lower_bound < math.inf, "0 or more"),
+            ("confidence", 0 < self.confidence < 1, "between 0 and 1"),
+            ("attack", bool(self.attack.strip()), "a name"),
+            ("canaries", self.canaries >= 1, "1 or more"),
+        )
+        for name, holds, expected in checks:
+            if not holds:
+                msg = f"privacy attack, {name}: expected {expected}, got {getattr(self, name)!r}"
+                raise InvalidConfig(msg)
+
+    @property
+    def refuted(self) -> bool:
+        """Whether the attack shows that the claim is wrong; if not, it is not refuted, which is less than proved."""
+        return self.lower_bound > self.epsilon
+
+    @property
+    def sentence(self) -> str:
+        """The finding in words."""
+        found = f"The attack ({self.attack}, {self.canaries:,} canaries) shows with {self.confidence:.0%} confidence"
+        claim = f"a subject's epsilon of at least {self.lower_bound:.3g}"
+        if self.refuted:
+            return f"{found} {claim}, which refutes the claimed {self.epsilon:.3g}."
+        return f"{found} {claim}; that does not contradict the claimed {self.epsilon:.3g}, nor prove it."
+
+    def to_json(self) -> bytes:
+        """The one encoding; equal attacks give equal bytes."""
+        return encode(self)
+
+    @classmethod
+    def from_json(cls, unverified: bytes) -> "PrivacyAttack":
+        """The attack with exactly this encoding.
+
+        Raises:
+            CorruptReport: an unknown, missing or repeated key, a wrong type, another encoding.
+            InvalidConfig: a number out of range.
+        """
+        return decode(cls, unverified)
+
+
+def epsilon_lower_bound(guesses: Guesses, *, delta: float, confidence: float) -> float:
+    """Lower bound on epsilon from an attacker's guesses, 0 where they show nothing.
+
+    (epsilon, delta) allows no test with TPR > e^epsilon FPR + delta (Kairouz, Oh & Viswanath 2015), nor with the two
+    kinds of canaries exchanged. So epsilon >= ln((TPR - delta) / FPR) and ln((TNR - delta) / FNR), with Clopper-Pearson
+    bounds for both rates, each at half of the error allowed. The canaries have to be drawn independently, and the
+    attack's threshold fixed before it is counted.
+
+    Example: all of 100 members called and none of 100 others, delta 0, confidence 0.95: the exact bounds are
+        0.025^(1/100) = 0.9638 and 1 - 0.025^(1/100) = 0.0362, so ln(0.9638 / 0.0362) = 3.28.
+
+    Raises:
+        InvalidConfig: delta outside [0, 1) or confidence outside (0, 1).
+    """
+    from scipy.stats import beta
+
+    if not 0 <= delta < 1 or not 0 < confidence < 1:
+        msg = f"privacy attack: expected delta in [0, 1) and confidence in (0, 1), got {delta} and {confidence}"
+        raise InvalidConfig(msg)
+    error = (1.0 - confidence) / 2.0
+
+    def at_least(hits: int, trials: int) -> float:
+        return float(beta.ppf(error, hits, trials - hits + 1)) if hits else 0.0
+
+    true_in, false_in = guesses.called_members, guesses.called_others
+    sides = (
+        (at_least(true_in, guesses.members), 1.0 - at_least(guesses.others - false_in, guesses.others)),
+        (at_least(guesses.others - false_in, guesses.others), 1.0 - at_least(true_in, guesses.members)),
+    )
+    found = [math.log((right - delta) / wrong) for right, wrong in sides if right > delta]
+    return max(0.0, *found) if found else 0.0

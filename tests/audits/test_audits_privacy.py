@@ -1,0 +1,136 @@
+"""An attack's result as data: bounds with their closed form, and no claim passed by being silent."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audits.errors import CorruptReport, InvalidConfig
+from audits.privacy import Guesses, PrivacyAttack, epsilon_lower_bound
+
+ATTACK = PrivacyAttack(
+    epsilon=1.0,
+    delta=1e-5,
+    lower_bound=0.4,
+    confidence=0.95,
+    attack="loss threshold",
+    canaries=200,
+    model_digest="m",
+)
+
+
+def test_a_perfect_attack_has_the_bound_of_the_docstring() -> None:
+    perfect = Guesses(members=100, called_members=100, others=100, called_others=0)
+    hit = 0.025 ** (1 / 100)
+
+    assert epsilon_lower_bound(perfect, delta=0.0, confidence=0.95) == pytest.approx(math.log(hit / (1 - hit)))
+    assert epsilon_lower_bound(perfect, delta=0.1, confidence=0.95) == pytest.approx(math.log((hit - 0.1) / (1 - hit)))
+    # Calling nobody a member is as sure a sign as calling everybody one.
+    reversed_roles = Guesses(members=100, called_members=60, others=100, called_others=0)
+    assert epsilon_lower_bound(reversed_roles, delta=0.0, confidence=0.95) > math.log(0.49 / 0.0363)
+
+
+def test_guessing_shows_nothing() -> None:
+    coin = Guesses(members=100, called_members=50, others=100, called_others=50)
+    worse = Guesses(members=100, called_members=10, others=100, called_others=90)
+
+    assert epsilon_lower_bound(coin, delta=0.0, confidence=0.95) == 0.0
+    assert epsilon_lower_bound(worse, delta=0.0, confidence=0.95) == 0.0
+
+
+def test_the_bound_holds_against_the_worst_mechanism_that_keeps_the_guarantee_and_not_against_one_that_breaks_it() -> (
+    None
+):
+    """Randomised response at epsilon: in is called in with probability e^eps / (1 + e^eps), which is the very limit."""
+    rng = np.random.default_rng(1)
+
+    def exceeded(true_epsilon: float, claimed: float) -> float:
+        right = math.exp(true_epsilon) / (1 + math.exp(true_epsilon))
+        found = (
+            Guesses(
+                members=200,
+                called_members=int(rng.binomial(200, right)),
+                others=200,
+                called_others=int(rng.binomial(200, 1 - right)),
+            )
+            for _ in range(300)
+        )
+        return float(np.mean([epsilon_lower_bound(each, delta=0.0, confidence=0.95) > claimed for each in found]))
+
+    # Nominal 5 %, Monte-Carlo standard error 1.3 points.
+    assert exceeded(1.0, claimed=1.0) <= 0.089
+    assert exceeded(2.0, claimed=1.0) > 0.9
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.data())
+def test_more_hits_never_lower_the_bound(members: int, others: int, data: st.DataObject) -> None:
+    hits, false = data.draw(st.integers(0, members - 1)), data.draw(st.integers(0, others))
+    bounds = [
+        epsilon_lower_bound(
+            Guesses(members=members, called_members=called, others=others, called_others=false),
+            delta=1e-5,
+            confidence=0.9,
+        )
+        for called in (hits, hits + 1)
+    ]
+
+    assert 0.0 <= bounds[0] <= bounds[1] < math.inf
+
+
+def test_a_bound_above_the_claim_refutes_it_and_one_below_does_not_prove_it() -> None:
+    assert not ATTACK.refuted
+    assert "nor prove it" in ATTACK.sentence
+    assert replace(ATTACK, lower_bound=1.2).refuted
+    assert replace(ATTACK, lower_bound=1.2).sentence == (
+        "The attack (loss threshold, 200 canaries) shows with 95% confidence a subject's epsilon of at least 1.2, "
+        "which refutes the claimed 1."
+    )
+
+
+def test_has_one_encoding() -> None:
+    encoded = ATTACK.to_json()
+
+    assert PrivacyAttack.from_json(encoded) == ATTACK
+    for damage in (encoded + b" ", encoded.replace(b'"canaries":200', b'"canaries":"200"'), encoded[:-3]):
+        with pytest.raises(CorruptReport):
+            PrivacyAttack.from_json(damage)
+    with pytest.raises(InvalidConfig, match="lower_bound: expected 0 or more"):
+        PrivacyAttack.from_json(encoded.replace(b'"lower_bound":0.4', b'"lower_bound":-0.4'))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epsilon": 0.0},
+        {"epsilon": math.inf},
+        {"epsilon": math.nan},
+        {"delta": 1.0},
+        {"delta": -0.1},
+        {"lower_bound": math.nan},
+        {"lower_bound": math.inf},
+        {"confidence": 1.0},
+        {"attack": "  "},
+        {"canaries": 0},
+    ],
+)
+def test_refuses_numbers_that_are_none(change: dict[str, float]) -> None:
+    with pytest.raises(InvalidConfig, match=f"privacy attack, {next(iter(change))}: expected"):
+        replace(ATTACK, **change)
+
+
+@pytest.mark.parametrize("counts", [(10, 11, 10, 0), (10, 5, 10, -1), (0, 0, 10, 0), (10, 5, 0, 0)])
+def test_refuses_more_calls_than_canaries(counts: tuple[int, int, int, int]) -> None:
+    members, called_members, others, called_others = counts
+    with pytest.raises(InvalidConfig, match="attack: expected canaries on both sides"):
+        Guesses(members=members, called_members=called_members, others=others, called_others=called_others)
+
+
+@pytest.mark.parametrize(("delta", "confidence"), [(1.0, 0.95), (-0.1, 0.95), (0.0, 1.0), (0.0, 0.0)])
+def test_refuses_a_level_that_is_none(delta: float, confidence: float) -> None:
+    with pytest.raises(InvalidConfig, match="expected delta in"):
+        epsilon_lower_bound(
+            Guesses(members=1, called_members=1, others=1, called_others=0), delta=delta, confidence=confidence
+        )
