@@ -17,13 +17,14 @@ from audits.digest import inputs_digest
 from audits.errors import InvalidConfig
 from audits.evidence import Evidence, audited_attributes, evidence_from
 from audits.groupings import notes
+from audits.measuring import measurement, rounded
 from audits.metrics import METRICS, ndcg, recall
 from audits.metrics.derived import Derived, derive
 from audits.metrics.metric import Metric
 from audits.quality import GroupSpread, group_spread, target_counts
-from audits.report import Measurement, Report, Undefined, UnknownLabels
+from audits.report import Measurement, Report, UnknownLabels
 from audits.sensitivity import Sensitivity, sensitivity
-from audits.statistics import Cell, Statistics
+from audits.statistics import Statistics
 from audits.tables import AuditInput
 
 _QUALITY = ((ndcg.METRIC.slug, ndcg.per_subject), (recall.METRIC.slug, recall.per_subject))
@@ -74,8 +75,8 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
         level=config.level,
         replicates=config.replicates,
         seed=config.seed,
-        critical_value=_rounded(found.critical_value),
-        critical_value_error=_rounded(found.critical_value_error),
+        critical_value=rounded(found.critical_value),
+        critical_value_error=rounded(found.critical_value_error),
         resampling=f"subjects, {found.weights}",
         caveats=_caveats(given, evidence, config),
         model_digest=config.model_digest,
@@ -86,7 +87,7 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
 
 def _sensitivity(evidence: Evidence, metrics: Sequence[Metric], config: AuditConfig) -> Sensitivity:
     found = sensitivity(evidence, metrics, config.attention)
-    bands = (replace(band, low=_rounded(band.low), high=_rounded(band.high)) for band in found.bands)
+    bands = (replace(band, low=rounded(band.low), high=rounded(band.high)) for band in found.bands)
     return replace(found, bands=tuple(bands))
 
 
@@ -119,7 +120,7 @@ def _derived(
     groupings, share = evidence.groupings, config.ratio_share
     found = [row for metric in wanted for row in derive(metric, measurements, groupings, ratio_share=share)]
     return tuple(
-        replace(row, **{name: None if number is None else _rounded(number) for name, number in _numbers(row).items()})
+        replace(row, **{name: None if number is None else rounded(number) for name, number in _numbers(row).items()})
         for row in found
     )
 
@@ -163,47 +164,10 @@ def _measurements(
     owners: Sequence[_Owner], found: Intervals, config: AuditConfig, *, compared: bool
 ) -> tuple[Measurement, ...]:
     return tuple(
-        _measurement(owner.metric, found, index, config.min_subjects)
+        measurement(owner.metric, found, index, config.min_subjects)
         for index, owner in enumerate(owners)
         if owner.compared is compared
     )
-
-
-def _measurement(metric: Metric, found: Intervals, index: int, min_subjects: int) -> Measurement:
-    cell = found.cells[index]
-    # Only rounding can carry a figure out of its range.
-    value = min(max(float(found.values[index]), metric.low), metric.high)
-    half, pointwise = float(found.half_widths[index]), float(found.pointwise_half_widths[index])
-    numbers: dict[str, float | None]
-    if found.defined[index]:
-        ends = {
-            "low": value - half,
-            "high": value + half,
-            "pointwise_low": value - pointwise,
-            "pointwise_high": value + pointwise,
-        }
-        numbers = {name: _rounded(min(max(end, metric.low), metric.high)) for name, end in ends.items()}
-        numbers |= {"value": _rounded(value), "standard_error": _rounded(float(found.standard_errors[index]))}
-    else:
-        numbers = dict.fromkeys(("value", "low", "high", "pointwise_low", "pointwise_high", "standard_error"))
-    return Measurement(
-        metric=metric.slug,
-        attribute=cell.attribute,
-        category=cell.category,
-        group=cell.group,
-        n=cell.n,
-        target=None if cell.target is None else _rounded(cell.target),
-        undefined=None if found.defined[index] else _reason(cell, min_subjects, steady=bool(found.steady[index])),
-        **numbers,
-    )
-
-
-def _reason(cell: Cell, min_subjects: int, *, steady: bool) -> Undefined:
-    if cell.n == 0:
-        return Undefined.NO_SUBJECT
-    if cell.n < min_subjects:
-        return Undefined.TOO_FEW
-    return Undefined.NO_DENOMINATOR if steady else Undefined.UNSTEADY
 
 
 def _spreads(evidence: Evidence, config: AuditConfig) -> tuple[GroupSpread, ...]:
@@ -215,7 +179,7 @@ def _spreads(evidence: Evidence, config: AuditConfig) -> tuple[GroupSpread, ...]
         for grouping in evidence.groupings
     )
     return tuple(
-        replace(each, difference=_rounded(each.difference), ratio=_rounded(each.ratio))
+        replace(each, difference=rounded(each.difference), ratio=rounded(each.ratio))
         for each in found
         if each is not None
     )
@@ -231,7 +195,7 @@ def _unknown_labels(evidence: Evidence) -> tuple[UnknownLabels, ...]:
         exposed = float((evidence.exposure @ unlabelled).sum() / total)
         rows.append(
             UnknownLabels(
-                attribute=attribute.name, catalogue=_rounded(float(unlabelled.mean())), exposure=_rounded(exposed)
+                attribute=attribute.name, catalogue=rounded(float(unlabelled.mean())), exposure=rounded(exposed)
             )
         )
     return tuple(rows)
@@ -241,7 +205,7 @@ def _lorenz(evidence: Evidence) -> tuple[float, ...]:
     cumulative = np.r_[0.0, np.cumsum(np.sort(np.asarray(evidence.exposure.sum(axis=0))))]
     at = np.linspace(0.0, evidence.items, _LORENZ_POINTS)
     return tuple(
-        _rounded(float(share)) for share in np.interp(at, np.arange(evidence.items + 1), cumulative / cumulative[-1])
+        rounded(float(share)) for share in np.interp(at, np.arange(evidence.items + 1), cumulative / cumulative[-1])
     )
 
 
@@ -285,8 +249,3 @@ def _about_popularity(evidence: Evidence, config: AuditConfig) -> tuple[tuple[st
             evidence.history is None and evidence.targets is None,
         ),
     )
-
-
-def _rounded(number: float) -> float:
-    """Ten significant digits: what differs beyond them is the order of floating-point sums, not the data."""
-    return float(f"{number:.10g}") + 0.0
