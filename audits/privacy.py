@@ -116,7 +116,7 @@ def epsilon_lower_bound(guesses: Guesses, *, delta: float, confidence: float) ->
     Raises:
         InvalidConfig: delta outside [0, 1) or confidence outside (0, 1).
     """
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
     if not 0 <= delta < 1 or not 0 < confidence < 1:
         msg = f"privacy attack: expected delta in [0, 1) and confidence in (0, 1), got {delta} and {confidence}"
@@ -124,7 +124,7 @@ def epsilon_lower_bound(guesses: Guesses, *, delta: float, confidence: float) ->
     error = (1.0 - confidence) / 2.0
 
     def at_least(hits: int, trials: int) -> float:
-        return float(beta.ppf(error, hits, trials - hits + 1)) if hits else 0.0
+        return float(betaincinv(hits, trials - hits + 1, error)) if hits else 0.0
 
     true_in, false_in = guesses.called_members, guesses.called_others
     sides = (

@@ -1,0 +1,284 @@
+"""What the chooser of images would do otherwise: for another cohort, with another policy, and how far it explores."""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from audits.artwork.measures import Figure
+from audits.artwork.tables import ArtworkInput, Gallery, image_keys
+from audits.errors import InvalidConfig
+from audits.statistics import Cell, Smooth, ratios
+from audits.tables import codes
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_PRIOR_IMPRESSIONS = 10.0
+_CONFIDENCE = 0.95
+
+COHORT_SENSITIVITY = Figure(
+    slug="cohort_sensitivity",
+    title="How far the choice of image depends on the cohort, title and subject held fixed",
+    formula="mean over probes of the largest total variation between the image distributions of two cohorts",
+    low=0.0,
+    high=1.0,
+)
+COHORT_FLIPS = Figure(
+    slug="cohort_flips",
+    title="How often another cohort would be shown another image",
+    formula="share of probes whose most likely image is not the same for every cohort",
+    low=0.0,
+    high=1.0,
+)
+CLICK_RATE = Figure(
+    slug="click_rate",
+    title="Clicks per impression, as shown",
+    formula="clicks of the cohort / its impressions",
+    low=0.0,
+    high=1.0,
+)
+CLICK_RATE_SNIPS = Figure(
+    slug="click_rate_uniform_snips",
+    title="Clicks per impression, had every eligible image been as likely (SNIPS)",
+    formula="sum of weight * click / sum of weight, weight = (1 / eligible images of the title) / propensity",
+    low=0.0,
+    high=1.0,
+)
+CLICK_RATE_ROBUST = Figure(
+    slug="click_rate_uniform_dr",
+    title="Clicks per impression, had every eligible image been as likely (doubly robust)",
+    formula="mean of (mean predicted rate of the eligible images + weight * (click - predicted rate of the image))",
+    low=-math.inf,
+    high=math.inf,
+)
+
+
+def cohort_sensitivity(given: ArtworkInput) -> tuple[Smooth, Smooth]:
+    """Total variation and flips between cohorts, from probes; a subject's probes count by their mean.
+
+    Probes ask the chooser itself, so what is left is what the cohort does to it, not what cohorts like. A subject and
+    title with probes of one cohort only shows nothing and is left out.
+
+    Example: images a and b get 0.5 and 0.5 for one cohort, 0.8 and 0.2 for the other: 0.3, and no flip where ties go to
+        the first name.
+    """
+    table = given.probes
+    if table is None:
+        msg = "sensitivity to the cohort needs probes"
+        raise ValueError(msg)
+    cases, case = _numbered([f"{s}\x1f{t}" for s, t in zip(*_columns(table, "subject", "title"), strict=True)])
+    cohorts, cohort = _numbered(_columns(table, "cohort")[0])
+    image = _numbered(image_keys(table))[1]
+    probability = np.asarray(table["probability"])
+    asked = np.zeros((len(cases), len(cohorts)), dtype=bool)
+    asked[case, cohort] = True
+    rows = np.unique(np.stack([case, image]), axis=1, return_inverse=True)
+    chances = np.zeros((rows[0].shape[1], len(cohorts)))
+    chances[rows[1].ravel(), cohort] = probability
+    case_of = rows[0][0]
+    farthest = np.zeros(len(cases))
+    for a in range(len(cohorts)):
+        for b in range(a):
+            apart = np.bincount(case_of, weights=np.abs(chances[:, a] - chances[:, b]) / 2.0, minlength=len(cases))
+            farthest = np.maximum(farthest, np.where(asked[:, a] & asked[:, b], apart, 0.0))
+    flipped = _flipped(case_of, chances, asked)
+    counted = asked.sum(axis=1) > 1
+    subject_of = _numbered([name.split("\x1f")[0] for name in cases])[1]
+    return _mean_by_subject(subject_of, farthest, counted), _mean_by_subject(subject_of, flipped, counted)
+
+
+def _flipped(case_of: Ints, chances: Floats, asked: NDArray[np.bool_]) -> Floats:
+    """1.0 where two cohorts that were asked have another likeliest image; of equals the first name is taken."""
+    starts = np.r_[0, np.flatnonzero(np.diff(case_of)) + 1, case_of.size]
+    found = np.zeros(asked.shape[0])
+    for case, (start, end) in enumerate(pairwise(starts)):
+        likeliest = chances[start:end].argmax(axis=0)[asked[case]]
+        found[case] = float((likeliest != likeliest[0]).any())
+    return found
+
+
+def _mean_by_subject(subject: Ints, values: Floats, counted: NDArray[np.bool_]) -> Smooth:
+    n = int(subject.max()) + 1
+    size = np.bincount(subject, weights=counted, minlength=n)
+    total = np.bincount(subject, weights=values * counted, minlength=n)
+    has = (size > 0).astype(np.float64)
+    means = np.divide(total, size, out=np.zeros(n), where=size > 0)
+    return ratios([Cell(n=int(has.sum()), span=1.0)], means[:, None], has[:, None])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exploration:
+    """Whether every eligible image has a chance to be shown.
+
+    Attributes:
+        floor: chance that each must have.
+        eligible: images of the titles that were shown.
+        below: images with a stated chance below the floor, or seen so rarely that their mean chance surely is.
+        unseen: images never shown and without a stated chance, of whom too little is known to say.
+        smallest: smallest chance stated, or None where none is.
+        worst: up to ten of the images below the floor, "title / image".
+    """
+
+    floor: float
+    eligible: int
+    below: int
+    unseen: int
+    smallest: float | None
+    worst: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether no image lies below the floor; None where some image is unknown."""
+        if self.below:
+            return False
+        return None if self.unseen else True
+
+
+def exploration(gallery: Gallery, given: ArtworkInput, *, floor: float) -> Exploration:
+    """Compare the smallest chance that each eligible image was given, in impressions and probes, with the floor.
+
+    Off-policy estimates of what an image would do need chances that are nowhere 0. Impressions state chances only of
+    images that were shown; probes state all. An image never shown in n impressions of its title has a mean chance of at
+    most 1 - 0.05^(1/n), with 95 % confidence: if that is below the floor, so is the image.
+
+    Raises:
+        InvalidConfig: the floor is not in (0, 1).
+    """
+    if not 0 < floor < 1:
+        msg = f"artwork, floor: expected a chance between 0 and 1, got {floor}"
+        raise InvalidConfig(msg)
+    stated = np.full(gallery.title_of.size, np.inf)
+    if gallery.propensity is not None:
+        np.minimum.at(stated, gallery.image, gallery.propensity)
+    if given.probes is not None:
+        stated = np.minimum(stated, _probed(gallery, given.probes, sorted(image_keys(given.images))))
+    shown = np.bincount(gallery.image, minlength=stated.size)
+    of_title = np.bincount(gallery.title, minlength=len(gallery.titles))[gallery.title_of]
+    at_most = 1.0 - (1.0 - _CONFIDENCE) ** (1.0 / np.maximum(of_title, 1))
+    known = np.isfinite(stated)
+    asked = known | (of_title > 0)
+    never = asked & ~known & (shown == 0)
+    below = asked & np.where(known, stated < floor, never & (at_most < floor))
+    labels = [key.replace("\x1f", " / ") for key in sorted(image_keys(given.images))]
+    worst = sorted(np.flatnonzero(below), key=lambda at: (min(stated[at], at_most[at]), labels[at]))
+    return Exploration(
+        floor=floor,
+        eligible=int(asked.sum()),
+        below=int(below.sum()),
+        unseen=int((asked & ~known & ~below).sum()),
+        smallest=float(stated[known].min()) if known.any() else None,
+        worst=tuple(labels[at] for at in worst[:10]),
+    )
+
+
+def _probed(gallery: Gallery, probes: pa.Table, names: list[str]) -> Floats:
+    """Smallest probability of each eligible image in the probes of its title; infinite where its title has none.
+
+    A probe that leaves an image out gives it none: its probabilities sum to 1 without it.
+    """
+    image = codes(pa.chunked_array([pa.array(image_keys(probes), pa.string())]), names)
+    smallest = np.full(len(names), np.inf)
+    np.minimum.at(smallest, image, np.asarray(probes["probability"]))
+    cases = probes.group_by(["title", "subject", "cohort"]).aggregate([])
+    asked = np.bincount(codes(cases["title"], gallery.titles), minlength=len(gallery.titles))[gallery.title_of]
+    left_out = np.bincount(image, minlength=len(names)) < asked
+    return np.where(left_out, 0.0, smallest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OffPolicy:
+    """How much a cohort's impressions can say about another policy.
+
+    Attributes:
+        cohort: its name.
+        impressions: how many.
+        effective: (sum of weights)^2 / sum of squared weights, impressions of the other policy that they are worth.
+        largest_weight: before clipping.
+        clipped: share of impressions whose weight was clipped.
+    """
+
+    cohort: str
+    impressions: int
+    effective: float
+    largest_weight: float
+    clipped: float
+
+
+def off_policy(gallery: Gallery, *, clip: float | None) -> tuple[tuple[Smooth, Smooth, Smooth], tuple[OffPolicy, ...]]:
+    """Clicks per impression by cohort: as shown, and under uniform choice among eligible images by SNIPS and DR.
+
+    SNIPS (Swaminathan & Joachims, NeurIPS 2015) is consistent where propensities are those the chooser used. The doubly
+    robust estimate (Dudik, Langford & Li, ICML 2011) adds a prediction, the image's clicks per impression shrunk to the
+    mean, fitted on the subjects of the other half; it is unbiased then, and with a smaller error where predictions are
+    good. ``clip`` bounds weights, which trades bias for error; None does not.
+
+    Raises:
+        InvalidConfig: the clip is not positive.
+    """
+    if gallery.propensity is None or gallery.clicked is None:
+        msg = "off-policy estimates need propensities and clicks"
+        raise ValueError(msg)
+    if clip is not None and not clip > 0:
+        msg = f"artwork, clip: expected a positive weight, got {clip}"
+        raise InvalidConfig(msg)
+    raw = 1.0 / gallery.eligible[gallery.title] / gallery.propensity
+    weight = raw if clip is None else np.minimum(raw, clip)
+    clicked = gallery.clicked.astype(np.float64)
+    rate, mean_rate = _predicted(gallery, clicked)
+    robust = mean_rate + weight * (clicked - rate)
+    one = np.ones(clicked.size)
+    figures = (_rates(gallery, clicked, one), _rates(gallery, weight * clicked, weight), _rates(gallery, robust, one))
+    cohort = gallery.cohort_of[gallery.subject]
+    return figures, tuple(
+        _worth(name, weight[cohort == code], raw[cohort == code]) for code, name in enumerate(gallery.cohorts)
+    )
+
+
+def _rates(gallery: Gallery, top: Floats, bottom: Floats) -> Smooth:
+    members = gallery.members()
+    sums = gallery.by_subject(np.stack([top, bottom], axis=1))
+    span = float(np.abs(top).max() / max(bottom.mean(), np.finfo(np.float64).tiny))
+    cells = [
+        Cell(n=int(n), span=span, group=f"cohort = {name}")
+        for name, n in zip(gallery.cohorts, members.sum(axis=0), strict=True)
+    ]
+    return ratios(cells, members * sums[:, :1], members * sums[:, 1:])
+
+
+def _predicted(gallery: Gallery, clicked: Floats) -> tuple[Floats, Floats]:
+    """Clicks per impression of the image shown, and mean over the title's eligible ones, from the other half's rows."""
+    images, half = gallery.title_of.size, gallery.subject % 2
+    rate, mean_rate = np.zeros(clicked.size), np.zeros(clicked.size)
+    for fold in (0, 1):
+        seen, told = half != fold, half == fold
+        overall = float(clicked[seen].mean()) if seen.any() else 0.0
+        clicks = np.bincount(gallery.image[seen], weights=clicked[seen], minlength=images)
+        shown = np.bincount(gallery.image[seen], minlength=images)
+        predicted = (clicks + _PRIOR_IMPRESSIONS * overall) / (shown + _PRIOR_IMPRESSIONS)
+        by_title = np.bincount(gallery.title_of, weights=predicted, minlength=len(gallery.titles)) / gallery.eligible
+        rate[told], mean_rate[told] = predicted[gallery.image[told]], by_title[gallery.title[told]]
+    return rate, mean_rate
+
+
+def _worth(cohort: str, weight: Floats, raw: Floats) -> OffPolicy:
+    return OffPolicy(
+        cohort=cohort,
+        impressions=int(weight.size),
+        effective=float(weight.sum() ** 2 / (weight**2).sum()),
+        largest_weight=float(raw.max()),
+        clipped=float(np.mean(weight < raw)),
+    )
+
+
+def _columns(table: pa.Table, *names: str) -> list[list[str]]:
+    return [table[name].to_pylist() for name in names]
+
+
+def _numbered(names: list[str]) -> tuple[list[str], Ints]:
+    distinct = sorted(set(names))
+    place = {name: at for at, name in enumerate(distinct)}
+    return distinct, np.array([place[name] for name in names], dtype=np.int64)

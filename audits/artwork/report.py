@@ -1,0 +1,267 @@
+"""One audit of artwork, from tables to report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from audits.artwork.measures import (
+    CAST_GAP,
+    CAST_LOG_RATIO,
+    IMAGE_GAP,
+    Figure,
+    cast_gap,
+    cast_log_ratio,
+    image_gap,
+)
+from audits.artwork.policies import (
+    CLICK_RATE,
+    CLICK_RATE_ROBUST,
+    CLICK_RATE_SNIPS,
+    COHORT_FLIPS,
+    COHORT_SENSITIVITY,
+    Exploration,
+    OffPolicy,
+    cohort_sensitivity,
+    exploration,
+    off_policy,
+)
+from audits.artwork.tables import ArtworkInput, Gallery, gallery_from
+from audits.artwork.titles import TitleCast, cast_by_title
+from audits.bootstrap import Intervals, Resampling, intervals
+from audits.encoding import decode, encode
+from audits.errors import InvalidConfig
+from audits.measuring import measurement, rounded
+from audits.report import Measurement
+from audits.statistics import Smooth
+
+IMAGE_DISTANCE = Figure(
+    slug="image_distance",
+    title="How far a cohort's images lie from chance",
+    formula="half the sum over categories of the absolute image gap (total variation); the ends from those of the gaps",
+    low=0.0,
+    high=1.0,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtworkConfig:
+    """Settings of one audit of artwork.
+
+    Attributes:
+        seed: of the bootstrap; equal seed and input give equal bytes.
+        provenance: where categories of images and groups of people come from and who agreed, for people to read;
+            production metadata, never a guess from a face.
+        floor: chance of being shown that every eligible image must have.
+        clip: largest weight of an impression in off-policy estimates; None is no bound.
+        replicates: bootstrap resamples of subjects.
+        level: joint coverage of all intervals.
+        min_subjects: a figure that rests on fewer subjects is not given.
+
+    Raises:
+        InvalidConfig: a value out of range, or no provenance.
+    """
+
+    seed: int
+    provenance: str
+    floor: float = 0.01
+    clip: float | None = None
+    replicates: int = 1000
+    level: float = 0.95
+    min_subjects: int = 10
+
+    def __post_init__(self) -> None:
+        checks = (
+            ("seed", self.seed >= 0, "0 or more"),
+            ("provenance", bool(self.provenance.strip()), "where the labels come from"),
+            ("floor", 0 < self.floor < 1, "between 0 and 1"),
+            ("clip", self.clip is None or self.clip > 0, "a positive weight"),
+            ("replicates", self.replicates >= 100, "100 or more"),  # noqa: PLR2004 - fewer cannot place a 95 % quantile
+            ("level", 0.5 <= self.level < 1.0, "at least 0.5 and below 1"),  # noqa: PLR2004 - the sentence beside it
+            ("min_subjects", self.min_subjects >= 1, "1 or more"),
+        )
+        for name, holds, expected in checks:
+            if not holds:
+                msg = f"artwork setting {name}: expected {expected}, got {getattr(self, name)!r}"
+                raise InvalidConfig(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtworkReport:
+    """The outcome of one audit of artwork.
+
+    Attributes:
+        measurements: figures by cohort and category, as in an audit of lists; ``group`` names the cohort.
+        titles: whom each title's images show against who is billed, worst first; empty without a cast.
+        exploration: whether every eligible image has a chance.
+        off_policy: what each cohort's impressions are worth for another policy; empty without propensities and clicks.
+        cohorts: how many.
+        subjects: who were shown something.
+        impressions: images shown.
+        provenance: of the labels.
+        level: joint coverage of the measurements' intervals; that of ``titles`` is a family of its own.
+        replicates: bootstrap resamples.
+        seed: of the bootstrap.
+        critical_value: q of the simultaneous intervals.
+        caveats: what limits the figures, in sentences.
+    """
+
+    measurements: tuple[Measurement, ...]
+    titles: tuple[TitleCast, ...]
+    exploration: Exploration
+    off_policy: tuple[OffPolicy, ...]
+    cohorts: int
+    subjects: int
+    impressions: int
+    provenance: str
+    level: float
+    replicates: int
+    seed: int
+    critical_value: float
+    caveats: tuple[str, ...]
+
+    def to_json(self) -> bytes:
+        """The report's one encoding; equal reports give equal bytes."""
+        return encode(self)
+
+    @classmethod
+    def from_json(cls, unverified: bytes) -> "ArtworkReport":
+        """The report with exactly this encoding.
+
+        Raises:
+            CorruptReport: an unknown, missing or repeated key, a wrong type, another encoding.
+        """
+        return decode(cls, unverified)
+
+    def select(self, metric: str, *, group: str | None = None) -> tuple[Measurement, ...]:
+        """Figures of a metric, of one cohort where given, in order."""
+        return tuple(each for each in self.measurements if each.metric == metric and group in (None, each.group))
+
+
+def audit_artwork(given: ArtworkInput, *, config: ArtworkConfig) -> ArtworkReport:
+    """Measure everything that the tables allow; intervals hold together over cohorts, categories and figures.
+
+    Guarantees:
+      - the report depends on content alone: row order changes no byte
+      - equal input and configuration give equal bytes
+    """
+    gallery = gallery_from(given)
+    worth: tuple[OffPolicy, ...] = ()
+    shown = [(IMAGE_GAP, image_gap(gallery))]
+    if given.cast is not None:
+        shown += [(CAST_GAP, cast_gap(gallery, given)), (CAST_LOG_RATIO, cast_log_ratio(gallery, given))]
+    if gallery.propensity is not None and gallery.clicked is not None:
+        rates, worth = off_policy(gallery, clip=config.clip)
+        shown += zip((CLICK_RATE, CLICK_RATE_SNIPS, CLICK_RATE_ROBUST), rates, strict=True)
+    # Probes may be of other subjects than impressions, so they are resampled by themselves, at half the error each.
+    probed = (
+        []
+        if given.probes is None
+        else [*zip((COHORT_SENSITIVITY, COHORT_FLIPS), cohort_sensitivity(given), strict=True)]
+    )
+    error = (1.0 - config.level) / (2.0 if probed else 1.0)
+    found, measured = _measure(shown, gallery.cohort_of, config, error)
+    if probed:
+        measured += _measure(probed, np.zeros(probed[0][1].channels.shape[0], dtype=np.int64), config, error)[1]
+    return ArtworkReport(
+        measurements=measured + _distances(measured, gallery),
+        titles=_rounded_titles(given, gallery, config),
+        exploration=exploration(gallery, given, floor=config.floor),
+        off_policy=tuple(
+            replace(
+                each,
+                effective=rounded(each.effective),
+                largest_weight=rounded(each.largest_weight),
+                clipped=rounded(each.clipped),
+            )
+            for each in worth
+        ),
+        cohorts=len(gallery.cohorts),
+        subjects=gallery.subjects,
+        impressions=int(gallery.subject.size),
+        provenance=config.provenance,
+        level=config.level,
+        replicates=config.replicates,
+        seed=config.seed,
+        critical_value=rounded(found.critical_value),
+        caveats=_caveats(given, gallery, config),
+    )
+
+
+def _measure(
+    statistics: Sequence[tuple[Figure, Smooth]], strata: np.ndarray, config: ArtworkConfig, error: float
+) -> tuple[Intervals, tuple[Measurement, ...]]:
+    resampling = Resampling(
+        replicates=config.replicates, seed=config.seed, level=1.0 - error, min_subjects=config.min_subjects
+    )
+    found = intervals([each for _, each in statistics], strata, resampling)
+    owners = [figure for figure, each in statistics for _ in each.cells]
+    return found, tuple(measurement(owner, found, at, config.min_subjects) for at, owner in enumerate(owners))
+
+
+def _distances(measured: Sequence[Measurement], gallery: Gallery) -> tuple[Measurement, ...]:
+    """Total variation of each cohort: between the least and the most that the gaps' intervals allow."""
+    rows = []
+    for cohort in gallery.cohorts:
+        name = f"cohort = {cohort}"
+        gaps = [each for each in measured if each.metric == IMAGE_GAP.slug and each.group == name]
+        reason = next((each.undefined for each in gaps if each.undefined is not None), None)
+        ends = [(each.low, each.value, each.high) for each in gaps]
+        low = value = high = None
+        if reason is None:
+            low = rounded(sum(max(a or 0.0, -(c or 0.0), 0.0) for a, _, c in ends) / 2.0)
+            value = rounded(sum(abs(b or 0.0) for _, b, _ in ends) / 2.0)
+            high = rounded(min(sum(max(-(a or 0.0), c or 0.0) for a, _, c in ends) / 2.0, 1.0))
+        first = gaps[0]
+        rows.append(
+            replace(
+                first,
+                metric=IMAGE_DISTANCE.slug,
+                category=None,
+                value=value,
+                low=low,
+                high=high,
+                pointwise_low=low,
+                pointwise_high=high,
+                standard_error=None if reason else max(each.standard_error or 0.0 for each in gaps),
+                undefined=reason,
+            )
+        )
+    return tuple(rows)
+
+
+def _rounded_titles(given: ArtworkInput, gallery: Gallery, config: ArtworkConfig) -> tuple[TitleCast, ...]:
+    if given.cast is None:
+        return ()
+    rows = cast_by_title(gallery, given, level=config.level, min_subjects=config.min_subjects)
+    return tuple(
+        replace(
+            row,
+            billed=rounded(row.billed),
+            shown=rounded(row.shown),
+            **{
+                name: None if (number := getattr(row, name)) is None else rounded(number)
+                for name in ("log_ratio", "low", "high")
+            },
+        )
+        for row in rows
+    )
+
+
+def _caveats(given: ArtworkInput, gallery: Gallery, config: ArtworkConfig) -> tuple[str, ...]:
+    sentences = (
+        ("Intervals describe other subjects like these; titles and images are taken as they are.", True),
+        ("Cohorts stand for what the chooser of images can see of subjects, not for who they are.", True),
+        ("No cast was given: whom images show is not compared with who is billed.", given.cast is None),
+        ("No probes were given: what the cohort alone does to the choice is not measured.", given.probes is None),
+        (
+            "No propensities and clicks were given: another policy's clicks are not estimated.",
+            gallery.propensity is None or gallery.clicked is None,
+        ),
+        (
+            "Chances are known only of images that were shown; the floor for others rests on how often they were not.",
+            given.probes is None,
+        ),
+        (f"Off-policy weights above {config.clip} are clipped, which biases the estimates.", config.clip is not None),
+    )
+    return tuple(sentence for sentence, applies in sentences if applies)
