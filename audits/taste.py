@@ -34,7 +34,7 @@ def category_gaps(evidence: Evidence, *, taste_held_fixed: bool) -> Stepped:
     Only subjects with a history count, in both versions. With ``taste_held_fixed`` the difference is the coefficient of
     group membership in a regression of the list's share on membership and on the share of the same category in the
     subject's history, the slope common to both sides (analysis of covariance). What a subject's absence changes is
-    exact in both versions.
+    exact in both versions. Groups are those of simple groupings, not of intersections.
 
     One column of n numbers for each cell: with many categories and groups, name the attributes that matter.
     """
@@ -59,7 +59,9 @@ def _cell(attribute: Attribute, category: str, group: str, n: int) -> Cell:
 
 
 def _groups(evidence: Evidence) -> Iterator[tuple[Grouping, int]]:
-    return ((grouping, code) for grouping in evidence.groupings for code in range(len(grouping.groups)))
+    # Not of intersections: categories times cells would be a family in which hardly anything is certain.
+    simple = (grouping for grouping in evidence.groupings if not grouping.parts)
+    return ((grouping, code) for grouping in simple for code in range(len(grouping.groups)))
 
 
 def _shares(weights: "sparse.csr_array", attribute: Attribute) -> Floats:

@@ -38,9 +38,9 @@ def measure(evidence: Evidence) -> Smooth:
 
 
 def _span(wanted: Floats) -> float:
-    """If a share f of subjects were others, with as many targets as anybody, they would hold at most this times f."""
-    mean = float(wanted.mean())
-    return float(wanted.max()) / mean if mean > 0 else 1.0
+    """If a share f of those with targets were others, with as many as anybody, they would hold at most this times f."""
+    some = wanted[wanted > 0]
+    return float(some.max() / some.mean()) if some.size else 1.0
 
 
 METRIC = Metric(

@@ -84,6 +84,22 @@ def test_hit_rate_precision_and_reciprocal_rank_as_computed_by_hand(build: Build
     assert precision.per_subject(evidence).values.tolist() == [0.5, 0.0]
 
 
+def test_a_category_of_which_nothing_is_found_has_a_bound_from_those_who_looked_for_it(build: Build) -> None:
+    lists = {f"s{u:03d}": ["a"] for u in range(400)}
+    given = build(
+        lists,
+        items=ITEMS,
+        genres={"a": ["warm"], "b": ["cold"], "c": ["warm"], "d": ["warm"]},
+        targets={s: ["a", "b"] if u < 100 else ["a", "c"] for u, s in enumerate(lists)},
+    )
+    rows = {row.category: row for row in run(given, config=CONFIG).select("category_recall")}
+
+    assert (rows["cold"].value, rows["cold"].n) == (0.0, 100)
+    assert rows["cold"].pointwise_high == pytest.approx(1 - 0.05 ** (1 / 100), abs=1e-6)
+    # All of the 100 and half of the 600 targets.
+    assert rows["warm"].value == pytest.approx(400 / 700)
+
+
 def with_ndcg(build: Build, values: list[float]) -> AuditInput:
     """Subjects whose nDCG is each of these: one list item of that grade, one better one that is missed."""
     lists = {f"s{u:03d}": ["a"] for u in range(len(values))}

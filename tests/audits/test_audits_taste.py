@@ -1,8 +1,10 @@
 """What groups are shown, against everybody else, with and without their taste."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from scipy import sparse
 
@@ -107,6 +109,24 @@ def test_what_lists_push_beyond_taste_is_found() -> None:
 
     assert drama_of_the_old(evidence, category_gap_given_taste) == pytest.approx(0.05, abs=0.02)
     assert (np.abs(found.values) > found.half_widths).all()
+
+
+def test_intersections_are_left_out_of_the_family(build: Build) -> None:
+    lists = {f"s{u:02d}": ["a", "b"] for u in range(40)}
+    given = build(lists, items=["a", "b"], genres={"a": ["x"], "b": ["y"]}, history={s: ["a"] for s in lists})
+    groups = {"subject": [*lists] * 2, "attribute": ["age"] * 40 + ["region"] * 40}
+    divided = replace(
+        given, subject_groups=pa.table({**groups, "group": ["old", "young"] * 20 + ["n", "n", "s", "s"] * 10})
+    )
+    evidence = evidence_from(divided, AuditConfig(seed=1, model_digest="m", intersections=2))
+
+    assert len(evidence.groupings) == 3
+    assert {cell.group for cell in category_gap.measure(evidence).cells} == {
+        "age = old",
+        "age = young",
+        "region = n",
+        "region = s",
+    }
 
 
 def test_without_any_difference_in_histories_there_is_no_taste_to_hold_fixed() -> None:
