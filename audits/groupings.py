@@ -24,7 +24,8 @@ OTHER_GROUP = "other"
 ABSENT = -1
 
 CROSSED = " × "
-"""Between the attributes of an intersection: ``age × region``."""
+"""Between the attributes of an intersection, and between its groups: ``age × region = old × north``."""
+_UNNAMED = "group"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,7 +34,7 @@ class Grouping:
 
     Attributes:
         attribute: what divides them ("age", "age × region"), empty where the table names nothing.
-        groups: names, small ones merged, sorted; in an intersection "age = old, region = north".
+        groups: names, small ones merged, sorted; of an intersection "old × north".
         codes: group of each subject, shape (n,), ``ABSENT`` for a subject without one.
         merged: how many groups were too small to stand alone.
         parts: the attributes that are crossed, empty for a simple grouping.
@@ -47,17 +48,13 @@ class Grouping:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names as reports give them: ``age = 18-24``, ``age = 18-24, region = north``."""
-        return tuple(self._label(group) for group in self.groups)
+        """Names as reports give them: ``age = 18-24``, ``age × region = 18-24 × north``."""
+        return tuple(f"{self.attribute} = {group}" if self.attribute else group for group in self.groups)
 
     @property
     def unknown(self) -> int:
         """How many subjects have no group."""
         return int(np.count_nonzero(self.codes == ABSENT))
-
-    def _label(self, group: str) -> str:
-        complete = not self.attribute or (self.parts and group != OTHER_GROUP)
-        return group if complete else f"{self.attribute} = {group}"
 
 
 def groupings_from(
@@ -87,8 +84,8 @@ def notes(groupings: Sequence[Grouping], subjects: int, config: AuditConfig) -> 
         yield f"{merged} groups with too few subjects are merged."
     for grouping in groupings:
         if grouping.unknown and not grouping.parts:
-            name = grouping.attribute or "group"
-            yield f"{grouping.unknown} of {subjects} subjects ({grouping.unknown / subjects:.1%}) have no {name}."
+            unknown = f"{grouping.unknown} of {subjects} subjects ({grouping.unknown / subjects:.1%})"
+            yield f"{unknown} have no {_name(grouping)}."
     if config.ratio_share > 0 and groupings:
         least = f"{config.ratio_share:.1%}"
         yield f"Groups below {least} of the subjects count in no worst group, ratio or difference of groups."
@@ -162,7 +159,7 @@ def _asked(intersections: int | tuple[tuple[str, ...], ...], simple: Sequence[Gr
     """The groupings of each intersection, those of fewer attributes first."""
     if isinstance(intersections, int):
         return [parts for depth in range(2, intersections + 1) for parts in combinations(simple, depth)]
-    by_name = {grouping.attribute: grouping for grouping in simple}
+    by_name = {_name(grouping): grouping for grouping in simple}
     missing = sorted({name for names in intersections for name in names} - set(by_name))
     if missing:
         msg = f"audit setting intersections: expected attributes among {sorted(by_name)}, got also {missing}"
@@ -173,14 +170,14 @@ def _asked(intersections: int | tuple[tuple[str, ...], ...], simple: Sequence[Gr
 
 def _crossing(parts: Sequence[Grouping], published: Sequence[Grouping], smallest: int) -> Grouping:
     """The intersections of these groupings, small ones merged into "other"."""
-    attributes = tuple(part.attribute for part in parts)
+    attributes = tuple(_name(part) for part in parts)
     stacked = np.stack([part.codes for part in parts])
     labelled = np.all(stacked != ABSENT, axis=0)
     cells, found = np.unique(stacked[:, labelled], axis=1, return_inverse=True)
     cell = np.full(labelled.size, ABSENT, dtype=np.int64)
     cell[labelled] = found.ravel()
     names = [_cell_name(parts, column) for column in cells.T]
-    margins = [each.codes for each in published if set(each.parts or (each.attribute,)) < set(attributes)]
+    margins = [each.codes for each in published if set(each.parts or (_name(each),)) < set(attributes)]
     hidden = _hidden(cell, len(names), margins, smallest)
     shown = sorted(name for name, merged in zip(names, hidden, strict=True) if not merged)
     to = [len(shown) if merged else shown.index(name) for name, merged in zip(names, hidden, strict=True)]
@@ -194,7 +191,12 @@ def _crossing(parts: Sequence[Grouping], published: Sequence[Grouping], smallest
 
 
 def _cell_name(parts: Sequence[Grouping], column: Ints) -> str:
-    return ", ".join(part.labels[code] for part, code in zip(parts, column, strict=True))
+    return CROSSED.join(part.groups[code] for part, code in zip(parts, column, strict=True))
+
+
+def _name(grouping: Grouping) -> str:
+    """What divides the subjects, as intersections call it."""
+    return grouping.attribute or _UNNAMED
 
 
 def _hidden(cell: Ints, count: int, margins: Sequence[Ints], smallest: int) -> Bools:

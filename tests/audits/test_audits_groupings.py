@@ -53,10 +53,10 @@ def test_two_attributes_cross_into_cells_that_name_both() -> None:
     assert sizes(region) == {"region = north": 45, "region = south": 55}
     assert both.attribute == "age × region"
     assert sizes(both) == {
-        "age = old, region = north": 15,
-        "age = old, region = south": 25,
-        "age = young, region = north": 30,
-        "age = young, region = south": 30,
+        "age × region = old × north": 15,
+        "age × region = old × south": 25,
+        "age × region = young × north": 30,
+        "age × region = young × south": 30,
     }
 
 
@@ -84,7 +84,7 @@ def test_a_small_cell_takes_another_along_so_that_no_difference_gives_it_away() 
     *_, both = divided(replace(CONFIG, intersections=2), age=AGE, region=region)
 
     # All old ones are out of sight, and so are all from the south: of "south" too, four would be left over.
-    assert sizes(both) == {"age = young, region = north": 30, "age × region = other": 70}
+    assert sizes(both) == {"age × region = young × north": 30, "age × region = other": 70}
     assert both.merged == 3
 
 
@@ -94,7 +94,7 @@ def test_subjects_without_one_of_the_groups_are_in_no_cell_and_count_as_out_of_s
 
     # Three old ones are from nowhere, so the smaller cell of the old is merged; "other" is that cell and another.
     assert int(np.sum(both.codes == ABSENT)) == 3
-    assert "age = old, region = north" not in sizes(both)
+    assert "age × region = old × north" not in sizes(both)
 
 
 groups = st.lists(
