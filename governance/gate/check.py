@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from audits.attention import Attention
+from audits.cold_start import POPULARITY
 from audits.configuration import AuditConfig
 from audits.metrics import METRICS
 from audits.report import Report
@@ -17,6 +18,7 @@ from audits.run import run
 from audits.tables import AuditInput, Membership
 from governance.gate.baseline import CAVEAT, against_report
 from governance.gate.decision import Decision, decide
+from governance.gate.divisions import with_divisions
 from governance.policy.rules import FairnessPolicy
 from governance.policy.waivers import Waiver
 
@@ -56,6 +58,7 @@ def check(
         InvalidConfig: the policy's settings are none that an audit can be made with.
     """
     config = configuration(policy, given.membership, model_digest=UNREGISTERED, seed=seed)
+    config = with_divisions(config, policy, given)
     report = run(given, config=replace(config, metrics=_asked(policy, given, config)), progress=progress)
     if baseline is not None:
         report = against_report(report, baseline)
@@ -80,14 +83,14 @@ def configuration(
     )
 
 
-def measurable(given: AuditInput, *, attributes: Sequence[str]) -> tuple[str, ...]:
-    """Slugs of the metrics that the tables allow, in the registry's order."""
+def measurable(given: AuditInput, *, attributes: Sequence[str], activity: bool = False) -> tuple[str, ...]:
+    """Slugs of the metrics that the tables allow, in the registry's order; ``activity`` divides subjects too."""
     present = {
         "attributes": bool(attributes),
         "relevance": given.relevance is not None,
         "history": given.history is not None,
         "popularity": given.popularity is not None,
-        "groups": given.subject_groups is not None,
+        "groups": given.subject_groups is not None or activity,
     }
     return tuple(metric.slug for metric in METRICS if all(present[need] for need in metric.needs))
 
@@ -96,6 +99,7 @@ def _asked(policy: FairnessPolicy, given: AuditInput, config: AuditConfig) -> tu
     named = {rule.metric for rule in policy.rules if rule.level != "off"}
     # The sizes of categories stand beside their shares.
     named |= {"exposure_share"} if any(rule.min_catalogue_share > 0 for rule in policy.rules) else set()
-    possible = measurable(given, attributes=config.attributes or ())
+    attributes = (*(config.attributes or ()), *((POPULARITY,) if config.popularity_tiers else ()))
+    possible = measurable(given, attributes=attributes, activity=config.activity_tiers)
     # Where nothing that is asked for can be measured, the report still says of what it is.
     return tuple(slug for slug in possible if slug in named) or possible[:1]

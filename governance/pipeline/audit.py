@@ -19,6 +19,7 @@ from governance.errors import EmptySnapshot
 from governance.gate.alerts import alert_if_changed
 from governance.gate.check import configuration
 from governance.gate.decision import Decision, decide
+from governance.gate.divisions import with_divisions
 from governance.gate.records import find_latest, record_decision
 from governance.pipeline.artefacts import load_recommender
 from governance.pipeline.attesting import Attesting, attest_audit, attest_audit_again, attest_decision
@@ -85,7 +86,7 @@ def audit_model(home: Home, model_id: UUID, *, progress: Progress | None = None)
     with home.transaction() as session:
         model = get_model(session, model_id)
     given = audit_input(home, model, policy)
-    config = configuration(policy, given.membership, model_digest=model.digest)
+    config = with_divisions(configuration(policy, given.membership, model_digest=model.digest), policy, given)
     report = run(given, config=config, progress=progress)
     return Audited(record=_store(home, model, report, config), report=report)
 
