@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from audits.categories import Attribute
 from audits.configuration import AuditConfig
+from audits.tiers import PopularitySplit
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -18,25 +19,17 @@ Ints = NDArray[np.int64]
 POPULARITY, POPULARITY_TIERS = "popularity", ("cold", "head", "middle", "tail")
 ACTIVITY, ACTIVITY_TIERS = "activity", ("cold", "heavy", "light", "regular")
 
-_HEAD, _TAIL = 0.2, 0.8
 
-
-def popularity_tiers(counts: Floats, cold_below: int) -> Attribute:
+def popularity_tiers(counts: Floats, split: PopularitySplit, cold_below: int) -> Attribute:
     """Tier of each title, from its interactions before the audit, shape (m,).
 
-    Titles with fewer than ``cold_below`` interactions are "cold". Of the others, most popular first, those at which the
-    first fifth of all their interactions begins and ends are "head", those in the last fifth "tail", the rest "middle";
-    titles with equal counts share a tier (Abdollahpouri et al. 2019 use the same 20/60/20 %).
+    Titles with fewer than ``cold_below`` interactions are "cold", the others as they are split.
 
-    Example: counts 20, 30, 25, 15, 10, 1 with cold below 2 (100 interactions without the last): before the title with
-        30 lie 0 %, so it is head; before 25, 20 and 15 lie 30, 55 and 75 %: middle; before 10 lie 90 %: tail.
+    Example: counts 20, 30, 25, 15, 10, 1 with cold below 2, split 20/60/20: before the title with 30 lie 0 % of the
+        interactions, so it is head; before 25, 20 and 15 lie 30, 54 and 74 %: middle; before 10 lie 89 %: tail.
     """
-    cold = counts < cold_below
-    warm = np.where(cold, 0.0, counts)
-    values, inverse = np.unique(-warm, return_inverse=True)
-    mass = np.bincount(inverse, weights=warm, minlength=values.size)
-    before = (np.cumsum(mass) - mass)[inverse] / max(float(warm.sum()), 1.0)
-    tier = np.select([cold, before < _HEAD, before >= _TAIL], [0, 1, 3], default=2)
+    # Head, middle and tail in the split's order, after cold.
+    tier = np.where(counts < cold_below, 0, split.tiers(counts) + 1)
     occurring = np.flatnonzero(np.bincount(tier, minlength=len(POPULARITY_TIERS)))
     return Attribute(
         name=POPULARITY,
@@ -65,10 +58,7 @@ def rules(popularity: Floats | None, history_lengths: Ints | None, config: Audit
     """How titles and subjects were split, in sentences, where they were."""
     below = config.cold_below
     if config.popularity_tiers and popularity is not None:
-        yield (
-            f"Titles with fewer than {below} interactions are cold; of the others, head holds the most popular fifth "
-            "of interactions, tail the last fifth, middle the rest."
-        )
+        yield f"Titles with fewer than {below} interactions are cold, whatever part of the split they would be in."
     if config.activity_tiers and history_lengths is not None:
         tiers = activity_tiers(history_lengths, below)
         light, regular = (int(history_lengths[tiers == code].max(initial=below)) for code in (2, 3))

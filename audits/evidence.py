@@ -4,7 +4,7 @@ Subjects, items, categories and groups are sorted by name: the report cannot dep
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,12 +64,11 @@ class Evidence:
     groupings: tuple[Grouping, ...]
     subjects_without_list: int
     baseline: "Evidence | None"
-    gains: Floats | None = None
+    gains: Floats | None = field(init=False)
 
     def __post_init__(self) -> None:
-        # Every figure of quality reads it, and evidence that differs in attention alone shares it.
-        if self.gains is None and self.targets is not None:
-            object.__setattr__(self, "gains", grades_shown(self.lists, self.targets))
+        # Every figure of quality reads it.
+        object.__setattr__(self, "gains", None if self.targets is None else grades_shown(self.lists, self.targets))
 
     @property
     def subjects(self) -> int:
@@ -131,7 +130,7 @@ def _baseline(evidence: Evidence, given: AuditInput, config: AuditConfig) -> Evi
     lists = _lists(given.baseline, given.items, config.k)
     looks = looks_at(config.attention, lists, evidence.targets)
     exposure = _exposure(lists, looks, len(given.items))
-    return replace(evidence, lists=lists, looks=looks, exposure=exposure, gains=None)
+    return replace(evidence, lists=lists, looks=looks, exposure=exposure)
 
 
 def with_attention(evidence: Evidence, attention: Attention) -> Evidence:
@@ -169,7 +168,7 @@ def _attributes(given: AuditInput, popularity: Floats | None, config: AuditConfi
         expected = f"no attribute {POPULARITY!r} of the titles" if taken else "a table popularity"
         msg = f"audit setting popularity_tiers: expected {expected}, got {'one' if taken else 'none'}"
         raise InvalidConfig(msg)
-    return (*named, popularity_tiers(popularity, config.cold_below))
+    return (*named, popularity_tiers(popularity, config.popularity_split, config.cold_below))
 
 
 def _lists(given: Recommendations, items: Sequence[str], k: int | None) -> Ints:

@@ -7,14 +7,17 @@ so the band says nothing about chance; it stands beside the intervals.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audits.attention import Attention
 from audits.evidence import Evidence, with_attention
-from audits.metrics.metric import Metric
 from audits.statistics import Cell
+
+if TYPE_CHECKING:
+    from audits.metrics.metric import Metric  # metrics made of measurements import the report, which carries the bands
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -74,7 +77,7 @@ class Sensitivity:
 
 
 def sensitivity(
-    evidence: Evidence, metrics: Sequence[Metric], own: Attention, models: Sequence[Attention] = MODELS
+    evidence: Evidence, metrics: "Sequence[Metric]", own: Attention, models: Sequence[Attention] = MODELS
 ) -> Sensitivity:
     """Measure every metric that uses attention under the audit's own model and each of ``models``.
 
@@ -88,7 +91,7 @@ def sensitivity(
     return Sensitivity(models=names, subjects=some.subjects, bands=bands)
 
 
-def _bands(metric: Metric, tried: Sequence[Evidence], names: Sequence[str]) -> Iterator[Band]:
+def _bands(metric: "Metric", tried: Sequence[Evidence], names: Sequence[str]) -> Iterator[Band]:
     first = [metric.measure(each) for each in tried[:2]]
     if len(first) < 2 or _equal(*(each.values() for each in first)):  # noqa: PLR2004 - two models make a comparison
         return
@@ -99,7 +102,7 @@ def _bands(metric: Metric, tried: Sequence[Evidence], names: Sequence[str]) -> I
             yield _band(metric, cell, column, names)
 
 
-def _band(metric: Metric, cell: Cell, figures: Floats, names: Sequence[str]) -> Band:
+def _band(metric: "Metric", cell: Cell, figures: Floats, names: Sequence[str]) -> Band:
     low, high = int(figures.argmin()), int(figures.argmax())
     return Band(
         metric=metric.slug,

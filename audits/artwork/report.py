@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from audits.artwork.measures import (
     CAST_GAP,
     CAST_LOG_RATIO,
@@ -160,9 +158,9 @@ def audit_artwork(given: ArtworkInput, *, config: ArtworkConfig) -> ArtworkRepor
         else [*zip((COHORT_SENSITIVITY, COHORT_FLIPS), cohort_sensitivity(given), strict=True)]
     )
     error = (1.0 - config.level) / (2.0 if probed else 1.0)
-    found, measured = _measure(shown, gallery.cohort_of, config, error)
+    found, measured = _measure(shown, config, error)
     if probed:
-        measured += _measure(probed, np.zeros(probed[0][1].channels.shape[0], dtype=np.int64), config, error)[1]
+        measured += _measure(probed, config, error)[1]
     return ArtworkReport(
         measurements=measured + _distances(measured, gallery),
         titles=_rounded_titles(given, gallery, config),
@@ -189,12 +187,12 @@ def audit_artwork(given: ArtworkInput, *, config: ArtworkConfig) -> ArtworkRepor
 
 
 def _measure(
-    statistics: Sequence[tuple[Figure, Smooth]], strata: np.ndarray, config: ArtworkConfig, error: float
+    statistics: Sequence[tuple[Figure, Smooth]], config: ArtworkConfig, error: float
 ) -> tuple[Intervals, tuple[Measurement, ...]]:
     resampling = Resampling(
         replicates=config.replicates, seed=config.seed, level=1.0 - error, min_subjects=config.min_subjects
     )
-    found = intervals([each for _, each in statistics], strata, resampling)
+    found = intervals([each for _, each in statistics], resampling)
     owners = [figure for figure, each in statistics for _ in each.cells]
     return found, tuple(measurement(owner, found, at, config.min_subjects) for at, owner in enumerate(owners))
 

@@ -91,6 +91,7 @@ def measurable(given: AuditInput, *, attributes: Sequence[str], activity: bool =
         "history": given.history is not None,
         "popularity": given.popularity is not None,
         "groups": given.subject_groups is not None or activity,
+        "profile": given.history is not None or given.relevance is not None,
     }
     return tuple(metric.slug for metric in METRICS if all(present[need] for need in metric.needs))
 

@@ -16,6 +16,7 @@ from audits.evidence import ABSENT, evidence_from
 from audits.groupings import Grouping, groupings_from
 from audits.run import run
 from audits.tables import AuditInput
+from audits.tiers import PopularitySplit
 
 Build = Callable[..., AuditInput]
 CONFIG = AuditConfig(seed=1, model_digest="m", replicates=100, min_subjects=10)
@@ -153,7 +154,7 @@ def test_refuses_settings_out_of_range(setting: dict[str, float]) -> None:
 
 
 def test_titles_fall_into_the_tiers_of_the_docstring() -> None:
-    tiers = popularity_tiers(np.array([20.0, 30.0, 25.0, 15.0, 10.0, 1.0]), cold_below=2)
+    tiers = popularity_tiers(np.array([20.0, 30.0, 25.0, 15.0, 10.0, 1.0]), PopularitySplit(), cold_below=2)
 
     assert tiers.categories == ("cold", "head", "middle", "tail")
     assert [tiers.categories[code] for code in tiers.shares.argmax(axis=1)] == [
@@ -175,7 +176,7 @@ def test_subjects_fall_into_the_tiers_of_the_docstring() -> None:
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=40), st.integers(1, 10))
 def test_equal_counts_share_a_tier_and_none_is_lost(counts: list[int], below: int) -> None:
-    titles = popularity_tiers(np.array(counts, dtype=float), below)
+    titles = popularity_tiers(np.array(counts, dtype=float), PopularitySplit(), below)
     subjects = activity_tiers(np.array(counts), below)
 
     assert (titles.shares.sum(axis=1) == 1).all()

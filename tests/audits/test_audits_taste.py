@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from scipy import sparse
 
+from audits.attention import Attention
 from audits.bootstrap import Resampling, intervals
 from audits.categories import Attribute
 from audits.configuration import AuditConfig
@@ -30,6 +31,7 @@ def shares(shown: Floats, chosen: Floats, groups: Floats) -> Evidence:
     return Evidence(
         lists=np.zeros((n, 1), dtype=np.int64),
         looks=np.ones((n, 1)),
+        attention=Attention(),
         exposure=sparse.csr_array(np.stack([1.0 - shown, shown], axis=1)),
         attributes=(DRAMA,),
         targets=None,
@@ -94,7 +96,7 @@ def test_a_difference_of_taste_alone_is_found_unadjusted_and_not_given_taste() -
     for seed in range(trials):
         evidence = random_shares(seed, n=200)
         both = [category_gap.measure(evidence), category_gap_given_taste.measure(evidence)]
-        found = [intervals([each], evidence.strata, Resampling(replicates=150, seed=seed)) for each in both]
+        found = [intervals([each], Resampling(replicates=150, seed=seed)) for each in both]
         unadjusted += bool((np.abs(found[0].values) > found[0].half_widths).any())
         given_taste += bool((np.abs(found[1].values) > found[1].half_widths).any())
 
@@ -105,7 +107,7 @@ def test_a_difference_of_taste_alone_is_found_unadjusted_and_not_given_taste() -
 
 def test_what_lists_push_beyond_taste_is_found() -> None:
     evidence = random_shares(3, n=300, pushed=0.05)
-    found = intervals([category_gap_given_taste.measure(evidence)], evidence.strata, Resampling(replicates=300, seed=1))
+    found = intervals([category_gap_given_taste.measure(evidence)], Resampling(replicates=300, seed=1))
 
     assert drama_of_the_old(evidence, category_gap_given_taste) == pytest.approx(0.05, abs=0.02)
     assert (np.abs(found.values) > found.half_widths).all()
