@@ -127,13 +127,13 @@ def _by_activity(table: pa.Table | None, lengths: Ints | None, config: AuditConf
 def _merged(attribute: str, names: Sequence[str], found: Ints, smallest: int) -> Grouping:
     sizes = np.bincount(found[found != ABSENT], minlength=len(names))
     small = _too_small(names, sizes, smallest)
-    kept = sorted({OTHER_GROUP if small[code] else names[code] for code in np.flatnonzero(sizes)})
+    kept = sorted({OTHER_GROUP if small[code] else name for code, name in enumerate(names) if sizes[code]})
     to = np.array([_place(kept, OTHER_GROUP if small[code] else name) for code, name in enumerate(names)] or [ABSENT])
     return Grouping(
         attribute=attribute,
         groups=tuple(kept),
         codes=np.where(found == ABSENT, ABSENT, to[found]).astype(np.int64),
-        merged=sum(1 for code in np.flatnonzero(small) if names[code] != OTHER_GROUP),
+        merged=sum(1 for code, name in enumerate(names) if small[code] and name != OTHER_GROUP),
     )
 
 
@@ -147,7 +147,7 @@ def _too_small(names: Sequence[str], sizes: Ints, smallest: int) -> Bools:
     One small group is never left alone in "other": the totals would give its figures away.
     """
     small = np.zeros(len(names), dtype=bool)
-    for code in sorted(np.flatnonzero(sizes), key=lambda code: (sizes[code], names[code])):
+    for code in sorted(np.flatnonzero(sizes).tolist(), key=lambda code: (sizes[code], names[code])):
         together = sizes[small].sum()
         if sizes[code] >= smallest and not 0 < together < smallest:
             break

@@ -118,15 +118,8 @@ def _derived(
 ) -> tuple[Measurement, ...]:
     wanted = [metric for metric in metrics if isinstance(metric, Derived)]
     groupings, share = evidence.groupings, config.ratio_share
-    found = [row for metric in wanted for row in derive(metric, measurements, groupings, ratio_share=share)]
-    return tuple(
-        replace(row, **{name: None if number is None else rounded(number) for name, number in _numbers(row).items()})
-        for row in found
-    )
-
-
-def _numbers(row: Measurement) -> dict[str, float | None]:
-    return {name: getattr(row, name) for name in ("value", "low", "high", "pointwise_low", "pointwise_high")}
+    found = (row for metric in wanted for row in derive(metric, measurements, groupings, ratio_share=share))
+    return tuple(found)
 
 
 def _by_group(evidence: Evidence) -> Ints:

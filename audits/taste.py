@@ -67,8 +67,9 @@ def _groups(evidence: Evidence) -> Iterator[tuple[Grouping, int]]:
 def _shares(weights: "sparse.csr_array", attribute: Attribute) -> Floats:
     """Share of each category in what each subject has, (n, c), rows sum to 1; NaN where a subject has nothing."""
     with np.errstate(invalid="ignore"):
-        mass: Floats = weights @ attribute.shares
-        return mass / mass.sum(axis=1, keepdims=True)
+        mass = np.asarray(weights @ attribute.shares, dtype=np.float64)
+        shares: Floats = mass / mass.sum(axis=1, keepdims=True)
+        return shares
 
 
 def _gap(shown: Floats, chosen: Floats, grouping: Grouping, code: int, *, taste_held_fixed: bool) -> _Gap:

@@ -148,7 +148,8 @@ def _uniform_shares(gallery: Gallery) -> Floats:
     """Share of each category among a title's eligible images, (titles, categories)."""
     counts = np.zeros((len(gallery.titles), len(gallery.categories)))
     np.add.at(counts, (gallery.title_of, gallery.category_of), 1.0)
-    return counts / counts.sum(axis=1, keepdims=True)
+    shares: Floats = counts / counts.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _indicator(found: Ints, width: int) -> Floats:

@@ -237,13 +237,16 @@ def _rounded_titles(given: ArtworkInput, gallery: Gallery, config: ArtworkConfig
             row,
             billed=rounded(row.billed),
             shown=rounded(row.shown),
-            **{
-                name: None if (number := getattr(row, name)) is None else rounded(number)
-                for name in ("log_ratio", "low", "high")
-            },
+            log_ratio=_rounded_end(row.log_ratio),
+            low=_rounded_end(row.low),
+            high=_rounded_end(row.high),
         )
         for row in rows
     )
+
+
+def _rounded_end(number: float | None) -> float | None:
+    return None if number is None else rounded(number)
 
 
 def _caveats(given: ArtworkInput, gallery: Gallery, config: ArtworkConfig) -> tuple[str, ...]:

@@ -144,8 +144,7 @@ class Gallery:
 
         ones = np.ones(self.subject.size)
         owner = sparse.csr_array((ones, (self.subject, np.arange(ones.size))), shape=(self.subjects, ones.size))
-        summed: Floats = owner @ rows
-        return summed
+        return np.asarray(owner @ rows, dtype=np.float64)
 
     def members(self) -> Floats:
         """1.0 where a subject belongs to a cohort, (n, cohorts)."""

@@ -45,7 +45,7 @@ def cast_by_title(gallery: Gallery, given: ArtworkInput, *, level: float, min_su
     pairs, pair = np.unique(np.stack([gallery.title[seen], gallery.subject[seen]]), axis=1, return_inverse=True)
     pair = pair.ravel()
     size = np.bincount(pair)
-    sums = np.stack([np.bincount(pair, weights=shown[seen, g]) for g in range(len(groups))], axis=1)
+    sums = np.stack([np.bincount(pair, weights=shown[seen, g]) for g in range(len(groups))], axis=1).astype(np.float64)
     subjects = np.bincount(pairs[0], minlength=len(gallery.titles))
     titles = np.flatnonzero(subjects >= max(min_subjects, 1))
     error = (1.0 - level) / max(titles.size * len(groups), 1)

@@ -26,15 +26,16 @@ def measure(evidence: Evidence) -> Smooth:
     shape = (evidence.subjects, evidence.items)
     found = sparse.csr_array((np.ones(row.size), (row, evidence.lists[row, rank])), shape=shape)
     wanted = evidence.targets.sign()
-    numerators: list[Floats] = [found @ attribute.shares for attribute in evidence.attributes]
-    denominators: list[Floats] = [wanted @ attribute.shares for attribute in evidence.attributes]
+    top, bottom = (
+        np.hstack([np.asarray(each @ attribute.shares, dtype=np.float64) for attribute in evidence.attributes])
+        for each in (found, wanted)
+    )
     names = [(each.name, category) for each in evidence.attributes for category in each.categories]
-    bottom = np.hstack(denominators)
     cells = [
         Cell(n=int(np.count_nonzero(part)), span=_span(part), attribute=attribute, category=category)
         for (attribute, category), part in zip(names, bottom.T, strict=True)
     ]
-    return ratios(cells, np.hstack(numerators), bottom)
+    return ratios(cells, top, bottom)
 
 
 def _span(wanted: Floats) -> float:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from audits.groupings import Grouping
+from audits.measuring import rounded
 from audits.metrics.metric import Metric
 from audits.report import Measurement, Undefined
 
@@ -57,7 +58,7 @@ def _measurement(metric: Derived, group: str, rows: Sequence[Measurement]) -> Me
     undefined = next((row.undefined for row in rows if row.undefined is not None), None)
     ends = None if undefined else metric.combine([_ends(row) for row in rows])
     reason = undefined if ends is not None or undefined else Undefined.NO_DENOMINATOR
-    low, value, high = ends if ends is not None else (None, None, None)
+    low, value, high = map(rounded, ends) if ends is not None else (None, None, None)
     return Measurement(
         metric=metric.slug,
         attribute=None,
