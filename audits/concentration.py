@@ -50,7 +50,8 @@ def gini_without_each(lists: Ints, looks: Floats, exposure: Floats) -> Floats:
         change = 2.0 * np.where(shown, moved(rows), 0.0).sum(axis=1) + inside
         left = mass - np.where(shown, looks[rows], 0.0).sum(axis=1)
         spread = (total + change) / (2.0 * exposure.size)
-        return np.divide(spread, left, out=np.full(left.size, everything), where=left > mass * 1e-12)
+        some = left > mass * 1e-12
+        return np.where(some, spread / np.where(some, left, 1.0), everything)
 
     return _by_rows(lists.shape[0], without)
 

@@ -162,9 +162,9 @@ def _change(
 ) -> Change:
     cell, value = found.cells[index], float(found.values[index])
     half, pointwise = float(found.half_widths[index]), float(found.pointwise_half_widths[index])
-    ends = (value, value - half, value + half, value - pointwise, value + pointwise)
+    ends = [value, value - half, value + half, value - pointwise, value + pointwise]
     if name == CHURN:
-        ends = tuple(min(max(end, 0.0), 1.0) for end in ends)
+        ends = [min(max(end, 0.0), 1.0) for end in ends]
     defined = bool(found.defined[index])
     before, after = (each[index] if defined and np.isfinite(each[index]) else None for each in levels)
     numbers = [_rounded(end) if defined else None for end in ends]

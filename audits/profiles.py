@@ -40,7 +40,7 @@ def category_mix(weights: "sparse.csr_array", shares: Floats) -> Floats:
     """Each row's weight by category as shares that sum to 1, shape (rows, c); zeros where a row is empty."""
     mass = np.asarray(weights @ shares, dtype=np.float64)
     total = mass.sum(axis=1, keepdims=True)
-    return np.divide(mass, total, out=np.zeros_like(mass), where=total > 0)
+    return np.asarray(np.divide(mass, total, out=np.zeros_like(mass), where=total > 0), dtype=np.float64)
 
 
 def mean_over_list(evidence: Evidence, per_item: Floats) -> Floats:
