@@ -95,35 +95,37 @@ def _by_drawing(evidence: Evidence, attributes: Sequence[Attribute]) -> Floats:
         rows = slice(at, at + _ROWS)
         wanted = [category_mix(history[rows], attribute.shares) for attribute in attributes]
         looks = np.where(evidence.lists[rows] != ABSENT, evidence.looks[rows], 0.0)
+        draw = _drawing_from(history[rows])
         for _ in range(draws):
-            lists = _drawn(history[rows], looks, rng)
+            lists = draw(looks, rng)
             for column, attribute in enumerate(attributes):
                 mix = category_mix(lists, attribute.shares)
                 found[rows, column] += smoothed_kullback_leibler(wanted[column], mix, SMOOTHING) / draws
     return found
 
 
-def _drawn(history: "sparse.csr_array", looks: Floats, rng: np.random.Generator) -> "sparse.csr_array":
-    """One list for each subject, each place drawn from the history by weight, with the attention of its place."""
+def _drawing_from(history: "sparse.csr_array") -> Callable[[Floats, np.random.Generator], "sparse.csr_array"]:
+    """Lists whose places are each drawn from the subject's history by weight, with the attention of their place."""
     from scipy import sparse
 
+    first, last = history.indptr[:-1, None].astype(np.int64), history.indptr[1:, None].astype(np.int64)
     sums = np.r_[0.0, np.cumsum(history.data)]
-    first, last = history.indptr[:-1], history.indptr[1:]
-    place = sums[first, None] + rng.random(looks.shape) * (sums[last] - sums[first])[:, None]
-    at = np.searchsorted(sums, place, side="right") - 1
-    # Rounding may step over a row's end, and a row without history has nothing to draw from.
-    at = np.clip(at, first[:, None], np.maximum(last - 1, first)[:, None])
-    weights = np.where((last > first)[:, None], looks, 0.0)
-    items = history.indices[np.minimum(at, max(history.nnz - 1, 0))] if history.nnz else np.zeros_like(at)
-    ends = np.arange(0, looks.size + 1, looks.shape[1])
-    return sparse.csr_array((weights.ravel(), items.ravel(), ends), shape=history.shape)
+    alike = history.nnz == 0 or history.data.min() == history.data.max()
 
+    def draw(looks: Floats, rng: np.random.Generator) -> "sparse.csr_array":
+        chance = rng.random(looks.shape)
+        if alike:
+            at = first + (chance * (last - first)).astype(np.int64)
+        else:
+            at = np.searchsorted(sums, sums[first] + chance * (sums[last] - sums[first]), side="right") - 1
+        # Rounding may step over a row's end, and a row without history has nothing to draw from.
+        at = np.minimum(np.maximum(np.minimum(at, last - 1), first), max(history.nnz - 1, 0))
+        weights = np.where(last > first, looks, 0.0)
+        items = history.indices[at] if history.nnz else np.zeros_like(at)
+        ends = np.arange(0, looks.size + 1, looks.shape[1])
+        return sparse.csr_array((weights.ravel(), items.ravel(), ends), shape=history.shape)
 
-def _history(evidence: Evidence) -> "sparse.csr_array":
-    if evidence.history is None:
-        msg = "calibration needs the histories of subjects"
-        raise ValueError(msg)
-    return evidence.history
+    return draw
 
 
 def expected_term(looks: Floats, smoothing: float = SMOOTHING) -> Callable[[Floats], Floats]:
@@ -161,3 +163,10 @@ def _compared(evidence: Evidence, compare: Compare) -> Floats:
             wanted = category_mix(history[rows], attribute.shares)
             found[rows, column] = compare(wanted, category_mix(evidence.exposure[rows], attribute.shares))
     return found
+
+
+def _history(evidence: Evidence) -> "sparse.csr_array":
+    if evidence.history is None:
+        msg = "calibration needs the histories of subjects"
+        raise ValueError(msg)
+    return evidence.history

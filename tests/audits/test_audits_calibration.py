@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy import sparse
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import binom
 
@@ -141,6 +142,20 @@ def test_titles_of_several_kinds_vary_less_than_titles_of_one(build: Build) -> N
     coins = expected_term(looks)(evidence.history @ shares / 15).sum(axis=1)
     assert coins.mean() > 2 * drawn.mean()
     assert found.mean() == pytest.approx(drawn.mean(), rel=0.1)
+
+
+def test_draws_follow_the_weights_of_the_history_and_none_come_from_an_empty_one() -> None:
+    history = sparse.csr_array(np.array([[0.0, 1.0, 3.0, 0.0], [0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 2.0]]))
+    draw, looks = calibration._drawing_from(history), np.ones((3, 4000))
+    drawn = draw(looks, np.random.default_rng(1)).toarray()
+    equal = calibration._drawing_from(history.sign())(looks, np.random.default_rng(1)).toarray()
+
+    # Standard errors of 27 and 32 draws.
+    assert drawn[0, 2] == pytest.approx(3000, abs=110)
+    assert equal[0, 2] == pytest.approx(2000, abs=130)
+    assert drawn[0].sum() == drawn[2, 3] == equal[2, 3] == 4000
+    assert drawn[1].sum() == equal[1].sum() == 0
+    assert calibration._drawing_from(sparse.csr_array((2, 3)))(looks[:2], np.random.default_rng(1)).sum() == 0
 
 
 def test_both_ways_to_the_null_agree_where_both_apply(build: Build) -> None:
