@@ -5,6 +5,7 @@ alone explains much of a raw figure. The null says how much.
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,9 +24,12 @@ Floats = NDArray[np.float64]
 SMOOTHING = 0.01
 """a of the smoothed list mix (1 - a) q + a p, as in Steck."""
 
-_GRID = 256
-_LATTICE = 2048
-_ROWS = 65_536
+LARGEST = 4.605170186
+"""Largest C_KL, log(1 / a), to the ten digits of a report and rounded up."""
+
+_GRID = 128
+_LATTICE = 1024
+_ROWS = 8_192
 _SEED = 20_181_002
 _DRAWN_LISTS, _MOST_DRAWS = 800_000, 32
 Compare = Callable[[Floats, Floats], Floats]
@@ -132,18 +136,25 @@ def expected_term(looks: Floats, smoothing: float = SMOOTHING) -> Callable[[Floa
     """The mean of p log(p / ((1 - a) B + a p)) as a function of p.
 
     B is the share of attention on ranks whose draw hits, each with chance p, and a the smoothing. The distribution of B
-    is computed on a lattice of 2,048 steps for 257 values of p; between these the mean is interpolated. Both errors
+    is computed on a lattice of 1,024 steps for 129 values of p; between these the mean is interpolated. Both errors
     together stay below 0.001.
     """
+    chance, means = _table(tuple((looks / looks.sum()).tolist()), smoothing)
+    return lambda p: np.interp(p, chance, means)
+
+
+@lru_cache(maxsize=256)
+def _table(attention: tuple[float, ...], smoothing: float) -> tuple[Floats, Floats]:
+    """Chances p and the mean term at each, for shares of attention by rank."""
     chance = np.sin(np.linspace(0.0, np.pi / 2.0, _GRID + 1))[:, None] ** 2
-    steps = looks / looks.sum() * _LATTICE
+    steps = np.array(attention) * _LATTICE
     whole = np.floor(steps).astype(np.int64)
-    width = int(whole.sum()) + looks.size + 1
+    width = int(whole.sum()) + whole.size + 1
     mass = np.zeros((chance.size, width))
     mass[:, 0] = 1.0
     for step, rest in zip(whole, steps - whole, strict=True):
         hit = mass * chance
-        mass = mass - hit
+        mass -= hit
         # A weight between two points of the lattice goes to both, so that its mean is exact.
         mass[:, step:] += (1.0 - rest) * hit[:, : width - step]
         mass[:, step + 1 :] += rest * hit[:, : width - step - 1]
@@ -151,7 +162,7 @@ def expected_term(looks: Floats, smoothing: float = SMOOTHING) -> Callable[[Floa
     log = np.log((1.0 - smoothing) * (np.arange(width) / _LATTICE) / inside + smoothing)
     means = np.zeros(chance.size)
     means[1:-1] = -inside[:, 0] * (mass[1:-1] * log).sum(axis=1)
-    return lambda p: np.interp(p, chance[:, 0], means)
+    return chance[:, 0], means
 
 
 def _compared(evidence: Evidence, compare: Compare) -> Floats:

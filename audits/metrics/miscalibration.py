@@ -1,8 +1,6 @@
 """How far the categories of a list are from those its subject chose."""
 
-import math
-
-from audits.calibration import SMOOTHING, has_history, kullback_leibler
+from audits.calibration import LARGEST, has_history, kullback_leibler
 from audits.evidence import Evidence
 from audits.means import mean_by_group
 from audits.metrics.metric import Metric
@@ -19,7 +17,7 @@ def measure(evidence: Evidence) -> Smooth:
     Example: history half drama, half comedy, list all drama: 0.5 log(0.5 / 0.995) + 0.5 log(0.5 / 0.005) = 1.9585.
     """
     names = [attribute.name for attribute in evidence.attributes]
-    span = -math.log(SMOOTHING)
+    span = LARGEST
     return mean_by_group(evidence, kullback_leibler(evidence), has_history(evidence), span=span, attributes=names)
 
 
@@ -28,7 +26,7 @@ METRIC = Metric(
     title="Miscalibration (C_KL)",
     formula="mean over subjects of sum of p log(p / (0.99 q + 0.01 p)), p category shares of history, q of the list",
     low=0.0,
-    high=-math.log(SMOOTHING),
+    high=LARGEST,
     better="lower",
     needs=frozenset({"attributes", "history"}),
     measure=measure,

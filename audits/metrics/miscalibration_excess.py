@@ -1,8 +1,6 @@
 """How much farther the categories of a list are from the history's than chance alone explains."""
 
-import math
-
-from audits.calibration import SMOOTHING, expected_by_chance, has_history, kullback_leibler
+from audits.calibration import LARGEST, expected_by_chance, has_history, kullback_leibler
 from audits.evidence import Evidence
 from audits.means import mean_by_group
 from audits.metrics.metric import Metric
@@ -21,7 +19,7 @@ def measure(evidence: Evidence) -> Smooth:
     """
     values = kullback_leibler(evidence) - expected_by_chance(evidence)
     names = [attribute.name for attribute in evidence.attributes]
-    span = -2.0 * math.log(SMOOTHING)
+    span = 2.0 * LARGEST
     return mean_by_group(evidence, values, has_history(evidence), span=span, attributes=names, target=0.0)
 
 
@@ -29,8 +27,8 @@ METRIC = Metric(
     slug="miscalibration_excess",
     title="Miscalibration beyond chance",
     formula="mean over subjects of C_KL less the mean C_KL of as many titles drawn from the subject's history",
-    low=math.log(SMOOTHING),
-    high=-math.log(SMOOTHING),
+    low=-LARGEST,
+    high=LARGEST,
     better="lower",
     needs=frozenset({"attributes", "history"}),
     measure=measure,

@@ -264,6 +264,7 @@ def whole_inputs(draw: st.DrawFn) -> dict[str, Any]:
         "items": items,
         "genres": {i: draw(st.lists(st.sampled_from("xyz"), max_size=3, unique=True)) for i in items},
         "targets": {s: draw(chosen) for s in subjects if draw(st.booleans())} or {subjects[0]: ["a"]},
+        "history": {s: draw(chosen) for s in subjects if draw(st.booleans())} or {subjects[-1]: ["b"]},
         "popularity": {i: draw(st.integers(0, 9)) for i in items},
         "groups": {s: draw(st.sampled_from("pq")) for s in subjects},
     }

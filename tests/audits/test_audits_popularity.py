@@ -190,7 +190,7 @@ def test_titles_nobody_chose_have_no_place_among_the_others(build: Build) -> Non
     assert values(popularity_rank.METRIC, evidence_from(unseen, CONFIG)) == {None: 0.0}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(0, 40), min_size=4, max_size=4), st.integers(1, 5))
 def test_popularity_figures_do_not_depend_on_how_often_everything_was_counted(
     build: Build, counts: list[int], factor: int
