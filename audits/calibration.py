@@ -31,7 +31,7 @@ _GRID = 128
 _LATTICE = 1024
 _ROWS = 8_192
 _SEED = 20_181_002
-_DRAWN_LISTS, _MOST_DRAWS = 800_000, 32
+_DRAWN_LISTS, _MOST_DRAWS = 400_000, 8
 Compare = Callable[[Floats, Floats], Floats]
 
 
@@ -59,8 +59,8 @@ def expected_by_chance(evidence: Evidence) -> Floats:
 
     As many items as the list has are drawn from the history by weight, and weighted by the attention at their ranks.
     Where every item has one category the mean is exact (``expected_term``). Items in several vary less than a coin of
-    their own, so there it is the mean of lists drawn by a fixed seed: up to 32 for each subject of a small audience,
-    one for each of 800,000 and more, whose noise averages out over subjects and is inside their interval. Two audits
+    their own, so there it is the mean of lists drawn by a fixed seed: up to 8 for each subject of a small audience,
+    one for each of 400,000 and more, whose noise averages out over subjects and is inside their interval. Two audits
     of the same histories share the draws.
     """
     exact = [bool((attribute.shares.max(axis=1) == 1.0).all()) for attribute in evidence.attributes]

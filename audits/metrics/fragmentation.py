@@ -16,7 +16,7 @@ def measure(evidence: Evidence) -> Stepped:
     category. Range [0, 1]; 0: everybody sees the same mix; near 1: nobody has anything in common with anybody, the
     filter bubble. Fragmentation of Vrijenhoek et al. (RADio, RecSys 2022), with attention as the rank discount.
 
-    Beyond 2 million pairs a part of them is used, with a standard deviation of at most 0.0004 from all of them
+    Beyond 1 million pairs a part of them is used, with a standard deviation of at most 0.0005 from all of them
     (``audits.fragmentation``). The interval includes it, since a subject's influence is taken from its own pairs.
 
     Example: two subjects, one sees only dramas, one half dramas, half comedies: H(3/4, 1/4) - 1/2 = 0.3113.

@@ -136,7 +136,7 @@ def test_titles_of_several_kinds_vary_less_than_titles_of_one(build: Build) -> N
         drawn[u] = smoothed_kullback_leibler(np.broadcast_to(own.mean(axis=0), lists.shape), lists, 0.01)
 
     found = expected_by_chance(evidence)[:, 0]
-    error = drawn.std(axis=1) * np.sqrt(1 / 32 + 1 / 4000)
+    error = drawn.std(axis=1) * np.sqrt(1 / 8 + 1 / 4000)
     assert np.all(np.abs(found - drawn.mean(axis=1)) < 4 * error)
     # Coins of whole titles forget that a drama that is a comedy too is half of each, and expect far too much.
     coins = expected_term(looks)(evidence.history @ shares / 15).sum(axis=1)
