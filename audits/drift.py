@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from audits.bootstrap import Intervals, Progress, Resampling, intervals
+from audits.bootstrap import Intervals, Resampling, intervals
+from audits.columns import Progress
 from audits.comparison import difference
 from audits.configuration import AuditConfig
 from audits.encoding import decode, encode
@@ -176,7 +177,7 @@ def _change(
         before=None if before is None else _rounded(before),
         after=None if after is None else _rounded(after),
         n=cell.n,
-        undefined=None if defined else _reason(cell.n, config.min_subjects),
+        undefined=None if defined else _reason(cell.n, config.min_subjects, steady=bool(found.steady[index])),
         **dict(zip(places, numbers, strict=True)),
     )
 
@@ -184,10 +185,12 @@ def _change(
 _INTERVAL = frozenset({"change", "low", "high", "pointwise_low", "pointwise_high"})
 
 
-def _reason(n: int, min_subjects: int) -> Undefined:
+def _reason(n: int, min_subjects: int, *, steady: bool) -> Undefined:
     if n == 0:
         return Undefined.NO_SUBJECT
-    return Undefined.TOO_FEW if n < min_subjects else Undefined.NO_DENOMINATOR
+    if n < min_subjects:
+        return Undefined.TOO_FEW
+    return Undefined.NO_DENOMINATOR if steady else Undefined.UNSTEADY
 
 
 def _rounded(number: float) -> float:
