@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from audits.evidence import ABSENT, Evidence
 from audits.exposure import Labelled, category_cells, labelled
+from audits.prefixes import over_prefixes
 from audits.remembered import remembered
 from audits.statistics import Floats, Smooth
 
@@ -18,17 +19,23 @@ ALPHA = 0.1
 """Chance that a list of fair draws fails the test."""
 
 _HALVINGS = 40
-_ROWS = 4096
+_NONE = 0.5
+
+
+@cache
+def chances_of_so_few(k: int, p: float) -> Floats:
+    """F(t; i, p) for prefixes i = 1..k and t = 0..k, F the binomial distribution function, (k, k + 1)."""
+    from scipy.stats import binom
+
+    return np.asarray(binom.cdf(np.arange(k + 1), np.arange(1, k + 1)[:, None], p), dtype=np.float64)
 
 
 def least_protected(k: int, p: float, alpha: float) -> Ints:
     """m(i), the fewest protected items that a prefix of i = 1..k may have at error ``alpha`` for *each* prefix, (k,).
 
-    m(i) = smallest m with F(m; i, p) >= alpha, F the binomial distribution function with proportion ``p``.
+    m(i) = smallest m with F(m; i, p) >= alpha.
     """
-    from scipy.stats import binom
-
-    return np.asarray(binom.ppf(alpha, np.arange(1, k + 1), p), dtype=np.int64)
+    return np.asarray((chances_of_so_few(k, p) < alpha).sum(axis=1), dtype=np.int64)
 
 
 def chance_to_fail(least: Ints, p: float) -> float:
@@ -79,27 +86,18 @@ def tested(evidence: Evidence) -> tuple[Tested, ...]:
 
 
 def _tested(evidence: Evidence, each: Labelled) -> Tested:
-    from scipy.stats import binom
-
     has = each.shares > 0
-    k, (items, width) = evidence.lists.shape[1], has.shape
+    k, items = evidence.lists.shape[1], has.shape[0]
     part = has.sum(axis=0) / items
-    # Chance of t or fewer, by length, t and category: everything that a list can ask.
-    lengths = np.arange(1, k + 1)[:, None, None]
-    table = binom.cdf(np.arange(k + 1)[None, :, None], lengths, part)
+    chances = np.stack([chances_of_so_few(k, p) for p in part.tolist()], axis=2)
     least = np.stack([least_protected(k, p, adjusted_alpha(k, p, ALPHA)) for p in part.tolist()], axis=1)
-    found = Tested(kind=each, scores=np.empty((evidence.subjects, width)), passes=np.ones((evidence.subjects, width)))
-    for at in range(0, evidence.subjects, _ROWS):
-        lists, passes = evidence.lists[at : at + _ROWS], found.passes[at : at + _ROWS]
-        here = lists != ABSENT
-        sums, count = np.zeros((lists.shape[0], width)), np.zeros((lists.shape[0], width), dtype=np.int64)
-        for rank in range(k):
-            shown = here[:, rank, None]
-            count += has[lists[:, rank]] & shown
-            sums += table[rank, count, np.arange(width)] * shown
-            passes *= (count >= least[rank]) | ~shown
-        found.scores[at : at + _ROWS] = sums / here.sum(axis=1)[:, None]
-    return found
+    missing = (np.arange(k + 1)[None, :, None] < least[:, None, :]).astype(np.float64)
+    length = (evidence.lists != ABSENT).sum(axis=1)[:, None]
+    return Tested(
+        kind=each,
+        scores=over_prefixes(evidence, has, chances) / length,
+        passes=(over_prefixes(evidence, has, missing) < _NONE).astype(np.float64),
+    )
 
 
 def columns(found: tuple[Tested, ...], which: Callable[[Tested], Floats], subjects: int) -> Smooth:

@@ -2,8 +2,12 @@
 
 At parity a distance is flat (divergences) or has a corner (total variation, minimum over categories). There the delta
 method sees no variation where there is some, and a studentised resample divides by nearly nothing: one such cell would
-make every interval of the family useless. So the standard error is that of the delta method *or* the root mean square
-change of the figure when the means move by one draw of their own error, whichever is larger, and resamples are linear.
+make every interval of the family useless. There, too, an estimate lies above the truth: lists drawn from the catalogue
+are never exactly at parity. So the means are moved by draws of their own error; the standard error is that of the delta
+method or of the moved figures, whichever is larger, together with their bias, and resamples are linear.
+
+Measured, 400 subjects, 95 % intervals alone: exactly at parity they cover 93 to 100 % for distances and 85 to 93 % for
+extremes over 20 and 4 categories; off parity 93 to 100 %.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,12 +18,16 @@ from numpy.typing import NDArray
 
 from audits.evidence import Evidence
 from audits.exposure import Labelled, attention, labelled
-from audits.statistics import Cell, Floats, Smooth, Stepped, ValueOf
+from audits.statistics import Cell, Floats, Stepped, ValueOf
 
 Numbers = NDArray[np.inexact]
 
 _DRAWS = 256
 _FLAT = 1e-12
+_STEP = 1e-30
+# At a corner a figure f grows in proportion to the distance from parity, so a second draw on top of a first shows
+# E f(z + z') - E f(z) = (sqrt(2) - 1) E f(z) of the bias E f(z) that the first one made. In a flat place it shows it all.
+_BIAS_AT_A_CORNER = 1.0 + np.sqrt(2.0)
 
 
 def pooled(cells: Sequence[Cell], channels: Floats, value_of: ValueOf, *, low: float, high: float) -> Stepped:
@@ -29,28 +37,39 @@ def pooled(cells: Sequence[Cell], channels: Floats, value_of: ValueOf, *, low: f
 
     Guarantees:
       - the variance is never below that of the delta method, and equals it for a linear figure
-      - at parity the standard error has the size of the figure's own sampling error, not 0
+      - at parity the standard error has the size of the figure's own sampling error and bias, not 0
     """
-    smooth = Smooth(cells=tuple(cells), channels=channels, value_of=value_of)
-    figures = np.clip(smooth.values(), low, high)
-    first = smooth.influence() / channels.shape[0]
+    n, width = channels.shape
     mean = channels.mean(axis=0)
-    values, vectors = np.linalg.eigh(np.cov(channels, rowvar=False, bias=True).reshape(mean.size, mean.size))
-    root = vectors * np.sqrt(np.maximum(values, 0.0) / channels.shape[0])
-    wanted = np.maximum((first**2).sum(axis=0), _mean_square_change(smooth, figures, root))
-    # Where the figure is flat, subjects are told apart by the direction in which they differ most.
-    widest = (channels - mean) @ vectors[:, -1:] if mean.size else first
-    return Stepped(cells=tuple(cells), figures=figures, leave_one_out=_stretched(first, widest, wanted))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        figures = np.clip(np.asarray(value_of(mean), dtype=np.float64), low, high)
+        slopes = value_of(mean + 1j * _STEP * np.eye(width)).imag / _STEP
+    # From one subject's own numbers, so that subjects who are all alike differ by exactly nothing.
+    apart = channels - channels[0]
+    centre = apart.mean(axis=0)
+    first = (apart @ slopes - centre @ slopes) / n
+    values, vectors = np.linalg.eigh(apart.T @ apart / n - np.outer(centre, centre))
+    root = vectors * np.sqrt(np.maximum(values, 0.0) / n)
+    spread, bias = _error(value_of, mean, root, figures)
+    wanted = np.maximum((first**2).sum(axis=0), spread) + (_BIAS_AT_A_CORNER * bias) ** 2
+    flat = (first**2).sum(axis=0) <= _FLAT * wanted
+    if flat.any():
+        # Where the figure is flat, subjects are told apart by the direction in which they differ most.
+        first[:, flat] = ((apart - centre) @ vectors[:, -1])[:, None]
+    sums = (first**2).sum(axis=0)
+    first *= np.where(sums > 0, np.sqrt(wanted / np.where(sums > 0, sums, 1.0)), 0.0)
+    return Stepped(cells=tuple(cells), figures=figures, leave_one_out=first)
 
 
-def _mean_square_change(smooth: Smooth, figures: Floats, root: Floats) -> Floats:
-    """Mean square change of each figure when the channel means move by draws of their own error."""
-    mean = smooth.channels.mean(axis=0)
+def _error(value_of: ValueOf, mean: Floats, root: Floats, figures: Floats) -> tuple[Floats, Floats]:
+    """Variance and bias of each figure when the channel means move by draws of their own error."""
     moved = np.maximum(mean + _design(mean.size) @ root.T, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        change: Floats = (np.asarray(smooth.value_of(moved), dtype=np.float64) - figures) ** 2
+        change: Floats = np.asarray(value_of(moved), dtype=np.float64) - figures
     fine = np.isfinite(change)
-    return np.asarray(np.where(fine, change, 0.0).sum(axis=0) / np.maximum(fine.sum(axis=0), 1), dtype=np.float64)
+    drawn = np.maximum(fine.sum(axis=0), 1)
+    bias = np.where(fine, change, 0.0).sum(axis=0) / drawn
+    return np.asarray((np.where(fine, change - bias, 0.0) ** 2).sum(axis=0) / drawn, dtype=np.float64), bias
 
 
 @cache
@@ -61,16 +80,6 @@ def _design(width: int) -> Floats:
     both = np.vstack([drawn, -drawn])
     factor = np.linalg.cholesky(both.T @ both / both.shape[0]) if width else np.zeros((0, 0))
     return np.asarray(np.linalg.solve(factor, both.T).T, dtype=np.float64)
-
-
-def _stretched(first: Floats, widest: Floats, wanted: Floats) -> Floats:
-    """First-order changes stretched to the wanted sum of squares, or ``widest`` where there are none."""
-    flat = (first**2).sum(axis=0) <= _FLAT * wanted
-    chosen = np.where(flat, widest, first)
-    sums = (chosen**2).sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        stretched: Floats = chosen * np.where(sums > 0, np.sqrt(wanted / sums), 0.0)
-    return stretched
 
 
 def joined(parts: Sequence[Stepped], subjects: int) -> Stepped:

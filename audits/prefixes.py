@@ -1,50 +1,52 @@
-"""What single lists look like from the top down: category counts of every prefix, block by block of subjects."""
-
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+"""Sums over the prefixes of single lists of something that depends on how many items of a category stand in them."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audits.evidence import ABSENT, Evidence
-from audits.exposure import Labelled
 from audits.statistics import Floats
+
+Ints = NDArray[np.int64]
 
 _ROWS = 4096
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Prefix:
-    """The first ``length`` ranks of some subjects' lists.
+def over_prefixes(evidence: Evidence, has: NDArray[np.bool_], table: Floats) -> Floats:
+    """Sum over the prefixes i = 1..length of each list of ``table[i - 1, T_i, g]``, for every category g, (n, c).
 
-    Attributes:
-        length: ranks looked at.
-        here: whether each list is that long, (rows,).
-        counts: labelled items by category, (rows, c); an item of several categories counts in parts.
-        total: labelled items, (rows,).
+    T_i is the number of items with the category among the first i; ``has`` (m, c) says which items have it, ``table``
+    is (k, k + 1, c). An item that raises a count from t to t + 1 at rank r changes the sum from r to the list's end by
+    the difference of two cumulated rows: a list costs its items' categories, not all categories at all ranks.
     """
-
-    length: int
-    here: NDArray[np.bool_]
-    counts: Floats
-    total: Floats
-
-
-def over_prefixes(
-    evidence: Evidence, each: Labelled, measure: Callable[[Iterator[Prefix], int], Floats], width: int
-) -> Floats:
-    """``measure`` of all subjects' prefixes, (n, width); it gets those of some rows, shortest first, and how many."""
-    found = np.empty((evidence.subjects, width))
-    for at in range(0, evidence.subjects, _ROWS):
-        lists = evidence.lists[at : at + _ROWS]
-        found[at : at + _ROWS] = measure(_prefixes(lists, each.shares), lists.shape[0])
-    return found
+    cumulated = np.concatenate([np.zeros((1, *table.shape[1:])), np.cumsum(table, axis=0)])
+    categories, present = _categories(has)
+    parts = [
+        _rows(evidence.lists[at : at + _ROWS], categories, present, cumulated)
+        for at in range(0, evidence.subjects, _ROWS)
+    ]
+    return np.concatenate(parts)
 
 
-def _prefixes(lists: NDArray[np.int64], shares: Floats) -> Iterator[Prefix]:
-    counts = np.zeros((lists.shape[0], shares.shape[1]))
-    for rank in range(lists.shape[1]):
-        item = lists[:, rank]
+def _categories(has: NDArray[np.bool_]) -> tuple[Ints, NDArray[np.bool_]]:
+    """The categories of each item first, (m, most of any item), and whether there are so many."""
+    width = max(int(has.sum(axis=1).max(initial=0)), 1)
+    order = np.argsort(~has, axis=1, kind="stable")[:, :width]
+    return order, np.take_along_axis(has, order, axis=1)
+
+
+def _rows(lists: Ints, categories: Ints, present: NDArray[np.bool_], cumulated: Floats) -> Floats:
+    rows, length = np.arange(lists.shape[0]), (lists != ABSENT).sum(axis=1)
+    sums = cumulated[length, 0]
+    counts = np.zeros(sums.shape, dtype=np.int64)
+    for rank, item in enumerate(lists.T):
         here = item != ABSENT
-        counts += shares[item] * here[:, None]
-        yield Prefix(length=rank + 1, here=here, counts=counts, total=counts.sum(axis=1))
+        for slot in range(categories.shape[1]):
+            category = categories[item, slot]
+            raises = here & present[item, slot]
+            now = counts[rows, category]
+            more = now + raises
+            gain = cumulated[length, more, category] - cumulated[length, now, category]
+            gain -= cumulated[rank, more, category] - cumulated[rank, now, category]
+            sums[rows, category] += gain
+            counts[rows, category] = more
+    return sums

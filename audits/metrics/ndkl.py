@@ -1,16 +1,18 @@
 """How far lists are from the catalogue at every depth, the top counting most."""
 
 import math
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from audits.evidence import Evidence
+from audits.evidence import ABSENT, Evidence
 from audits.exposure import Labelled, labelled
 from audits.lists import list_means
 from audits.metrics.metric import Metric
-from audits.prefixes import Prefix, over_prefixes
 from audits.statistics import Cell, Floats, Smooth
+
+_ROWS = 4096
 
 
 def measure(evidence: Evidence) -> Smooth:
@@ -41,24 +43,61 @@ def measure(evidence: Evidence) -> Smooth:
 
 def per_list(evidence: Evidence, each: Labelled, target: Floats) -> tuple[Floats, Floats]:
     """NDKL of every list against a positive ``target`` (c,), and 1.0 where it has any labelled item; (n,) each."""
+    found = np.zeros((2, evidence.subjects))
+    labels = _labels(each, target)
+    for at in range(0, evidence.subjects, _ROWS):
+        found[:, at : at + _ROWS] = _discounted(evidence.lists[at : at + _ROWS], labels, target.size)
+    return found[0], found[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Labels:
+    """Each item's categories, (m, w), padded with shares of 0; their shares; its mass and its sum of share * ln t."""
+
+    categories: NDArray[np.int64]
+    shares: Floats
+    mass: Floats
+    log_target: Floats
+
+
+def _labels(each: Labelled, target: Floats) -> _Labels:
+    width = max(int((each.shares > 0).sum(axis=1).max(initial=0)), 1)
+    order = np.argsort(-each.shares, axis=1, kind="stable")[:, :width]
+    return _Labels(
+        categories=order,
+        shares=np.take_along_axis(each.shares, order, axis=1),
+        mass=each.shares.sum(axis=1),
+        log_target=each.shares @ np.log(target),
+    )
+
+
+def _discounted(lists: NDArray[np.int64], labels: _Labels, width: int) -> Floats:
+    """NDKL and whether it counts, (2, rows).
+
+    KL = (sum_g N_g ln N_g - sum_g N_g ln t_g) / N - ln N for category counts N_g and their sum N. Each rank changes the
+    counts of the categories of one item alone, so a list costs its items' categories and not all categories.
+    """
     from scipy.special import xlogy
 
-    log_target = np.log(target)
-
-    def discounted(prefixes: Iterator[Prefix], rows: int) -> Floats:
-        sums, weights = np.zeros(rows), np.zeros(rows)
-        for prefix in prefixes:
-            counted = prefix.here & (prefix.total > 0)
-            total = np.where(counted, prefix.total, 1.0)
-            # KL = sum p ln(p / t) with p = counts / total, in one logarithm per category.
-            own = xlogy(prefix.counts, prefix.counts).sum(axis=1) - prefix.counts @ log_target
-            weight = counted / math.log2(prefix.length + 1)
-            sums += weight * np.maximum(own / total - np.log(total), 0.0)
-            weights += weight
-        return np.stack([sums / np.where(weights > 0, weights, 1.0), weights > 0], axis=1)
-
-    found = over_prefixes(evidence, each, discounted, 2)
-    return found[:, 0], found[:, 1]
+    rows = np.arange(lists.shape[0])
+    counts, own = np.zeros((rows.size, width)), np.zeros(rows.size)
+    total, against, sums, weights = (np.zeros(rows.size) for _ in range(4))
+    for rank, item in enumerate(lists.T):
+        here = item != ABSENT
+        for slot in range(labels.shares.shape[1]):
+            category = labels.categories[item, slot]
+            before = counts[rows, category]
+            after = before + labels.shares[item, slot] * here
+            own += xlogy(after, after) - xlogy(before, before)
+            counts[rows, category] = after
+        total += labels.mass[item] * here
+        against += labels.log_target[item] * here
+        counted = here & (total > 0)
+        weight = counted / math.log2(rank + 2)
+        labelled_items = np.where(counted, total, 1.0)
+        sums += weight * np.maximum((own - against) / labelled_items - np.log(labelled_items), 0.0)
+        weights += weight
+    return np.stack([sums / np.where(weights > 0, weights, 1.0), weights > 0])
 
 
 METRIC = Metric(

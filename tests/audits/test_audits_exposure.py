@@ -39,6 +39,7 @@ from audits.metrics import (
     under_exposure_l2,
 )
 from audits.metrics.metric import Metric
+from audits.prefixes import over_prefixes
 from audits.report import Undefined
 from audits.run import run
 from audits.tables import AuditInput
@@ -154,10 +155,28 @@ def test_infeasible_index_counts_owed_places_prefix_by_prefix(build: Build) -> N
     assert values(infeasible_index.METRIC, both) == {"genre": 0.5}
 
 
-def test_three_thirds_of_a_title_are_one_title(build: Build) -> None:
-    genres = {name: ["x", "y", "z"] for name in "abc"} | {"d": ["x", "y", "z"]}
+def test_a_title_of_several_categories_fills_a_place_of_each(build: Build) -> None:
+    genres = {name: ["x", "y"] for name in "abcd"}
 
     assert values(infeasible_index.METRIC, seen(build, {"s": ["a", "b", "c"]}, genres=genres)) == {"genre": 0.0}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sums_over_prefixes_are_those_of_counting_every_prefix(build: Build, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    names = [f"i{j}" for j in range(15)]
+    genres = {item: rng.permutation(list("xyz"))[: rng.integers(0, 4)].tolist() for item in names}
+    lists = {f"s{u}": rng.permutation(names)[: rng.integers(1, 8)].tolist() for u in range(20)}
+    evidence = seen(build, lists, items=names, genres=genres)
+    (each,) = labelled(evidence)
+    has, table = each.shares > 0, rng.normal(size=(7, 8, 3))
+    expected = np.zeros((20, 3))
+    for u, places in enumerate(evidence.lists):
+        shown = places[places >= 0]
+        for i in range(1, shown.size + 1):
+            expected[u] += table[i - 1, has[shown[:i]].sum(axis=0), np.arange(3)]
+
+    assert over_prefixes(evidence, has, table[: evidence.lists.shape[1]]) == pytest.approx(expected, abs=1e-12)
 
 
 def test_fair_score_as_computed_by_hand(build: Build) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 
 def fair_rank_tune(instance: dict) -> dict:
     """Figures of FairRankTune; only those it computes over all rankings, or that we feed one ranking at a time."""
-    import FairRankTune.Metrics as M
+    from FairRankTune import Metrics
 
     lists = np.array(instance["lists"])
     groups = {item: f"c{category}" for item, category in enumerate(instance["category"])}
@@ -20,16 +20,16 @@ def fair_rank_tune(instance: dict) -> dict:
     relevant = pd.DataFrame(
         {u: [float(item in set(liked)) for item in lists[u]] for u, liked in enumerate(instance["liked"])}
     )
-    single = [M.NDKL(pd.DataFrame({0: shown}), groups) for shown in lists[:100]]
-    rbp, by_group = M.ERBE(table, groups, 0.85, "MaxMinDiff")
+    single = [Metrics.NDKL(pd.DataFrame({0: shown}), groups) for shown in lists[:100]]
+    rbp, by_group = Metrics.ERBE(table, groups, 0.85, "MaxMinDiff")
     return {
-        "exp_min_max": float(M.EXP(table, groups, "MinMaxRatio")[0]),
-        "erbp_min_max": float(M.ERBP(table, groups, 0.85, "MinMaxRatio")[0]),
+        "exp_min_max": float(Metrics.EXP(table, groups, "MinMaxRatio")[0]),
+        "erbp_min_max": float(Metrics.ERBP(table, groups, 0.85, "MinMaxRatio")[0]),
         "erbe_max_min_difference": float(rbp),
         "erbe_by_group": {group: float(value) for group, value in by_group.items()},
-        "awrf_geometric_min_max": float(M.AWRF(table, groups, 0.2, "MinMaxRatio")[0]),
+        "awrf_geometric_min_max": float(Metrics.AWRF(table, groups, 0.2, "MinMaxRatio")[0]),
         "exposure_by_utility_two_groups": {
-            g: float(v) for g, v in M.EXPU(table, two, relevant, "MinMaxRatio")[1].items()
+            g: float(v) for g, v in Metrics.EXPU(table, two, relevant, "MinMaxRatio")[1].items()
         },
         "ndkl_against_own_mix": [float(value) for value in single],
     }
