@@ -60,10 +60,12 @@ def ones_of(chosen: "sparse.csr_array | None", evidence: Evidence) -> "sparse.cs
 
 def shown_among(evidence: Evidence, wanted: "sparse.csr_array") -> "sparse.csr_array":
     """1 for each shown item that is also an entry of ``wanted`` (ones), sparse (n, m)."""
-    return evidence.exposure.sign().multiply(wanted).tocsr()
+    found: sparse.csr_array = evidence.exposure.sign().multiply(wanted).tocsr()
+    return found
 
 
 def shown_outside(evidence: Evidence, excluded: "sparse.csr_array") -> "sparse.csr_array":
     """1 for each shown item that is no entry of ``excluded`` (ones), sparse (n, m)."""
     shown = evidence.exposure.sign()
-    return (shown - shown.multiply(excluded)).tocsr()
+    found: sparse.csr_array = (shown - shown.multiply(excluded)).tocsr()
+    return found

@@ -37,7 +37,8 @@ def log_contrast(evidence: Evidence, *, per_item: bool) -> Smooth:
     seen = side_by_side(evidence, lambda each: each.seen)
 
     def value_of(means: Numbers) -> Numbers:
-        return np.log(means / own + SMOOTHING) - np.log((means @ beside) / others + SMOOTHING)
+        found: Numbers = np.log(means / own + SMOOTHING) - np.log((means @ beside) / others + SMOOTHING)
+        return found
 
     mean = seen.mean(axis=0)
     spans = log_spans(mean / own, (mean @ beside) / others, evidence)
@@ -47,7 +48,8 @@ def log_contrast(evidence: Evidence, *, per_item: bool) -> Smooth:
 def beside_each(kinds: Sequence[Labelled]) -> Floats:
     """``x @ beside_each`` sums, for each category, the other known categories of its attribute; (c, c)."""
     owner = np.repeat(np.arange(len(kinds)), [len(each.categories) for each in kinds])
-    return (owner[:, None] == owner).astype(np.float64) - np.eye(owner.size)
+    beside: Floats = (owner[:, None] == owner).astype(np.float64) - np.eye(owner.size)
+    return beside
 
 
 def log_spans(own: Floats, others: Floats, evidence: Evidence) -> Floats:
@@ -59,7 +61,7 @@ def log_spans(own: Floats, others: Floats, evidence: Evidence) -> Floats:
     most = float(evidence.looks.sum(axis=1).max())
     slope = most / (own + SMOOTHING) + most / (others + SMOOTHING)
     whole = 2.0 * np.log((most + SMOOTHING) / SMOOTHING) / (1.0 - _ALONE ** (1.0 / evidence.subjects))
-    return np.minimum(slope, whole)
+    return np.asarray(np.minimum(slope, whole), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -58,8 +58,8 @@ def expected_exposure(evidence: Evidence) -> ExpectedExposure:
     """All three, computed together."""
     target = target_exposure(evidence)
     counted = has_targets(evidence).astype(np.float64)
-    shown = np.asarray(evidence.exposure.sum(axis=1))
-    disparity = np.asarray(evidence.exposure.power(2).sum(axis=1))
+    shown = np.asarray(evidence.exposure.sum(axis=1), dtype=np.float64)
+    disparity = np.asarray(evidence.exposure.power(2).sum(axis=1), dtype=np.float64)
     relevance = target.rest * shown + np.asarray(evidence.exposure.multiply(target.above).sum(axis=1))
     loss = np.maximum(disparity - 2.0 * relevance + target.square, 0.0)
     groups = [_by_category(evidence, each, target, counted) for each in labelled(evidence)]

@@ -26,7 +26,7 @@ _DRAWS = 256
 _FLAT = 1e-12
 _STEP = 1e-30
 # At a corner a figure f grows in proportion to the distance from parity, so a second draw on top of a first shows
-# E f(z + z') - E f(z) = (sqrt(2) - 1) E f(z) of the bias E f(z) that the first one made. In a flat place it shows it all.
+# E f(z + z') - E f(z) = (sqrt(2) - 1) E f(z) of the bias E f(z) that the first made; in a flat place it shows it all.
 _BIAS_AT_A_CORNER = 1.0 + np.sqrt(2.0)
 
 
@@ -131,12 +131,15 @@ def jensen_shannon(shares: Numbers, target: Floats) -> Numbers:
 
     JSD = (KL(s || m) + KL(t || m)) / 2, m = (s + t) / 2: the *squared* Jensen-Shannon distance. Lin (1991).
     """
-    from scipy.special import xlogy
-
     middle = (shares + target) / 2.0
-    both = xlogy(shares, shares / middle) + xlogy(target + 0.0 * shares, target / middle)
-    divergence: Numbers = both.sum(axis=-1) / 2.0
+    divergence: Numbers = (_times_log(shares, shares / middle) + target * np.log(target / middle)).sum(axis=-1) / 2.0
     return divergence
+
+
+def _times_log(x: Numbers, y: Numbers) -> Numbers:
+    """X ln y, and 0 where x is 0."""
+    none = x == 0
+    return np.where(none, 0.0, x * np.log(np.where(none, 1.0, y)))
 
 
 def chosen(values: Numbers, position: NDArray[np.intp]) -> Numbers:

@@ -65,13 +65,15 @@ def prefix_distance(evidence: Evidence, distance: Distance) -> Smooth:
 
 def _per_list(each: Labelled, cuts: tuple[Cut, ...], distance: Distance, subjects: int) -> tuple[Floats, Floats]:
     """Figures of every list, (n, c), and 1.0 where the list counts, (n,)."""
-    sums, scale = np.zeros((subjects, len(each.categories))), np.zeros((subjects, len(each.categories)))
+    sums: Floats = np.zeros((subjects, len(each.categories)))
+    scale: Floats = np.zeros_like(sums)
     for cut in cuts:
         weight = (cut.reached / np.log2(cut.length))[:, None]
         sums += weight * distance(cut.parts, each.parity)
         scale += weight * _largest(cut.length, each, distance)
-    known = (scale > 0).all(axis=1).astype(np.float64)
-    return np.minimum(sums / np.where(scale > 0, scale, 1.0), 1.0), known
+    known = np.asarray((scale > 0).all(axis=1), dtype=np.float64)
+    ratio: Floats = np.minimum(sums / np.where(scale > 0, scale, 1.0), 1.0)
+    return ratio, known
 
 
 def _largest(length: int, each: Labelled, distance: Distance) -> Floats:

@@ -36,7 +36,7 @@ def _categories(has: NDArray[np.bool_]) -> tuple[Ints, NDArray[np.bool_]]:
 
 def _rows(lists: Ints, categories: Ints, present: NDArray[np.bool_], cumulated: Floats) -> Floats:
     rows, length = np.arange(lists.shape[0]), (lists != ABSENT).sum(axis=1)
-    sums = cumulated[length, 0]
+    sums: Floats = cumulated[length, 0]
     counts = np.zeros(sums.shape, dtype=np.int64)
     for rank, item in enumerate(lists.T):
         here = item != ABSENT

@@ -1,6 +1,7 @@
 """Whether recommendations amplify what a group of subjects leans to."""
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,13 +36,10 @@ def measure(evidence: Evidence) -> Scattered:
     if evidence.history is None:
         msg = "bias disparity needs a history"
         raise ValueError(msg)
-    groups = [(None, np.arange(evidence.subjects))]
-    for grouping in evidence.groupings:
-        groups += [(label, np.flatnonzero(grouping.codes == code)) for code, label in enumerate(grouping.labels)]
     cells, figures, changes = [], [np.zeros(0)], [sparse.csc_array((evidence.subjects, 0))]
     for each in labelled(evidence):
         chosen = np.asarray(evidence.history @ each.shares)
-        for label, members in groups:
+        for label, members in _groups(evidence):
             figure, change = amplification(each.slots[members], chosen[members])
             cells += _cells(each, label, chosen[members])
             figures.append(figure)
@@ -58,6 +56,14 @@ def _of_members(change: Floats, members: Ints, subjects: int) -> "sparse.csc_arr
     width = change.shape[1]
     ends = members.size * np.arange(width + 1)
     return sparse.csc_array((change.T.ravel(), np.tile(members, width), ends), shape=(subjects, width))
+
+
+def _groups(evidence: Evidence) -> Iterator[tuple[str | None, Ints]]:
+    """All subjects, then each group: name and positions."""
+    yield None, np.arange(evidence.subjects)
+    for grouping in evidence.groupings:
+        for code, label in enumerate(grouping.labels):
+            yield label, np.flatnonzero(grouping.codes == code)
 
 
 def amplification(shown: Floats, chosen: Floats) -> tuple[Floats, Floats]:
