@@ -21,6 +21,7 @@ from audits.statistics import Cell, Floats, Smooth
 if TYPE_CHECKING:
     from scipy import sparse
 
+_NOTHING = 1e-12  # what is left of a sum of shares when everything was subtracted
 SMOOTHING = 1e-6
 """Added to exposure per subject before a logarithm, as in Raj & Ekstrand's code: the log of nothing stays finite."""
 
@@ -42,7 +43,15 @@ def log_contrast(evidence: Evidence, *, per_item: bool) -> Smooth:
 
     mean = seen.mean(axis=0)
     spans = log_spans(mean / own, (mean @ beside) / others, evidence)
-    return Smooth(cells=_cells(kinds, [evidence.subjects] * own.size, spans, 0.0), channels=seen, value_of=value_of)
+    return Smooth(cells=_cells(kinds, seen_by(seen, beside), spans, 0.0), channels=seen, value_of=value_of)
+
+
+def seen_by(received: Floats, beside: Floats) -> NDArray[np.int64]:
+    """Subjects who received something of each category, or of the others where those are fewer, (c,).
+
+    A logarithm rests on them alone: where nobody received any it is that of the smoothing, and no resample differs.
+    """
+    return np.minimum((received > 0).sum(axis=0), (received @ beside > _NOTHING).sum(axis=0)).astype(np.int64)
 
 
 def beside_each(kinds: Sequence[Labelled]) -> Floats:
@@ -120,7 +129,8 @@ def log_ratio_to_others(earned: Earned, evidence: Evidence) -> Smooth:
 
     mean = earned.channels[:, :width].mean(axis=0)
     spans = log_spans(mean, mean @ beside, evidence)
-    return Smooth(cells=_cells(earned.kinds, earned.n, spans, 0.0), channels=earned.channels, value_of=value_of)
+    n = np.minimum(earned.n, seen_by(earned.channels[:, :width], beside))
+    return Smooth(cells=_cells(earned.kinds, n, spans, 0.0), channels=earned.channels, value_of=value_of)
 
 
 def _earned(evidence: Evidence, received: Floats) -> Earned:
@@ -130,9 +140,6 @@ def _earned(evidence: Evidence, received: Floats) -> Earned:
     others = relevance @ beside_each(kinds)
     n = np.minimum((relevance > 0).sum(axis=0), (others > _NOTHING).sum(axis=0))
     return Earned(kinds=kinds, channels=np.hstack([received, relevance]), n=n.astype(np.int64))
-
-
-_NOTHING = 1e-12  # what is left of a sum of shares when everything was subtracted
 
 
 def _ratio_spans(earned: Earned, evidence: Evidence) -> Floats:

@@ -44,12 +44,17 @@ def pooled(cells: Sequence[Cell], channels: Floats, value_of: ValueOf, *, low: f
     with np.errstate(divide="ignore", invalid="ignore"):
         figures = np.clip(np.asarray(value_of(mean), dtype=np.float64), low, high)
         slopes = value_of(mean + 1j * _STEP * np.eye(width)).imag / _STEP
+    # A figure without a derivative has no error either, so it does not exist; what resampling weighs stays finite.
+    exists = np.isfinite(figures) & np.isfinite(slopes).all(axis=0)
+    figures, slopes = np.where(exists, figures, np.nan), np.where(exists, slopes, 0.0)
     # From one subject's own numbers, so that subjects who are all alike differ by exactly nothing.
     apart = channels - channels[0]
     centre = apart.mean(axis=0)
     first = (apart @ slopes - centre @ slopes) / n
     values, vectors = np.linalg.eigh(apart.T @ apart / n - np.outer(centre, centre))
-    root = vectors * np.sqrt(np.maximum(values, 0.0) / n)
+    # The root of a rounding error would be a direction in which figures seem to vary.
+    values = np.where(values > _FLAT * values.max(initial=0.0), values, 0.0)
+    root = vectors * np.sqrt(values / n)
     spread, bias = _error(value_of, mean, root, figures)
     wanted = np.maximum((first**2).sum(axis=0), spread) + (_BIAS_AT_A_CORNER * bias) ** 2
     flat = (first**2).sum(axis=0) <= _FLAT * wanted

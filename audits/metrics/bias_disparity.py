@@ -69,14 +69,15 @@ def _groups(evidence: Evidence) -> Iterator[tuple[str | None, Ints]]:
 def amplification(shown: Floats, chosen: Floats) -> tuple[Floats, Floats]:
     """P_R / P_S - 1 by category (c,), and its first-order change by subject (n, c), from counts by subject (n, c).
 
-    Not finite where nothing was chosen or nothing shown.
+    The figure is not finite where nothing was chosen or nothing shown; the change is 0 there.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = _part(shown) / _part(chosen)
         # d ln P = own part of the category - own part of everything; P_R is kept outside the logarithm, it may be 0.
         received = shown / shown.sum() - _part(shown) * (shown.sum(axis=1) / shown.sum())[:, None]
         earned = chosen / chosen.sum(axis=0) - (chosen.sum(axis=1) / chosen.sum())[:, None]
-        return ratio - 1.0, received / _part(chosen) - ratio * earned
+        change = received / _part(chosen) - ratio * earned
+    return ratio - 1.0, np.where(np.isfinite(change), change, 0.0)
 
 
 def _part(counts: Floats) -> Floats:

@@ -13,7 +13,8 @@ def measure(evidence: Evidence) -> Smooth:
 
     Per share: 0 is as much attention as all others *together*, whatever the sizes; ``log_dp_per_item`` accounts for
     them. Range (-inf, inf) in the formula, about +-15 in practice. Raj & Ekstrand (SIGIR 2022). Items of unknown
-    category count on neither side. Weights fall with rank: the code published with that paper inverts them.
+    category count on neither side. It rests on the subjects who saw any of the category: nobody, and it is undefined, n
+    = 0. Weights fall with rank: the code published with that paper inverts them.
 
     Example: weights 1 and 0.6309, a documentary above a comedy: documentaries have ln(1 / 0.6309) = 0.4605.
     """

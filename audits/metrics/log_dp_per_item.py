@@ -13,7 +13,7 @@ def measure(evidence: Evidence) -> Smooth:
 
     As ``log_dp``, but each side is divided by its number of catalogue items (an item with several categories counts in
     parts): 0 where a title of the category is looked at as much as another one. Demographic parity of Singh & Joachims
-    (KDD 2018). Range (-inf, inf).
+    (KDD 2018). Range (-inf, inf). Undefined, n = 0, where nobody saw any of it.
 
     Example: as in ``log_dp``, but two comedies in the catalogue: ln(1 / (0.6309 / 2)) = 1.1537.
     """

@@ -9,7 +9,7 @@ from audits.statistics import Smooth
 
 
 def measure(evidence: Evidence) -> Smooth:
-    """logEUR: ln(EUR), with 1e-6 added to exposures per subject, so that a category never shown keeps a finite figure.
+    """logEUR: ln(EUR), with 1e-6 added to exposures per subject, as in ``log_dp``; nobody saw any, and it is undefined.
 
     Range (-inf, inf), 0 is parity. Raj & Ekstrand (SIGIR 2022).
     Subjects without held-out targets count in neither; a category without a relevant item is undefined, n = 0. Total or

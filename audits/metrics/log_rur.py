@@ -9,7 +9,7 @@ from audits.statistics import Smooth
 
 
 def measure(evidence: Evidence) -> Smooth:
-    """logRUR: ln(RUR), with 1e-6 added to the relevance met per subject, so that no hit keeps a finite figure.
+    """logRUR: ln(RUR), with 1e-6 added to the relevance met per subject, as in ``log_dp``; no hit, and it is undefined.
 
     Range (-inf, inf), 0 is parity. Raj & Ekstrand (SIGIR 2022).
     Subjects without held-out targets count in neither; a category without a relevant item is undefined, n = 0. Total or

@@ -1,5 +1,6 @@
 """Mistakes found in published implementations, each one a test: reference numbers 1 to 5 and 9."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -10,6 +11,7 @@ from audits.configuration import AuditConfig
 from audits.evidence import Evidence, evidence_from
 from audits.metrics import METRICS, iaa, log_dp, ndkl, rkl, rnd, rrd
 from audits.metrics.metric import Metric
+from audits.run import run
 from audits.tables import AuditInput
 
 Build = Callable[..., AuditInput]
@@ -105,19 +107,18 @@ def test_what_a_figure_is_divided_by_is_the_worst_that_can_be_and_not_0(build: B
 
 def test_no_figure_of_a_small_audit_is_nan_or_infinite(build: Build) -> None:
     """9: no guard for a denominator of 0; each cell of a metric counts the subjects that it divides by."""
-    evidence = evidence_from(
-        build(
-            {"s": ["i0", "i4"], "t": ["i0"], "u": ["i5", "i1"]},
-            items=list(GENRES),
-            genres=GENRES,
-            targets={"s": ["i4"], "t": ["i4", "i0"]},
-            history={"s": ["i1"]},
-            popularity={"i0": 3},
-            groups={"s": "p", "t": "q", "u": "q"},
-        ),
-        CONFIG,
+    given = build(
+        {"s": ["i0", "i4"], "t": ["i0"], "u": ["i5", "i1"]},
+        items=list(GENRES),
+        genres=GENRES,
+        targets={"s": ["i4"], "t": ["i4", "i0"]},
+        history={"s": ["i1"]},
+        popularity={"i0": 3},
+        groups={"s": "p", "t": "q", "u": "q"},
     )
-    for metric in METRICS:
-        measured = metric.measure(evidence)
-        for cell, figure in zip(measured.cells, measured.values(), strict=True):
-            assert np.isfinite(figure) or cell.n == 0, (metric.slug, cell)
+    report = run(given, config=AuditConfig(seed=1, model_digest="m", min_subjects=1, replicates=100))
+
+    assert {m.metric for m in report.measurements} == {metric.slug for metric in METRICS}
+    for m in report.measurements:
+        numbers = (m.value, m.low, m.high, m.standard_error)
+        assert numbers == (None,) * 4 if m.undefined else all(map(math.isfinite, numbers)), m

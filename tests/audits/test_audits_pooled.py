@@ -109,6 +109,16 @@ def test_a_divergence_at_parity_does_not_widen_the_intervals_beside_it() -> None
     assert poisoned > 10.0 * alone
 
 
+def test_a_mean_of_equal_numbers_over_some_subjects_does_not_vary() -> None:
+    counted = (np.arange(900) % 3 > 0).astype(np.float64)
+
+    def mean(means: Numbers) -> Numbers:
+        return means[..., :1] / means[..., 1:]
+
+    found = pooled(cell(), np.stack([3.1208880 * counted, counted], axis=1), mean, low=0.0, high=np.inf)
+    assert np.sqrt(found.variance()[0]) < 1e-12
+
+
 def test_it_is_of_the_kind_that_a_comparison_subtracts() -> None:
     assert isinstance(pooled(cell(), drawn(4), distance, low=0.0, high=1.0), Stepped)
 
