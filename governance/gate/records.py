@@ -1,7 +1,7 @@
 """Decisions, stored and logged."""
 
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID, uuid5
 
 from sqlalchemy import func, select
@@ -32,7 +32,7 @@ def record_decision(
 ) -> GateRecord:
     """Store a decision on a model, and log it with the exceptions that it rests on and those that have ended.
 
-    A pass is good for ``valid_days``.
+    A pass is good for ``valid_days``, and no longer than the exceptions that it rests on.
 
     Raises:
         Conflict: the report is about another model, or the id is taken.
@@ -56,7 +56,7 @@ def record_decision(
         waivers=[{**asdict(waiver), "state": str(waiver.state)} for waiver in decision.waivers],
         number=number,
         decided_at=now,
-        expires_at=now + timedelta(days=valid_days),
+        expires_at=min([now + timedelta(days=valid_days), *_ends(decision)]),
     )
     session.add(record)
     session.flush()
@@ -127,6 +127,13 @@ def require_passed(session: Session, model: Model, *, clock: Clock) -> GateRecor
 def find_latest(session: Session, model: Model) -> GateRecord | None:
     """The latest decision on a model; only that one counts."""
     return next(iter(list_decisions(session, model)), None)
+
+
+def _ends(decision: Decision) -> list[datetime]:
+    """When each exception that a pass rests on is over: the first moment after its last day, UTC."""
+    used = {finding.waived_by for finding in decision.findings if finding.level == "error"}
+    days = [date.fromisoformat(each.expires_on) for each in decision.waivers if each.waiver in used]
+    return [datetime.combine(day + timedelta(days=1), time(), tzinfo=UTC) for day in days]
 
 
 def _log_granted(session: Session, record: GateRecord, decision: Decision, *, actor: str, clock: Clock) -> None:

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -195,6 +195,9 @@ def test_the_log_says_when_a_decision_rests_on_a_waiver_and_when_that_has_ended(
         judged(name, *about, date(2027, 1, 1))
 
     assert decision_of(get_decision(session, build.id("first"))) == granted
+    # Decided on 23 November for 90 days; the waiver ends before that, and with it the pass.
+    assert get_decision(session, build.id("first")).expires_at == datetime(2027, 1, 1, tzinfo=UTC)
+    assert get_decision(session, build.id("second")).expires_at == build.now + timedelta(days=90)
     (entry,) = follow(session, Filter(kinds=("gate.waiver_granted",)))
     assert dict(entry.body) == {
         "waiver": "until-spring",
