@@ -5,6 +5,7 @@ from typing import Final
 from audits.verdict import Outcome
 from governance.cli.display import stdout
 from governance.gate.decision import Decision, Finding
+from governance.ledger.published import printable
 
 EXITS: Final = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 3}
 COLOURS: Final = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.INCONCLUSIVE: "yellow"}
@@ -18,13 +19,13 @@ def show(decision: Decision, *, all_findings: bool = True) -> None:
     for finding in decision.findings if all_findings else decision.reasons:
         _line(finding)
     for sentence in decision.not_applicable:
-        stdout.print(f"  – not applicable: {sentence}")
+        stdout.print(f"  – not applicable: {printable(sentence)}", markup=False)
     for waiver in decision.waivers:
-        stdout.print(
+        words = (
             f"  – waiver {waiver.waiver} from {waiver.rule} ({waiver.about}): {waiver.state}; "
-            f"until {waiver.expires_on}, approved by {waiver.approver} for {waiver.owner}",
-            markup=False,
+            f"until {waiver.expires_on}, approved by {waiver.approver} for {waiver.owner}"
         )
+        stdout.print(printable(words), markup=False)
 
 
 def _line(finding: Finding) -> None:
@@ -32,7 +33,7 @@ def _line(finding: Finding) -> None:
     if finding.waived_by is not None:
         colour, mark = "magenta", "w"
     stdout.print(f"  [{colour}]{mark}[/] [bold]{finding.rule}[/] ({finding.level}): ", end="")
-    stdout.print(finding.sentence, markup=False)
+    stdout.print(printable(finding.sentence), markup=False)
 
 
 def _waived(decision: Decision) -> str:

@@ -49,11 +49,18 @@ def answering(debug_log: Path | None) -> Iterator[None]:
     except (typer.Exit, typer.Abort):
         raise
     except Exception as error:
-        if debug_log is not None:
-            debug_log.write_text(traceback.format_exc(), encoding="utf-8")
+        kept = debug_log if debug_log is not None and _kept(debug_log) else None
         code = next((code for kind, code in FAULTS if isinstance(error, kind)), INTERNAL)
-        say(f"probity: {_words(error, debug_log)}")
+        say(f"probity: {_words(error, kept)}")
         raise typer.Exit(code) from error
+
+
+def _kept(debug_log: Path) -> bool:
+    try:
+        debug_log.write_text(traceback.format_exc(), encoding="utf-8")
+    except OSError:
+        return False  # what went wrong first is what counts
+    return True
 
 
 def _words(error: Exception, debug_log: Path | None) -> str:

@@ -19,6 +19,7 @@ from audits.tables import AuditInput, Membership
 from governance.gate.baseline import CAVEAT, against_report
 from governance.gate.decision import Decision, decide
 from governance.gate.divisions import with_divisions
+from governance.gate.gaps import gaps, ungrouped
 from governance.policy.rules import FairnessPolicy
 from governance.policy.waivers import Waiver
 
@@ -62,8 +63,16 @@ def check(
     report = run(given, config=replace(config, metrics=_asked(policy, given, config)), progress=progress)
     if baseline is not None:
         report = against_report(report, baseline)
-    caveats = () if baseline is None else (CAVEAT,)
-    return Checked(report=report, decision=decide(policy, report, today=today, waivers=waivers, caveats=caveats))
+    without = ungrouped(given)
+    decision = decide(
+        policy,
+        report,
+        today=today,
+        waivers=waivers,
+        ungrouped=without,
+        caveats=(*gaps(given, policy, without), *(() if baseline is None else (CAVEAT,))),
+    )
+    return Checked(report=report, decision=decision)
 
 
 def configuration(

@@ -3,21 +3,30 @@
 Evidence that is missing, undefined, too thin or about unknown titles never passes a rule.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from types import MappingProxyType
 
 from audits.report import Report
 from audits.verdict import Outcome, Verdict
 from governance.gate.judging import judge_within
-from governance.gate.matching import Figure, figures, places, unknown_share, why_absent
+from governance.gate.matching import Figure, division, figures, places, unknown_share, why_absent
 from governance.gate.sentences import asked_of, figure_sentence, limit_in_words, subject_of, waiver_words
 from governance.gate.waivers import Excepted, WaiverState, excepted, state_of
 from governance.policy.comparisons import Comparison
-from governance.policy.rules import FairnessPolicy, FairnessRule, Level
+from governance.policy.rules import FairnessPolicy, FairnessRule, Level, metric_of
 from governance.policy.waivers import Waiver
 
 _SHOWN = 3
+_NEEDS = {
+    "attributes": "the categories of items",
+    "relevance": "what subjects chose (relevance)",
+    "history": "what subjects chose before (history)",
+    "popularity": "the popularity of items",
+    "groups": "groups of subjects",
+}
+"""What a metric reads besides lists, by the word of its ``needs``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,19 +122,21 @@ def decide(
     *,
     today: date | None = None,
     waivers: Sequence[Waiver] = (),
+    ungrouped: Mapping[str, float] = MappingProxyType({}),
     caveats: Sequence[str] = (),
 ) -> Decision:
     """Apply every rule of the policy to the report.
 
     ``waivers`` are granted beside the policy's own; on which day they hold is ``today``, and without a day none does.
-    ``caveats`` are said besides the report's.
+    ``ungrouped`` is the share of subjects without a group, by what divides them; ``caveats`` are said besides the
+    report's.
 
     Guarantees:
       - ``pass`` only if every rule at level ``error`` that applies was met by a whole simultaneous interval, or is
         waived by one, or is inconclusive and says ``when_inconclusive: warn``; and at least one was met or waived
       - ``fail`` if one is missed, or undecided where it says ``when_inconclusive: fail``
       - otherwise ``inconclusive``: so too where evidence is missing, undefined, too thin, made by other settings or
-        about too many titles of unknown category, whoever waives it
+        about too many titles of unknown category or subjects of unknown group, whoever waives it
       - raising a floor, lowering a ceiling, widening an interval or adding an expired waiver never turns another
         outcome into ``pass``
     """
@@ -140,7 +151,7 @@ def decide(
         if rule.id in absent:
             findings.append(_refusal(rule, asked_of(rule), f"{_sentence(absent[rule.id])}.", Outcome.FAIL))
         else:
-            findings += _findings(rule, report, policy, granted=granted, today=today, met=met)
+            findings += _findings(rule, report, policy, granted=granted, today=today, met=met, ungrouped=ungrouped)
     return Decision(
         outcome=_outcome(findings, applied),
         findings=tuple(sorted(findings, key=_severity)),
@@ -171,6 +182,7 @@ def _findings(
     granted: Sequence[Waiver],
     today: date | None,
     met: list[Excepted],
+    ungrouped: Mapping[str, float],
 ) -> Iterator[Finding]:
     unknown = unknown_share(rule, report)
     if not unknown <= policy.max_unknown_share:
@@ -184,9 +196,14 @@ def _findings(
     if not found:
         yield _refusal(rule, asked_of(rule), f"The report has no {_what(rule)}{_instead(rule, report)}.")
     for figure in found:
-        if figure.missing is not None:
-            about = subject_of(figure.measured.attribute, figure.measured.category, figure.measured.group)
-            yield _refusal(rule, about, f"The {rule.metric} of {about} {figure.missing}.")
+        row = figure.measured
+        without = 0.0 if row.group is None else ungrouped.get(division(row.group), 0.0)
+        missing = figure.missing
+        if not without <= policy.max_unknown_share:
+            missing = f"leaves out {without:.1%} of the subjects, whose group is unknown"
+        if missing is not None:
+            about = subject_of(row.attribute, row.category, row.group)
+            yield _refusal(rule, about, f"The {rule.metric} of {about} {missing}.")
             continue
         finding, exceptions = _judged(rule, figure, report, granted=granted, today=today)
         met += exceptions
@@ -272,7 +289,10 @@ def _what(rule: FairnessRule) -> str:
 
 
 def _instead(rule: FairnessRule, report: Report) -> str:
-    """What the report has of the metric, so that a slip in the policy is seen."""
+    """What the report has of the metric, so that a slip in the policy is seen, or what it would take to have it."""
+    needs = sorted(metric_of(rule.metric).needs)
+    if not any(each.metric == rule.metric for each in report.measurements):
+        return f"; measuring it takes {', '.join(_NEEDS[need] for need in needs)}" if needs else ""
     has = [subject_of(each.attribute, each.category, each.group) for each in places(rule, report)]
     shown = ", ".join(list(dict.fromkeys(has))[:_SHOWN])
     return f"; it has that of {shown}{' and others' if len(set(has)) > _SHOWN else ''}" if has else ""

@@ -53,9 +53,11 @@ def why_absent(rule: FairnessRule, report: Report) -> str | None:
     if rule.attribute is not None and rule.attribute not in labelled:
         return f"the catalogue has no {rule.attribute} to measure by"
     groups = {each.group for each in report.measurements if each.group is not None}
-    if rule.group is not None and not any(_in_group(rule.group, each) for each in groups):
-        return f"there are no subjects by {rule.group} to measure"
-    return None
+    if rule.group is None or any(_in_group(rule.group, each) for each in groups):
+        return None
+    if not report.subjects_with_targets and "relevance" in metric_of(rule.metric).needs:
+        return None  # groups or not, there was nothing to measure by
+    return "there are no groups of subjects" if rule.group == EACH else f"there are no subjects by {rule.group}"
 
 
 def unknown_share(rule: FairnessRule, report: Report) -> float:

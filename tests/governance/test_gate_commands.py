@@ -8,15 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner, Result
 
 from audits.report import Report
+from audits.tables import AuditInput, Membership, Recommendations
 from governance.cli.main import build
 from governance.errors import PolicyError
+from governance.gate.gaps import gaps, ungrouped
 from governance.gate.ratchet import tighten
 from governance.policy.loader import load
 from governance.policy.rules import FairnessPolicy
+from tests.governance.gate_examples import policy, quality
 
 POLICY = """\
 # Two promises.
@@ -201,6 +205,32 @@ def test_what_cannot_be_used_is_told_and_never_passes(  # noqa: PLR0917 - a row 
 @pytest.mark.parametrize("option", ["--policy", "--recommendations", "--items", "--baseline", "--waivers"])
 def test_a_file_that_is_not_there_is_a_usage_error(gate: Gate, tmp_path: Path, option: str) -> None:
     assert gate("check", option, tmp_path / "nothing.json").exit_code == 2
+
+
+def test_what_a_rule_would_take_is_said(gate: Gate, tmp_path: Path) -> None:
+    _edited(tmp_path, "metric: exposure_gini\n    comparison: at_most\n", "metric: ndcg\n    comparison: at_least\n")
+    result = gate("check")
+
+    assert "measuring it takes what subjects chose (relevance)" in " ".join(result.stdout.split())
+
+
+def test_short_lists_and_subjects_of_no_group_are_counted() -> None:
+    rows = [(f"s{s}", f"i{item}", item + 1) for s in range(4) for item in range(5 if s else 3)]
+    lists = pa.table(dict(zip(("subject", "item", "rank"), zip(*rows, strict=True), strict=True)))
+    given = AuditInput(
+        recommendations=Recommendations(lists),
+        membership=Membership(pa.table({"item": ["i0"], "attribute": ["genre"], "category": ["drama"]})),
+        items=[f"i{item}" for item in range(5)],
+        subject_groups=pa.table({"subject": ["s0", "s9"], "attribute": ["age", "age"], "group": ["old", "old"]}),
+    )
+    rules = replace(policy(quality("at_least", limit=0.1)), list_length=5)
+
+    assert ungrouped(given) == {"age": 0.75}
+    assert gaps(given, rules, ungrouped(given)) == (
+        "1 of 4 lists have fewer than the 5 titles that the policy looks at.",
+        "75.0% of the subjects have no age and count in no figure by it.",
+    )
+    assert gaps(given, rules, {}) == ("1 of 4 lists have fewer than the 5 titles that the policy looks at.",)
 
 
 def test_a_day_that_is_none_is_a_usage_error(gate: Gate) -> None:

@@ -140,9 +140,19 @@ def test_a_division_that_the_subjects_do_not_have_fails_or_does_not_apply_as_the
     decision = decide(policy(lenient, met), report(*rows))
     assert (decision.outcome, decision.not_applicable) == (
         PASS,
-        ("quality: there are no subjects by region to measure.",),
+        ("quality: there are no subjects by region.",),
     )
+    # Where nobody's choices were given, groups are not what is missing.
+    assert decide(policy(lenient, met), replace(report(*rows), subjects_with_targets=0)).outcome == INCONCLUSIVE
     assert decide(policy(lenient), report(*rows)).outcome == INCONCLUSIVE
+
+
+def test_a_division_that_leaves_out_too_many_subjects_is_no_evidence() -> None:
+    asked, rows = quality("at_least", limit=0.1, group="each"), (of_group("age = old", 0.3, 0.01),)
+    few, many = (decide(policy(asked), report(*rows), ungrouped={"age": share, "sex": 1.0}) for share in (0.05, 0.06))
+
+    assert (few.outcome, many.outcome) == (PASS, INCONCLUSIVE)
+    assert "leaves out 6.0% of the subjects, whose group is unknown" in many.findings[0].sentence
 
 
 @pytest.mark.parametrize(
