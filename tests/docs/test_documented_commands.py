@@ -15,6 +15,8 @@ import pytest
 from typer.main import get_command
 
 from governance.cli.main import build
+from governance.policy.loader import parse
+from governance.policy.rules import FairnessPolicy
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -99,6 +101,19 @@ def test_the_subjects_page_hands_over_a_package_and_then_a_certificate(walked: S
     assert "left: 0" in shown
     assert "subject_asked" in walked.run("probity ledger list --kind evidence.opened --json")
     assert {"access.html", "access.json"} <= {path.name for path in (walked.folder / "mine").iterdir()}
+
+
+def test_the_gates_page_runs_in_a_folder_with_nothing_but_two_tables(tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    shown = shell.run(script(DOCS / "gate.md"))
+    (exceptions,) = blocks(DOCS / "gate.md", "yaml")
+    policy = (tmp_path / "fairness.yaml").read_text() + exceptions
+    (waiver,) = parse(policy.encode(), Path("fairness.yaml"), FairnessPolicy).value.waivers
+
+    assert "pass" in shown
+    assert "exposure-gini" in shown
+    assert (waiver.rule, waiver.approver) == ("exposure-ratio-category", "Bob Example")
+    assert not (tmp_path / "home").exists()
 
 
 def test_no_page_turns_a_refusal_into_success() -> None:
