@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from audits.attention import Attention
 from audits.cold_start import POPULARITY
 from audits.configuration import AuditConfig
 from audits.metrics import METRICS
@@ -20,7 +19,7 @@ from governance.gate.baseline import CAVEAT, against_report
 from governance.gate.decision import Decision, decide
 from governance.gate.divisions import with_divisions
 from governance.gate.gaps import gaps, ungrouped
-from governance.policy.rules import FairnessPolicy
+from governance.policy.rules import FairnessPolicy, attention_of
 from governance.policy.waivers import Waiver
 
 UNREGISTERED = "not registered"
@@ -85,7 +84,7 @@ def configuration(
         seed=policy.seed if seed is None else seed,
         model_digest=model_digest,
         k=policy.list_length,
-        attention=Attention(policy.attention),
+        attention=attention_of(policy.attention),
         replicates=policy.replicates,
         level=policy.confidence,
         attributes=tuple(sorted(asked & set(membership.attributes))),

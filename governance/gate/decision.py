@@ -15,7 +15,7 @@ from governance.gate.matching import Figure, division, figures, places, unknown_
 from governance.gate.sentences import asked_of, figure_sentence, limit_in_words, subject_of, waiver_words
 from governance.gate.waivers import Excepted, WaiverState, excepted, state_of
 from governance.policy.comparisons import Comparison
-from governance.policy.rules import FairnessPolicy, FairnessRule, Level, metric_of
+from governance.policy.rules import FairnessPolicy, FairnessRule, Level, attention_of, metric_of
 from governance.policy.waivers import Waiver
 
 _SHOWN = 3
@@ -323,9 +323,11 @@ def _applied(
 
 
 def _differs(report: Report, policy: FairnessPolicy) -> bool:
+    asked = attention_of(policy.attention)
     return (
         report.k != policy.list_length
-        or report.attention != policy.attention
+        or report.attention.partition("(")[0] != asked.model
+        or report.attention_formula != asked.description
         or report.level < policy.confidence
         or report.replicates < policy.replicates
     )

@@ -12,7 +12,6 @@ from uuid import UUID
 import numpy as np
 import pyarrow as pa
 
-from audits.attention import Attention
 from audits.categories import Categories, categories_of
 from audits.mitigation import PriceFit, fit_prices
 from audits.tables import Membership
@@ -23,7 +22,7 @@ from governance.pipeline.artefacts import load_recommender, load_registered_rele
 from governance.pipeline.attesting import Attesting, attest_mitigation
 from governance.pipeline.catalogue import load_catalogue
 from governance.pipeline.home import Home
-from governance.policy.rules import FairnessPolicy, FairnessRule
+from governance.policy.rules import FairnessPolicy, FairnessRule, attention_of
 from governance.registry.lineage import get_release
 from governance.registry.models import get_model, register_model
 from governance.registry.tables import Model
@@ -136,7 +135,7 @@ def _fit(
         recommender.scores(histories, relative=True),
         known.groups,
         known.names,
-        Attention(policy.attention).weights(policy.list_length),
+        attention_of(policy.attention).weights(policy.list_length),
         np.array([limits[name][0] for name in known.names]),
         np.array([limits[name][1] for name in known.names]),
         excluded=histories.on_items(items).matrix.toarray() > 0,

@@ -19,6 +19,7 @@ from governance.policy.loader import LINE
 from governance.policy.waivers import Misplaced, Waiver, require_distinct
 
 if TYPE_CHECKING:
+    from audits.attention import Attention
     from audits.metrics.metric import Metric
 
 Level = Literal["off", "warn", "error"]
@@ -196,6 +197,22 @@ class FairnessRule:
         _require(holds=beyond >= 0, found=f"aim {self.aim} outside the limit {self.limit}")
 
 
+def attention_of(text: str) -> "Attention":
+    """The attention model of a policy's text, such as ``logarithmic`` or ``rbp(0.9)``.
+
+    Raises:
+        ValueError: there is no such model, or not with such parameters.
+    """
+    from audits.attention import Attention
+    from audits.errors import InvalidConfig
+
+    try:
+        return Attention.parse(text)
+    except InvalidConfig as cause:
+        msg = f"attention {text!r}: {cause}"
+        raise ValueError(msg) from cause
+
+
 def metric_of(slug: str) -> "Metric":
     """The metric of this slug.
 
@@ -239,7 +256,7 @@ class FairnessPolicy:
     """How audits measure, what the gate demands, and the exceptions from it."""
 
     list_length: int
-    attention: Literal["logarithmic", "clipped", "geometric", "rbp", "uniform"]
+    attention: str
     replicates: int
     confidence: float
     seed: int
@@ -251,6 +268,7 @@ class FairnessPolicy:
 
     def __post_init__(self) -> None:
         _require(holds=self.list_length > 0, found=f"list_length {self.list_length}")
+        attention_of(self.attention)
         _require(holds=self.decision_valid_days > 0, found=f"decision_valid_days {self.decision_valid_days}")
         _require(holds=self.replicates >= 200, found=f"{self.replicates} replicates, too few for a 95 % quantile")  # noqa: PLR2004 - stated
         _require(holds=0.5 < self.confidence < 1, found=f"confidence {self.confidence}")  # noqa: PLR2004 - a level below a coin

@@ -220,7 +220,15 @@ def test_a_rule_that_is_off_is_not_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"k": 10}, {"attention": "uniform"}, {"level": 0.9}, {"replicates": 200}], ids=lambda c: next(iter(c))
+    "changes",
+    [
+        {"k": 10},
+        {"attention": "uniform"},
+        {"attention_formula": "1 for every rank up to k"},
+        {"level": 0.9},
+        {"replicates": 200},
+    ],
+    ids=lambda c: next(iter(c)),
 )
 def test_an_audit_made_otherwise_than_the_policy_says_is_no_evidence(changes: dict[str, object]) -> None:
     decision = _decide(WORKS, _european(0.5, 0.45, 0.55), **changes)

@@ -89,7 +89,7 @@ BROKEN = [
         "fairness.yaml",
         "attention: logarithmic",
         "attention: linear",
-        "attention: expected one of logarithmic, .*, got 'linear'",
+        "FairnessPolicy: expected a possible value, got attention 'linear': attention: expected one of logarithmic, .*",
     ),
     (
         "fairness.yaml",
