@@ -50,7 +50,7 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
       - equal input and configuration give equal bytes
     """
     evidence = evidence_from(given, config)
-    chosen = _metrics(evidence, config)
+    chosen = _metrics(given, config)
     metrics = tuple(metric for metric in chosen if not isinstance(metric, Derived))
     resampling = Resampling(
         replicates=config.replicates, seed=config.seed, level=config.level, min_subjects=config.min_subjects
@@ -91,16 +91,25 @@ def _sensitivity(evidence: Evidence, metrics: Sequence[Metric], config: AuditCon
     return replace(found, bands=tuple(bands))
 
 
-def _metrics(evidence: Evidence, config: AuditConfig) -> tuple[Metric, ...]:
+def possible_metrics(given: AuditInput, config: AuditConfig) -> tuple[Metric, ...]:
+    """The metrics that an input allows, with these attributes, in the registry's order.
+
+    Raises:
+        InvalidConfig: the configuration names an unknown attribute.
+    """
     present = {
-        "attributes": bool(evidence.attributes),
-        "relevance": evidence.targets is not None,
-        "history": evidence.history is not None,
-        "popularity": evidence.popularity is not None,
-        "groups": bool(evidence.groupings),
-        "profile": evidence.history is not None or evidence.targets is not None,
+        "attributes": bool(audited_attributes(given, config)) or config.popularity_tiers,
+        "relevance": given.relevance is not None,
+        "history": given.history is not None,
+        "popularity": given.popularity is not None,
+        "groups": (given.subject_groups is not None and given.subject_groups.num_rows > 0) or config.activity_tiers,
+        "profile": given.history is not None or given.relevance is not None,
     }
-    possible = tuple(metric for metric in METRICS if all(present[need] for need in metric.needs))
+    return tuple(metric for metric in METRICS if all(present[need] for need in metric.needs))
+
+
+def _metrics(given: AuditInput, config: AuditConfig) -> tuple[Metric, ...]:
+    possible = possible_metrics(given, config)
     if config.metrics is None:
         return possible
     wanted = set(config.metrics)

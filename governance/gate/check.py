@@ -9,11 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from audits.cold_start import POPULARITY
 from audits.configuration import AuditConfig
-from audits.metrics import METRICS
 from audits.report import Report
-from audits.run import run
+from audits.run import possible_metrics, run
 from audits.tables import AuditInput, Membership
 from governance.gate.baseline import CAVEAT, against_report
 from governance.gate.decision import Decision, decide
@@ -91,24 +89,10 @@ def configuration(
     )
 
 
-def measurable(given: AuditInput, *, attributes: Sequence[str], activity: bool = False) -> tuple[str, ...]:
-    """Slugs of the metrics that the tables allow, in the registry's order; ``activity`` divides subjects too."""
-    present = {
-        "attributes": bool(attributes),
-        "relevance": given.relevance is not None,
-        "history": given.history is not None,
-        "popularity": given.popularity is not None,
-        "groups": given.subject_groups is not None or activity,
-        "profile": given.history is not None or given.relevance is not None,
-    }
-    return tuple(metric.slug for metric in METRICS if all(present[need] for need in metric.needs))
-
-
 def _asked(policy: FairnessPolicy, given: AuditInput, config: AuditConfig) -> tuple[str, ...]:
     named = {rule.metric for rule in policy.rules if rule.level != "off"}
     # The sizes of categories stand beside their shares.
     named |= {"exposure_share"} if any(rule.min_catalogue_share > 0 for rule in policy.rules) else set()
-    attributes = (*(config.attributes or ()), *((POPULARITY,) if config.popularity_tiers else ()))
-    possible = measurable(given, attributes=attributes, activity=config.activity_tiers)
+    possible = tuple(metric.slug for metric in possible_metrics(given, config))
     # Where nothing that is asked for can be measured, the report still says of what it is.
     return tuple(slug for slug in possible if slug in named) or possible[:1]

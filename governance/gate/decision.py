@@ -25,6 +25,7 @@ _NEEDS = {
     "history": "what subjects chose before (history)",
     "popularity": "the popularity of items",
     "groups": "groups of subjects",
+    "profile": "what subjects chose (history or relevance)",
 }
 """What a metric reads besides lists, by the word of its ``needs``."""
 
