@@ -1,11 +1,13 @@
 """`probity gate init` and `ratchet`: a policy from what was measured, and limits that only get stricter."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from audits.configuration import AuditConfig
+from audits.run import possible_metrics
 from audits.run import run as audit
 from governance.cli.display import progress, say, table
 from governance.cli.gate_display import EXITS, show
@@ -26,7 +28,7 @@ from governance.cli.gate_tables import (
 from governance.errors import Conflict
 from governance.gate.check import UNREGISTERED
 from governance.gate.decision import decide
-from governance.gate.drafting import draft
+from governance.gate.drafting import SIZES, STARTERS, draft
 from governance.gate.ratchet import tighten
 from governance.policy.loader import load
 from governance.policy.rules import FairnessPolicy
@@ -61,6 +63,9 @@ def init(
     out: Annotated[Path, typer.Option("-o", "--out", help="The policy to write; never over one that is there.")] = Path(
         "fairness.yaml"
     ),
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metric", help=f"What rules are about; default: {', '.join(STARTERS)}.")
+    ] = None,
     list_length: Annotated[int | None, typer.Option(min=1, help="Ranks that count; default: the longest list.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the resampling, now and in the policy.")] = 1,
     slack: SlackOption = 1.0,
@@ -75,10 +80,15 @@ def init(
         day = day_of(today)
         given = read_tables(recommendations, items, relevance, history, groups, popularity)
         config = AuditConfig(seed=seed, model_digest=UNREGISTERED, k=list_length)
+        possible = [metric.slug for metric in possible_metrics(given, config)]
+        asked = tuple(metrics or (slug for slug in STARTERS if slug in possible))
+        measured = tuple(dict.fromkeys([*asked, *(slug for slug in (SIZES,) if slug in possible)]))
         with progress("resampling subjects") as step:
-            report = audit(given, config=config, progress=step)
+            report = audit(given, config=replace(config, metrics=measured), progress=step)
         unknown = max((row.exposure for row in report.unknown_labels), default=0.0)
-        text = draft(report, measured_on=day, slack=slack, max_unknown_share=max(0.05, _rounded_up(unknown)))
+        text = draft(
+            report, metrics=asked, measured_on=day, slack=slack, max_unknown_share=max(0.05, _rounded_up(unknown))
+        )
         write_atomically(out, text.encode(), mode=0o644)
         say(f"{out}: fill in approved_by of each rule, then `probity gate check … --policy {out}`")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from itertools import count
+from typing import Final
 
 from audits.metrics.metric import Metric
 from audits.report import Measurement, Report
@@ -13,6 +14,11 @@ from governance.errors import InvalidInput
 from governance.gate.margins import Reach, reach
 from governance.gate.matching import EACH, UNKNOWN, Figure, catalogue_share, division, figures
 from governance.policy.rules import FairnessRule, metric_of
+
+STARTERS: Final = ("exposure_ratio", "exposure_gini", "coverage", "popularity_lift", "ndcg", "recall")
+"""What a first policy is about, where the tables allow it: every metric at once would be asked by nobody."""
+SIZES: Final = "exposure_share"
+"""Has the sizes of categories beside their shares, by which very small ones are left out."""
 
 _NOBODY = "nobody yet"
 _QUALITY = ("ndcg", "recall")
@@ -44,8 +50,10 @@ rules:
 """
 
 
-def draft(report: Report, *, measured_on: date, slack: float, max_unknown_share: float) -> str:
-    """A policy as YAML, with comments: one rule for each metric, attribute and division of subjects that was measured.
+def draft(report: Report, *, metrics: Sequence[str], measured_on: date, slack: float, max_unknown_share: float) -> str:
+    """A policy as YAML, with comments.
+
+    It has a rule for each category, and for each division of the subjects, that one of ``metrics`` was measured for.
 
     Guarantees:
       - with ``approved_by`` filled in everywhere the policy loads, and the report passes it
@@ -53,7 +61,8 @@ def draft(report: Report, *, measured_on: date, slack: float, max_unknown_share:
     Raises:
         InvalidInput: the report has no figure that a limit could be drawn from.
     """
-    rules = _named([rule for cells in _families(report) for rule in _rules(cells, slack)])
+    families = [cells for cells in _families(report) if cells[0].metric in metrics]
+    rules = _named([rule for cells in families for rule in _rules(cells, slack)])
     if not rules:
         msg = "the audit has no figure on enough subjects that a limit could be drawn from"
         raise InvalidInput(msg)
@@ -74,16 +83,16 @@ def draft(report: Report, *, measured_on: date, slack: float, max_unknown_share:
 
 
 def _families(report: Report) -> list[list[Measurement]]:
-    """The figures of each metric, attribute and division of subjects, without categories that are very small."""
-    ratios = {each.attribute for each in report.measurements if each.metric == "exposure_ratio"}
-    found: dict[tuple[str, str | None, str | None], list[Measurement]] = {}
+    """The figures that one rule could be about: of one category, and of one division of subjects.
+
+    Categories that are very small are left out.
+    """
+    found: dict[tuple[str | None, ...], list[Measurement]] = {}
     for row in report.measurements:
-        # The share and its ratio to the catalogue say one thing; the ratio can be asked of every category alike.
-        told_by_ratio = row.metric == "exposure_share" and row.attribute in ratios
         small = row.category is not None and catalogue_share(report, row) < _SMALLEST
-        if not (told_by_ratio or small or row.category == UNKNOWN):
+        if not small and row.category != UNKNOWN:
             divided = None if row.group is None else division(row.group) or EACH
-            found.setdefault((row.metric, row.attribute, divided), []).append(row)
+            found.setdefault((row.metric, row.attribute, row.category, divided), []).append(row)
     return list(found.values())
 
 
@@ -121,9 +130,8 @@ def _rule(cells: Sequence[Measurement], numbers: Mapping[str, object], *, alone:
         rationale="measured",
         approved_by=_NOBODY,
         attribute=first.attribute,
-        category=first.category if alone else None,
+        category=first.category,
         group=first.group if alone else divided,
-        min_catalogue_share=0.0 if alone or first.attribute is None else _SMALLEST,
         **numbers,  # type: ignore[arg-type] # comparison and numbers as `_limits` pairs them
     )
 
@@ -150,7 +158,6 @@ def _written(rule: FairnessRule, report: Report, measured_on: date, *, binding: 
     fields = {
         "metric": rule.metric,
         **{name: _quoted(value) for name, value in places.items() if value is not None},
-        **({"min_catalogue_share": rule.min_catalogue_share} if rule.min_catalogue_share else {}),
         "comparison": rule.comparison,
         **{name: f"{value!r}" for name, value in numbers.items() if value is not None},
         "level": "error" if binding else "warn",

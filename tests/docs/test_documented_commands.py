@@ -112,7 +112,7 @@ def test_the_gates_page_runs_in_a_folder_with_nothing_but_two_tables(tmp_path: P
 
     assert "pass" in shown
     assert "exposure-gini" in shown
-    assert (waiver.rule, waiver.approver) == ("exposure-ratio-category", "Bob Example")
+    assert (waiver.rule, waiver.approver) == ("exposure-ratio-category-documentary", "Bob Example")
     assert not (tmp_path / "home").exists()
 
 
