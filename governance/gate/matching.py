@@ -117,12 +117,18 @@ def _distance_from_target(row: Measurement) -> Figure:
 
 
 def _mapped(row: Measurement, *, scale: float = 1.0, offset: float = 0.0) -> Measurement:
-    moved = {
-        name: None if (end := getattr(row, name)) is None else end * scale + offset
-        for name in ("value", "low", "high", "pointwise_low", "pointwise_high")
-    }
-    error = None if row.standard_error is None else row.standard_error * scale
-    return replace(row, standard_error=error, **moved)
+    def moved(end: float | None) -> float | None:
+        return None if end is None else end * scale + offset
+
+    return replace(
+        row,
+        value=moved(row.value),
+        low=moved(row.low),
+        high=moved(row.high),
+        pointwise_low=moved(row.pointwise_low),
+        pointwise_high=moved(row.pointwise_high),
+        standard_error=None if row.standard_error is None else row.standard_error * scale,
+    )
 
 
 def _ratio_to_best(rule: FairnessRule, row: Measurement, rows: Sequence[Measurement], critical_value: float) -> Figure:

@@ -107,7 +107,7 @@ def _undecided(verdict: Verdict) -> str:
 
 def _rounded(number: int) -> int:
     """Up to two digits that count: an estimate of an estimate has no more."""
-    unit = 10 ** max(0, len(str(number)) - 2)
+    unit = int("1" + "0" * max(0, len(str(number)) - 2))
     return -(-number // unit) * unit
 
 

@@ -62,6 +62,9 @@ def parse(content: bytes, path: PurePath, policy: type[P]) -> Loaded[P]:
     except UnicodeDecodeError as cause:
         msg = f"{path}: expected UTF-8, found another byte at offset {cause.start}"
         raise PolicyError(msg) from cause
+    except RecursionError as cause:
+        msg = f"{path}:1: not valid YAML (nested too deeply)"
+        raise PolicyError(msg) from cause
     except yaml.YAMLError as cause:
         mark = getattr(cause, "problem_mark", None)
         line = mark.line + 1 if mark else 1

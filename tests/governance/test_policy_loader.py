@@ -1,12 +1,15 @@
+import re
 import shutil
 from collections.abc import Callable
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from governance.errors import PolicyError
-from governance.policy.loader import load
+from governance.policy.loader import load, parse
 from governance.policy.policies import load_policies
 from governance.policy.purposes import PurposesPolicy
 from governance.policy.rules import AccessPolicy, FairnessPolicy, PrivacyPolicy, RetentionPolicy, RightsPolicy
@@ -197,6 +200,32 @@ def test_a_file_that_is_no_policy_is_refused(tmp_path: Path, content: bytes, mes
 
     with pytest.raises(PolicyError, match=f"^{path}.*{message}"):
         load(path, PrivacyPolicy)
+
+
+SHIPPED = (policies_dir() / "fairness.yaml").read_text()
+
+
+@given(
+    st.integers(0, len(SHIPPED)),
+    st.integers(0, 60),
+    st.text("\n :-[]{}&*!|>'\"#%@`,.<0123456789aeitnu~\u00e9", max_size=40),
+)
+def test_a_policy_with_anything_in_it_loads_or_is_refused_with_its_line(start: int, length: int, text: str) -> None:
+    broken = SHIPPED[:start] + text + SHIPPED[start + length :]
+
+    refusal = ""
+    try:
+        parse(broken.encode(), PurePath("fairness.yaml"), FairnessPolicy)
+    except PolicyError as refused:
+        refusal = str(refused)
+
+    assert not refusal or re.match(r"fairness\.yaml:\d+: ", refusal)
+
+
+@pytest.mark.parametrize("bracket", ["[", "{a: ", "- "], ids=["lists", "mappings", "items"])
+def test_a_policy_nested_without_end_is_refused(bracket: str) -> None:
+    with pytest.raises(PolicyError, match="not valid YAML"):
+        parse((bracket * 1500).encode(), PurePath("fairness.yaml"), FairnessPolicy)
 
 
 def test_yaml_that_would_run_code_is_data_that_is_refused(change: Change) -> None:
