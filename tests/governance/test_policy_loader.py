@@ -205,6 +205,7 @@ def test_a_file_that_is_no_policy_is_refused(tmp_path: Path, content: bytes, mes
 SHIPPED = (policies_dir() / "fairness.yaml").read_text()
 
 
+@settings(max_examples=40)
 @given(
     st.integers(0, len(SHIPPED)),
     st.integers(0, 60),
