@@ -7,7 +7,7 @@ from audits.sources.columns import Wanted
 from audits.sources.errors import MalformedSource
 from audits.sources.expressions import as_they_are
 from audits.sources.formats import rows_of, source_at
-from audits.sources.rows import Progress, Rows, holds_names, names, optional_names, untold
+from audits.sources.rows import Progress, Rows, holds_names, names, optional_names, refuse_repeats, untold
 from audits.sources.source import Place
 
 GROUPS = Wanted(what="groups", required=("subject",), optional=("attribute", "group"), wide=True)
@@ -28,8 +28,11 @@ def read_groups(place: Place, *, progress: Progress = untold) -> pa.Table:
         columns = {"subject": subjects, "group": optional_names(rows, "group")}
         if rows.has("attribute"):
             columns["attribute"] = names(rows, "attribute")
+        keys = [columns[name] for name in ("subject", "attribute") if name in columns]
+        refuse_repeats(rows, keys, "subject", expected="each subject once for each attribute")
         table = pa.table(columns)
     else:
+        refuse_repeats(rows, [subjects], "subject", expected="each subject once, with a column for each attribute")
         table = pa.concat_tables([_column(rows, subjects, each) for each in _attributes(rows)])
     return table.filter(pc.is_valid(table["group"]))
 

@@ -1,6 +1,5 @@
 """Items and their categories."""
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -10,7 +9,7 @@ from audits.sources.errors import MalformedSource
 from audits.sources.expressions import as_they_are
 from audits.sources.formats import rows_of, source_at
 from audits.sources.lists import placed
-from audits.sources.rows import Progress, Rows, holds_names, names, numbers, optional_names, untold
+from audits.sources.rows import Progress, Rows, holds_names, names, numbers, optional_names, refuse_repeats, untold
 from audits.sources.source import Place, Source
 from audits.tables import Membership
 
@@ -57,28 +56,17 @@ def _long(rows: Rows, items: pa.ChunkedArray) -> pa.Table:
         rows.refuse(pc.less_equal(weight, 0.0), "weight", expected="a positive number", got="another")
         columns["weight"] = weight
     table = pa.table(columns)
-    _refuse_repeats(rows, table)
+    # Here, where rows still have their numbers: an item without a category leaves the table.
+    keys = [pc.fill_null(table[name], "") for name in _KEYS]
+    refuse_repeats(rows, keys, "item", expected="each item once for each of its categories")
     return table.filter(pc.is_valid(table["category"]))
-
-
-def _refuse_repeats(rows: Rows, table: pa.Table) -> None:
-    """Named here, where rows still have their numbers: an item without a category leaves the table."""
-    keys = [np.asarray(pc.fill_null(table[name], "").combine_chunks().dictionary_encode().indices) for name in _KEYS]
-    order = np.lexsort(keys[::-1])
-    again = np.zeros(order.size, dtype=bool)
-    again[order[1:]] = np.all([key[order][1:] == key[order][:-1] for key in keys], axis=0)
-    rows.refuse(again, "item", expected="each item once for each of its categories", got="the same again")
 
 
 _KEYS = ("item", "attribute", "category")
 
 
 def _wide(rows: Rows, items: pa.ChunkedArray, source: Source) -> pa.Table:
-    codes = np.asarray(items.combine_chunks().dictionary_encode().indices)
-    _, first = np.unique(codes, return_index=True)
-    again = np.ones(codes.size, dtype=bool)
-    again[first] = False
-    rows.refuse(again, "item", expected="each item once, with a column for each attribute", got="one again")
+    refuse_repeats(rows, [items], "item", expected="each item once, with a column for each attribute")
     attributes = _attributes(rows, source)
     found = [_exploded(rows, items, attribute) for attribute in attributes]
     return pa.concat_tables(found)

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 from audits.sources.columns import Wanted
 from audits.sources.expressions import as_they_are, counted_items, counted_pairs, distinct_pairs
 from audits.sources.formats import rows_of, source_at
-from audits.sources.rows import Progress, Rows, names, numbers, untold, whole_numbers
+from audits.sources.rows import Progress, Rows, names, numbers, refuse_repeats, untold, whole_numbers
 from audits.sources.source import Place
 
 RELEVANCE = Wanted(what="relevance", required=("subject", "item"), optional=("grade",))
@@ -27,6 +27,7 @@ def read_relevance(place: Place, *, progress: Progress = untold) -> pa.Table:
     table = pa.table({"subject": names(rows, "subject"), "item": names(rows, "item")})
     if not rows.has("grade"):
         return table.group_by(["subject", "item"], use_threads=False).aggregate([])
+    refuse_repeats(rows, [table["subject"], table["item"]], "item", expected="one grade for each subject and item")
     return table.append_column("grade", _positive(rows, "grade"))
 
 
@@ -53,7 +54,9 @@ def read_popularity(place: Place, *, progress: Progress = untold) -> pa.Table:
         UnknownSource, MissingEngine, MalformedSource: as ``read_recommendations``.
     """
     rows = rows_of(source_at(place), POPULARITY, as_they_are, progress)
-    return pa.table({"item": names(rows, "item"), "count": whole_numbers(rows, "count", lowest=0)})
+    items = names(rows, "item")
+    refuse_repeats(rows, [items], "item", expected="one count for each item")
+    return pa.table({"item": items, "count": whole_numbers(rows, "count", lowest=0)})
 
 
 def count_popularity(place: Place, *, progress: Progress = untold) -> pa.Table:

@@ -1,6 +1,6 @@
 """Rows as they stood in a source, and the checks that turn their columns into names and numbers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from audits.coding import all_distinct, coded, row_order
 from audits.sources.errors import MalformedSource, malformed
 
 Progress = Callable[[int, int], None]
@@ -115,6 +116,17 @@ def numbers(rows: Rows, column: str) -> pa.ChunkedArray:
         _refuse_type(rows, column, values, "numbers")
     rows.refuse(pc.invert(pc.is_finite(values)), column, expected="a finite number", got="infinity or none")
     return values
+
+
+def refuse_repeats(rows: Rows, columns: Sequence[pa.ChunkedArray], column: str, *, expected: str) -> None:
+    """Refuse the first row that has the same names in these columns as a row before it."""
+    keys = [coded(each) for each in columns]
+    if all_distinct(keys):
+        return
+    order = row_order(keys)
+    again = np.zeros(order.size, dtype=bool)
+    again[order[1:]] = np.all([key.codes[order][1:] == key.codes[order][:-1] for key in keys], axis=0)
+    rows.refuse(again, column, expected=expected, got="one again")
 
 
 def holds_names(kind: pa.DataType) -> bool:

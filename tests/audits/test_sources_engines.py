@@ -181,6 +181,16 @@ def test_a_table_that_is_not_there_and_a_file_that_is_no_database(tmp_path: Path
             read_recommendations(place)
 
 
+def test_a_view_in_somebodys_database_reads_no_other_file(tmp_path: Path) -> None:
+    path, other = tmp_path / "lake.db", tmp_path / "other.csv"
+    other.write_text("subject,item,rank\nu,a,1\n")
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(f"create view lists as select * from read_csv('{other}')")  # noqa: S608 - a view of ours
+
+    with pytest.raises(UnknownSource, match="PermissionException"):
+        read_recommendations(f"duckdb://{path}#lists")
+
+
 def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
     with pytest.raises(UnknownSource) as refused:
         read_recommendations(f"postgresql://anna:pw@/db?host={tmp_path}&password=pw2#lists")

@@ -132,12 +132,12 @@ def test_lists_in_a_csv(tmp_path: Path, text: str, message: str) -> None:
         (
             read_items,
             "item,category\na,x\na,x\n",
-            ("f.csv, line 3, column item: expected each item once for each of its categories, got the same again"),
+            ("f.csv, line 3, column item: expected each item once for each of its categories, got one again"),
         ),
         (
             read_items,
             "item,category\na,\na,\n",
-            ("f.csv, line 3, column item: expected each item once for each of its categories, got the same again"),
+            ("f.csv, line 3, column item: expected each item once for each of its categories, got one again"),
         ),
         (
             read_items,
@@ -168,6 +168,29 @@ def test_lists_in_a_csv(tmp_path: Path, text: str, message: str) -> None:
             read_popularity,
             "item,count\na,-1\n",
             "f.csv, line 2, column count: expected a whole number from 0, got a lower one",
+        ),
+        (
+            read_groups,
+            f"subject,group\n{SECRET},a\nu,b\n{SECRET},b\n",
+            "f.csv, line 4, column subject: expected each subject once for each attribute, got one again",
+        ),
+        (
+            read_groups,
+            f"subject,age\n{SECRET},old\n{SECRET},old\n",
+            (
+                "f.csv, line 3, column subject: "
+                "expected each subject once, with a column for each attribute, got one again"
+            ),
+        ),
+        (
+            read_popularity,
+            "item,count\na,1\na,1\n",
+            "f.csv, line 3, column item: expected one count for each item, got one again",
+        ),
+        (
+            read_relevance,
+            f"subject,item,grade\n{SECRET},a,1\n{SECRET},a,2\n",
+            "f.csv, line 3, column item: expected one grade for each subject and item, got one again",
         ),
         (
             read_groups,
