@@ -8,26 +8,26 @@ is the top k of s_ui + sum_g G_ig mu_g. The dual
     d(mu) = sum_u sum_r w(r) (r-th largest of s_u + G mu) / N - sum_g (lower_g mu_g if mu_g > 0 else upper_g mu_g)
 
 is convex and piecewise linear, and at every mu at least the best utility under the limits (weak duality). Its minimum
-is found by cutting planes (Kelley 1960) with HiGHS, queried between the best prices so far and the model's
-(Ben-Ameur & Neto 2007), which needs about a third of the evaluations. All utilities are per unit of attention: an
-attention-weighted mean score.
+is found by cutting planes (``audits.price_search``) over the items that can enter a list at all
+(``audits.contenders``). All utilities are per unit of attention: an attention-weighted mean score.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linprog
 
-from audits.errors import InfeasibleLimits, PriceAtBox
+from audits.contenders import Contenders, Response, contenders_of, top
 from audits.exposure_problem import Floats, Ints, Mask, Name, Problem, Scores
-
-Progress = Callable[[int, int], None]
+from audits.price_search import Progress, Search, search
 
 _ROWS = 128
 _SLACK = 1e-9
-_AT_BOX = 0.99
-_STEP = 0.2
+_POLISHING = 8
+_ENOUGH = 0.25
+_LEAST_LIMIT = 1e-3
+_GOOD_GAP, _GOOD_MISS = 1e-4, 5e-3
+"""Of the bound's utility, and of a limit: what plain serving may miss before it is not worth improving."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,8 @@ class PriceFit:
 
     Attributes:
         names: (attribute, category) of each price.
+        lower: floor of each category's share.
+        upper: its ceiling.
         prices: added to the score of an item in proportion to its share of the category; positive supports a category
             below its floor.
         bound: no lists within the limits have more utility than this.
@@ -54,11 +56,14 @@ class PriceFit:
         gap: (bound - utility) / bound.
         largest_violation: by how much plain serving misses a limit, in share; read it together with ``gap``.
         mixture: random serving that meets every limit in expectation, to the fit's tolerance.
+        subjects: how many the prices were fitted on.
         evaluations: how often lists were made.
         converged: whether ``bound`` and ``relaxed_utility`` met within the tolerance.
     """
 
     names: tuple[Name, ...]
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
     prices: tuple[float, ...]
     bound: float
     relaxed_utility: float
@@ -68,6 +73,7 @@ class PriceFit:
     gap: float
     largest_violation: float
     mixture: tuple[MixturePart, ...]
+    subjects: int
     evaluations: int
     converged: bool
 
@@ -78,16 +84,6 @@ class PriceFit:
     def item_prices(self, groups: Floats) -> Floats:
         """What each item's score gains, shape (m,)."""
         return np.asarray(groups @ np.array(self.prices), dtype=np.float64)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Cut:
-    """Lists that were best at ``prices``: their utility and shares, and the dual's value there."""
-
-    prices: Floats
-    utility: float
-    shares: Floats
-    dual: float
 
 
 def fit_prices(  # noqa: PLR0917 - the problem's own parts and how exactly to solve it
@@ -116,8 +112,7 @@ def fit_prices(  # noqa: PLR0917 - the problem's own parts and how exactly to so
         PriceAtBox: a price reached ``box``: the limits cannot be met together.
 
     Guarantees:
-      - ``bound`` is at least the utility of any lists, random or not, within the limits (to the precision of the
-        scores)
+      - ``bound`` is at least the utility of any lists, random or not, within the limits
       - with equal input the same prices, bit for bit, on one machine
     """
     problem = Problem(
@@ -130,16 +125,16 @@ def fit_prices(  # noqa: PLR0917 - the problem's own parts and how exactly to so
         excluded=excluded,
     )
     limit = 3.0 * float(scores.max() - scores.min()) if box is None else box
-    cuts, master = _cutting_planes(problem, limit, tolerance, max_evaluations, progress)
-    bound = min(cut.dual for cut in cuts)
-    converged = bound - master.value <= tolerance * abs(bound)
-    _refuse_price_at_box(problem, cuts, master, limit, converged=converged)
-    return _fit(problem, cuts, master, bound, converged=converged)
+    contenders = contenders_of(problem)
+    found = search(
+        problem, contenders, box=limit, tolerance=tolerance, max_evaluations=max_evaluations, progress=progress
+    )
+    return _fit(problem, contenders, found)
 
 
 def serve(scores: Scores, item_prices: Floats, k: int, excluded: Mask | None = None) -> Ints:
     """Items with the k largest ``scores + item_prices`` for each subject, best first, shape (n, k)."""
-    n, m = scores.shape
+    n = scores.shape[0]
     added = item_prices.astype(np.float32 if scores.dtype == np.float32 else np.float64)
     lists = np.empty((n, k), dtype=np.int64)
     for start in range(0, n, _ROWS):
@@ -147,129 +142,98 @@ def serve(scores: Scores, item_prices: Floats, k: int, excluded: Mask | None = N
         priced = np.add(scores[rows], added)
         if excluded is not None:
             priced[excluded[rows]] = -np.inf
-        # A partition finds the k best in linear time; only those are sorted.
-        best = np.argpartition(priced, m - k, axis=1)[:, m - k :]
-        order = np.argsort(-np.take_along_axis(priced, best, axis=1), axis=1, kind="stable")
-        lists[rows] = np.take_along_axis(best, order, axis=1)
+        lists[rows] = top(priced, k)
     return lists
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Master:
-    """The model's minimum: its value, where it lies, and the weight of each cut that holds it up."""
-
-    value: float
-    prices: Floats
-    cut_weights: Floats
-
-
-def _cutting_planes(
-    problem: Problem, box: float, tolerance: float, max_evaluations: int, progress: Progress | None
-) -> tuple[list[_Cut], _Master]:
-    cuts = [_evaluate(problem, np.zeros(len(problem.names)))]
-    while True:
-        master = _solve_master(problem, cuts, box)
-        best = min(cuts, key=lambda cut: cut.dual)
-        if progress is not None:
-            progress(len(cuts), max_evaluations)
-        if best.dual - master.value <= tolerance * abs(best.dual) or len(cuts) >= max_evaluations:
-            return cuts, master
-        # Kelley's own next point, master.prices, jumps about; a step of a fifth towards it needs a third of the
-        # evaluations. Either the new cut lifts the model there, or the best prices get better.
-        cuts.append(_evaluate(problem, best.prices + _STEP * (master.prices - best.prices)))
-
-
-def _evaluate(problem: Problem, prices: Floats) -> _Cut:
-    lists = serve(problem.scores, problem.groups @ prices, problem.weights.size, problem.excluded)
-    attention = lists.shape[0] * problem.weights.sum()
-    utility = float(
-        (np.take_along_axis(problem.scores, lists, axis=1).sum(axis=0, dtype=np.float64) @ problem.weights) / attention
-    )
-    exposure = np.bincount(lists.ravel(), np.tile(problem.weights, lists.shape[0]), minlength=problem.groups.shape[0])
-    shares = exposure @ problem.groups / attention
-    return _Cut(
-        prices=prices,
-        utility=utility,
-        shares=shares,
-        dual=utility + float(shares @ prices) - _limit_cost(problem, prices),
-    )
-
-
-def _limit_cost(problem: Problem, prices: Floats) -> float:
-    return float(np.where(prices > 0, problem.lower * prices, problem.upper * prices).sum())
-
-
-def _solve_master(problem: Problem, cuts: Sequence[_Cut], box: float) -> _Master:
-    size = len(problem.names)
-    shares = np.array([cut.shares for cut in cuts])
-    found = linprog(
-        np.r_[-problem.lower, problem.upper, 1.0],
-        A_ub=np.hstack([shares, -shares, -np.ones((len(cuts), 1))]),
-        b_ub=-np.array([cut.utility for cut in cuts]),
-        bounds=[(0.0, 0.0 if fixed else box) for fixed in problem.fixed] * 2 + [(None, None)],
-        method="highs",
-    )
-    if found.status != 0 or found.x is None or found.fun is None:
-        msg = f"prices: expected the master problem of {len(cuts)} cuts to be solved, got solver status {found.status}"
-        raise InfeasibleLimits(msg)
-    weights = np.maximum(-found.ineqlin.marginals, 0.0)
-    return _Master(
-        value=float(found.fun), prices=found.x[:size] - found.x[size : 2 * size], cut_weights=weights / weights.sum()
-    )
-
-
-def _fit(problem: Problem, cuts: Sequence[_Cut], master: _Master, bound: float, *, converged: bool) -> PriceFit:
-    used = np.flatnonzero(master.cut_weights > _SLACK)
-    chosen = _chosen(problem, cuts, master, bound)
+def _fit(problem: Problem, contenders: Contenders, found: Search) -> PriceFit:
+    tried = _polished(problem, contenders, found)
+    weights = found.master.cut_weights
+    # What serving does is measured by serving: items of equal score could have fallen otherwise among the contenders.
+    chosen = _served(problem, min([*found.cuts, *tried], key=lambda cut: _shortfall(problem, cut, found.bound)).prices)
     return PriceFit(
         names=problem.names,
+        lower=_plain(problem.lower),
+        upper=_plain(problem.upper),
         prices=_plain(chosen.prices),
-        bound=bound,
-        relaxed_utility=master.value,
+        bound=found.bound,
+        relaxed_utility=found.master.value,
         utility=chosen.utility,
-        unconstrained_utility=cuts[0].utility,
+        unconstrained_utility=found.cuts[0].utility,
         shares=_plain(chosen.shares),
-        gap=(bound - chosen.utility) / bound if bound else 0.0,
-        largest_violation=_violation(problem, chosen),
+        gap=(found.bound - chosen.utility) / found.bound if found.bound else 0.0,
+        largest_violation=float(_violation(problem, chosen).max(initial=0.0)),
         mixture=tuple(
-            MixturePart(weight=float(master.cut_weights[j]), prices=_plain(cuts[int(j)].prices)) for j in used
+            MixturePart(weight=float(weights[j]), prices=_plain(found.cuts[int(j)].prices))
+            for j in np.flatnonzero(weights > _SLACK)
         ),
-        evaluations=len(cuts),
-        converged=converged,
+        subjects=problem.scores.shape[0],
+        evaluations=len(found.cuts) + len(tried) + 1,
+        converged=found.converged,
     )
 
 
-def _chosen(problem: Problem, cuts: Sequence[_Cut], master: _Master, bound: float) -> _Cut:
-    """The prices to serve by, with their lists.
+def _polished(problem: Problem, contenders: Contenders, found: Search) -> list[Response]:
+    """Responses to prices near the optimum at which plain serving meets the limits better.
 
     Near the optimum lists tie, and one set of prices alone can carry many ties to one side. The mixture's mean prices
-    divide the ties; of these and all prices tried, those with the least shortfall of utility and limits are taken.
+    divide the ties; from there Newton steps follow how shares have answered to prices among the nearest cuts.
     """
-    mean = np.sum([weight * cut.prices for weight, cut in zip(master.cut_weights, cuts, strict=True)], axis=0)
-    scale = abs(bound) or 1.0
+    mean = np.sum(
+        [weight * cut.prices for weight, cut in zip(found.master.cut_weights, found.cuts, strict=True)], axis=0
+    )
+    tried = [contenders.respond(mean)]
+    active = np.flatnonzero(mean != 0)
+    if not active.size:
+        return tried
+    answer = _answer([*found.cuts, *tried], active, mean)
+    best = tried[0]
+    for _ in range(_POLISHING):
+        if _shortfall(problem, best, found.bound) <= _ENOUGH:
+            break
+        wanted = np.where(best.prices > 0, problem.lower, problem.upper)
+        step = np.zeros_like(mean)
+        step[active] = np.linalg.pinv(answer) @ (wanted - best.shares)[active]
+        tried.append(contenders.respond(best.prices + step))
+        if _shortfall(problem, tried[-1], found.bound) < _shortfall(problem, best, found.bound):
+            best = tried[-1]
+        else:
+            answer = 2.0 * answer
+    return tried
 
-    def shortfall(cut: _Cut) -> float:
-        return max(0.0, bound - cut.utility) / scale + _violation(problem, cut)
 
-    return min([*cuts, _evaluate(problem, mean)], key=shortfall)
+def _answer(cuts: Sequence[Response], active: Ints, near: Floats) -> Floats:
+    """How the shares of these categories answer to their prices: a symmetric matrix, from the cuts nearest a point."""
+    distance = [float(np.abs(cut.prices - near).sum()) for cut in cuts]
+    nearest = [cuts[j] for j in np.argsort(distance, kind="stable")[: 3 * active.size]]
+    prices = np.array([cut.prices[active] for cut in nearest])
+    shares = np.array([cut.shares[active] for cut in nearest])
+    found, *_ = np.linalg.lstsq(prices - prices.mean(axis=0), shares - shares.mean(axis=0))
+    return (found + found.T) / 2.0
 
 
-def _violation(problem: Problem, cut: _Cut) -> float:
-    return float(np.maximum(problem.lower - cut.shares, cut.shares - problem.upper).max(initial=0.0))
+def _served(problem: Problem, prices: Floats) -> Response:
+    """Plain serving: utility and shares of the lists that ``serve`` makes."""
+    lists = serve(problem.scores, problem.groups @ prices, problem.weights.size, problem.excluded)
+    attention = lists.shape[0] * float(problem.weights.sum())
+    chosen = np.take_along_axis(problem.scores, lists, axis=1)
+    utility = float(chosen.sum(axis=0, dtype=np.float64) @ problem.weights) / attention
+    exposure = np.bincount(lists.ravel(), np.tile(problem.weights, lists.shape[0]), minlength=problem.groups.shape[0])
+    shares = exposure @ problem.groups / attention
+    return Response(prices=prices, utility=utility, shares=shares, value=utility + float(shares @ prices))
+
+
+def _shortfall(problem: Problem, response: Response, bound: float) -> float:
+    """Utility that is missing and the limit that is missed most, in units of what is good enough: 1 is."""
+    gap = max(0.0, bound - response.utility) / (abs(bound) or 1.0)
+    limit = np.where(response.shares < problem.lower, problem.lower, problem.upper)
+    missed = _violation(problem, response) / np.maximum(limit, _LEAST_LIMIT)
+    return max(gap / _GOOD_GAP, float(missed.max(initial=0.0)) / _GOOD_MISS)
+
+
+def _violation(problem: Problem, response: Response) -> Floats:
+    return np.maximum(np.maximum(problem.lower - response.shares, response.shares - problem.upper), 0.0)
 
 
 def _plain(numbers: Floats) -> tuple[float, ...]:
     return tuple(float(number) + 0.0 for number in numbers)
-
-
-def _refuse_price_at_box(
-    problem: Problem, cuts: Sequence[_Cut], master: _Master, box: float, *, converged: bool
-) -> None:
-    best = min(cuts, key=lambda cut: cut.dual)
-    # The model's own minimum says nothing before it has met the dual: early on it always lies at the box.
-    at = np.abs(master.prices) if converged else np.abs(best.prices)
-    stuck = np.flatnonzero(at >= box * _AT_BOX)
-    if stuck.size:
-        named = ", ".join(" ".join(problem.names[j]) for j in stuck)
-        msg = f"exposure limits: expected prices below {box:g}, got {named} at it; the limits cannot be met together"
-        raise PriceAtBox(msg)

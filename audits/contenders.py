@@ -1,0 +1,124 @@
+"""Which items can enter a list whatever the prices are, and the best lists under given prices.
+
+A price is added alike to all items with the same shares in every category, so it never changes the order among them:
+of each such kind only a subject's k best can enter a list of k. With eight categories and one category an item, 80
+candidates a subject stand for a whole catalogue, and the bound stays that of the whole catalogue.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from audits.exposure_problem import Floats, Ints, Problem, Scores
+
+_NUMBERS = 1 << 17
+"""Scores worked on at a time: what a core's cache holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Response:
+    """The best lists at some prices.
+
+    Attributes:
+        prices: (G,).
+        utility: attention-weighted mean score.
+        shares: attention given to each category, (G,).
+        value: no lists have a larger ``utility + shares @ prices``; rounding of the scores is counted in.
+    """
+
+    prices: Floats
+    utility: float
+    shares: Floats
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Contenders:
+    """The scores that count.
+
+    Attributes:
+        scores: (n, c), ``-inf`` where a subject has fewer.
+        kinds: kind of each column, (c,).
+        groups: category shares of each kind, (kinds, G).
+        weights: attention of each rank, (k,).
+        largest: largest absolute score.
+    """
+
+    scores: Scores
+    kinds: Ints
+    groups: Floats
+    weights: Floats
+    largest: float
+
+    def respond(self, prices: Floats) -> Response:
+        """The best lists at these prices.
+
+        Guarantees:
+          - ``value`` is at least the priced utility of any lists: sums are in double precision, and what single
+            precision can hide is added
+        """
+        n, k = self.scores.shape[0], self.weights.size
+        added = (self.groups @ prices)[self.kinds].astype(self.scores.dtype)
+        utility, exposure = 0.0, np.zeros(self.groups.shape[0])
+        rows = max(1, _NUMBERS // self.kinds.size)
+        for start in range(0, n, rows):
+            scores = self.scores[start : start + rows]
+            best = top(np.add(scores, added), k)
+            utility += float(np.take_along_axis(scores, best, axis=1).sum(axis=0, dtype=np.float64) @ self.weights)
+            exposure += np.bincount(
+                self.kinds[best].ravel(), np.tile(self.weights, best.shape[0]), minlength=exposure.size
+            )
+        attention = n * float(self.weights.sum())
+        utility, shares = utility / attention, exposure @ self.groups / attention
+        return Response(
+            prices=prices, utility=utility, shares=shares, value=utility + float(shares @ prices) + self._hidden(added)
+        )
+
+    def _hidden(self, added: Scores) -> float:
+        """By how much rounded sums can hide a better list: each is off by half a unit in the last place or less."""
+        largest = float(np.abs(added).max(initial=0.0))
+        return float(np.finfo(self.scores.dtype).eps) * (self.largest + 2.0 * largest) if largest else 0.0
+
+
+def contenders_of(problem: Problem) -> Contenders:
+    """The contenders of a problem; all items where most of them differ in their category shares."""
+    groups, kinds = np.unique(problem.groups, axis=0, return_inverse=True)
+    kinds, k = kinds.ravel().astype(np.int64), problem.weights.size
+    sizes = np.bincount(kinds)
+    kept = np.minimum(sizes, k)
+    if 2 * kept.sum() > kinds.size:
+        scores, columns = _open(problem, np.arange(kinds.size)), kinds
+    else:
+        order = np.argsort(kinds, kind="stable")
+        members = np.split(order, np.cumsum(sizes)[:-1])
+        scores = np.hstack([_best(_open(problem, those), k) for those in members])
+        columns = np.repeat(np.arange(sizes.size), kept)
+    return Contenders(
+        scores=scores,
+        kinds=columns,
+        groups=groups,
+        weights=problem.weights,
+        largest=float(max(abs(problem.scores.max()), abs(problem.scores.min()))),
+    )
+
+
+def top(priced: Scores, k: int) -> Ints:
+    """Columns of the k largest numbers of each row, largest first, shape (rows, k)."""
+    # A partition finds the k best in linear time; only those are sorted.
+    last = priced.shape[1] - k
+    best = np.argpartition(priced, last, axis=1)[:, last:]
+    order = np.argsort(-np.take_along_axis(priced, best, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(best, order, axis=1)
+
+
+def _open(problem: Problem, columns: Ints) -> Scores:
+    """Scores of these items, ``-inf`` where the subject must not get them."""
+    everything = columns.size == problem.scores.shape[1]
+    if problem.excluded is None:
+        return problem.scores if everything else problem.scores[:, columns]
+    return np.where(problem.excluded[:, columns], problem.scores.dtype.type(-np.inf), problem.scores[:, columns])
+
+
+def _best(scores: Scores, k: int) -> Scores:
+    last = scores.shape[1] - k
+    return scores if last <= 0 else np.partition(scores, last, axis=1)[:, last:]
