@@ -1,0 +1,196 @@
+"""Exposure limits kept while serving: one subject at a time, with what was shown so far as the only memory.
+
+Prices fitted offline drift where traffic does. Both controllers here add a correction to them that follows from the
+exposure given so far, and so hold the limits without knowing who comes next:
+
+* ``owed`` is proportional control of the accumulated shortfall (FairCo, Morik, Singh, Hong & Joachims, SIGIR 2020):
+  attention owed to a category, in lists, times the gain. Whatever gain, the shares are within the limits up to a
+  constant / number of lists served.
+* ``penalty`` is online Frank-Wolfe (Usunier, Do & Dohmatob, FAccT 2022): the lists ascend utility - strength / 2 *
+  sum_g distance(share_g, limits_g)^2, whose gradient at the shares so far is the correction. It converges to the
+  optimum of that penalised problem; a larger strength keeps closer to the limits.
+
+A machine is a function: state in, list and next state out. No clock, no randomness: the same subjects in the same order
+get the same lists, and a state read back from its JSON goes on as if nothing had happened.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from audits.encoding import decode, encode
+from audits.errors import InvalidConfig
+from audits.exposure_problem import Floats, Ints, Mask, Name, Scores
+
+_SUM_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedExposure:
+    """What was shown so far: lists served, and attention given to each category, in the order of the limits."""
+
+    lists: int
+    attention: tuple[float, ...]
+
+    def to_json(self) -> bytes:
+        """The state's one encoding."""
+        return encode(self)
+
+    @classmethod
+    def from_json(cls, unverified: bytes) -> "ServedExposure":
+        """The state with exactly this encoding.
+
+        Raises:
+            CorruptReport: anything else.
+            InvalidConfig: numbers that no serving leads to.
+        """
+        state: ServedExposure = decode(cls, unverified)
+        if state.lists < 0 or not all(0.0 <= given < np.inf for given in state.attention):
+            msg = "served exposure: expected counts and attention of 0 or more, got others"
+            raise InvalidConfig(msg)
+        return state
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Serving:
+    """What stays the same from one subject to the next.
+
+    Attributes:
+        names: (attribute, category) of each column, G of them.
+        groups: category shares of items, (m, G).
+        weights: attention of each rank, (k,), positive, never growing.
+        lower: floor of each category's share of the attention, (G,).
+        upper: its ceiling, (G,).
+        prices: fitted offline, (G,); zeros where there are none.
+
+    Raises:
+        InvalidConfig: shapes that do not fit, limits outside 0 to 1 or crossing, prices that are not finite.
+    """
+
+    names: tuple[Name, ...]
+    groups: Floats
+    weights: Floats
+    lower: Floats
+    upper: Floats
+    prices: Floats
+
+    def __post_init__(self) -> None:
+        size, k = len(self.names), self.weights.size
+        checks = (
+            (self.groups.ndim == 2 and self.groups.shape[1] == size, f"category shares of {size} categories"),  # noqa: PLR2004 - items by categories
+            (0 < k <= self.groups.shape[0], "at least as many items as ranks"),
+            (bool((self.weights > 0).all() and (np.diff(self.weights) <= 0).all()), "attention that falls with rank"),
+            (self.lower.shape == self.upper.shape == self.prices.shape == (size,), "limits and a price per category"),
+            (
+                bool(((self.lower >= 0) & (self.lower <= self.upper) & (self.upper <= 1)).all()),
+                "0 <= floor <= ceiling <= 1",
+            ),
+            (bool(np.isfinite(self.prices).all()), "finite prices"),
+        )
+        for holds, expected in checks:
+            if not holds:
+                msg = f"online serving: expected {expected}, got something else"
+                raise InvalidConfig(msg)
+
+    @cached_property
+    def attention(self) -> float:
+        """Attention that one list gives."""
+        return float(self.weights.sum())
+
+    def start(self) -> ServedExposure:
+        """Before the first list."""
+        return ServedExposure(lists=0, attention=(0.0,) * len(self.names))
+
+
+Correction = Callable[[Serving, ServedExposure], Floats]
+"""What to add to each category's price, (G,), after what was shown so far."""
+
+
+def owed(gain: float) -> Correction:
+    """Proportional control: ``gain`` per list's worth of attention that a category is owed, or has had too much of.
+
+    Raises:
+        InvalidConfig: a gain that is not positive and finite.
+    """
+    _refuse_gain("gain", gain)
+
+    def correction(serving: Serving, state: ServedExposure) -> Floats:
+        given = np.array(state.attention) / serving.attention
+        below, above = state.lists * serving.lower - given, given - state.lists * serving.upper
+        return gain * (np.maximum(below, 0.0) - np.maximum(above, 0.0))
+
+    return correction
+
+
+def penalty(strength: float) -> Correction:
+    """Online Frank-Wolfe: ``strength`` times the distance of each share so far from its limits.
+
+    Raises:
+        InvalidConfig: a strength that is not positive and finite.
+    """
+    _refuse_gain("strength", strength)
+
+    def correction(serving: Serving, state: ServedExposure) -> Floats:
+        shares = np.array(state.attention) / (max(state.lists, 1) * serving.attention)
+        return strength * (np.maximum(serving.lower - shares, 0.0) - np.maximum(shares - serving.upper, 0.0))
+
+    return correction
+
+
+def serve_next(
+    serving: Serving,
+    state: ServedExposure,
+    scores: Scores,
+    correction: Correction,
+    *,
+    excluded: Mask | None = None,
+) -> tuple[Ints, ServedExposure]:
+    """The next subject's list, best first, (k,), and the state after it.
+
+    ``scores`` (m,) are the subject's, ``excluded`` (m,) what the subject must not get. Scores are taken as checked:
+    one that is not finite is never shown, and neither is an item below rank k of what is left.
+
+    Guarantees:
+      - a function of its arguments
+      - the attention that the state counts is that of the list returned
+    """
+    prices = serving.prices + correction(serving, state)
+    priced = serving.groups @ prices
+    priced += scores
+    if excluded is not None:
+        priced[excluded] = -np.inf
+    k = serving.weights.size
+    best = np.argpartition(priced, -k)[-k:]
+    items = best[np.argsort(-priced[best], kind="stable")].astype(np.int64, copy=False)
+    given = serving.weights @ serving.groups[items]
+    attention = tuple((given + state.attention).tolist())
+    return items, ServedExposure(lists=state.lists + 1, attention=attention)
+
+
+def shares_of(serving: Serving, state: ServedExposure) -> Floats:
+    """Share of each category in the attention given so far, (G,); zeros before the first list."""
+    return np.array(state.attention) / (max(state.lists, 1) * serving.attention)
+
+
+def largest_violation(serving: Serving, state: ServedExposure) -> float:
+    """By how much a share lies outside its limits so far, at most."""
+    shares = shares_of(serving, state)
+    return float(np.maximum(serving.lower - shares, shares - serving.upper).max(initial=0.0))
+
+
+def serve_all(
+    serving: Serving, state: ServedExposure, scores: Sequence[Scores] | Scores, correction: Correction
+) -> tuple[Ints, ServedExposure]:
+    """Serve subjects in the order given: their lists, (n, k), and the state after the last."""
+    lists = np.empty((len(scores), serving.weights.size), dtype=np.int64)
+    for place, each in enumerate(scores):
+        lists[place], state = serve_next(serving, state, each, correction)
+    return lists, state
+
+
+def _refuse_gain(name: str, value: float) -> None:
+    if not 0.0 < value < np.inf:
+        msg = f"online serving, {name}: expected a positive number, got {value:g}"
+        raise InvalidConfig(msg)
