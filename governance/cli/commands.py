@@ -62,7 +62,10 @@ COMMANDS = (
     Command("budget", "train", "What releases have cost so far, and what is left.", TRAIN),
     Command("models", "train", "Registered models, newest first.", TRAIN),
     Command(
-        "mitigate", "train", "Register a copy of a model with exposure prices that make the policy's rules hold.", TRAIN
+        "mitigate",
+        "mitigate",
+        "Fit exposure prices that make a policy's rules hold, at the least loss; say what they cost and who pays.",
+        None,
     ),
     Command(
         "recommend",

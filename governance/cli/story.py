@@ -28,7 +28,7 @@ from governance.cli.display import progress, stdout, table
 from governance.cli.ingest import facts, gateway_progress
 from governance.cli.ledger_verify import verification_rows
 from governance.cli.rights import certificate_rows, encode_key, unpack
-from governance.cli.train import quote_rows, recommended_rows, utility_kept
+from governance.cli.train import quote_rows, recommended_rows
 from governance.errors import Forbidden, LedgerError
 from governance.gate.decision import Decision
 from governance.ledger.export import export
@@ -178,7 +178,7 @@ class Story:
             made = mitigate(self.home, plain, mitigated_id=uuid4(), author=self.cast.engineer, progress=step)
         stdout.print(
             "Fitted on synthetic subjects drawn from the release, at no privacy cost; "
-            f"{utility_kept(made):.1%} of the score is kept.",
+            f"{made.fit.utility / made.fit.unconstrained_utility:.1%} of the score is kept.",
             markup=False,
         )
         table(None, ("category", "price"), [(name, f"{price:+.3f}") for name, price in sorted(made.prices.items())])

@@ -1,17 +1,15 @@
-"""`probity train`, `probity models`, `probity mitigate`, `probity recommend`."""
+"""`probity train`, `probity models`, `probity recommend`, `probity budget`."""
 
 from typing import Annotated
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import typer
 
 from governance.budget.reservations import BudgetState, state
 from governance.cli.context import HomeOption, IdentifierOption, JsonOption, acting, opened, read_identifier
-from governance.cli.display import listing, progress, stdout, table, write_json
+from governance.cli.display import listing, progress, stdout
 from governance.errors import BudgetExceeded
 from governance.pipeline.desk import identity_of
-from governance.pipeline.mitigate import Mitigated
-from governance.pipeline.mitigate import mitigate as fit_prices
 from governance.pipeline.recommend import Recommended, recommend_to
 from governance.pipeline.snapshot import take_snapshot
 from governance.pipeline.train import Quote, quote
@@ -19,14 +17,11 @@ from governance.pipeline.train import train as measure_and_fit
 from governance.registry.models import list_models
 from governance.settings import DEFAULT_HOME
 
-ModelArgument = Annotated[UUID, typer.Argument(help="A model's id, as `probity models` lists it.")]
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("train")(train)
     app.command("models")(models)
-    app.command("mitigate")(mitigate)
     app.command("recommend")(recommend)
     app.command("budget")(budget)
 
@@ -99,24 +94,6 @@ def models(
         for each in found
     ]
     listing("Models", ("model", "kind", "priced", "state", "generation", "digest"), rows, as_json=as_json)
-
-
-def mitigate(model: ModelArgument, home: HomeOption = DEFAULT_HOME, *, as_json: JsonOption = False) -> None:
-    """Register a copy of a model with exposure prices that make the policy's rules hold."""
-    here = opened(home)
-    with here.transaction() as session:
-        author = acting(here, session, "models:train")
-    with progress("fitting prices") as step:
-        made = fit_prices(here, model, mitigated_id=uuid4(), author=author, progress=step)
-    if as_json:
-        write_json({"model": str(made.model.id), "prices": made.prices, "utility_kept": utility_kept(made)})
-    else:
-        table(f"Model {made.model.id}", ("category", "price"), sorted(made.prices.items()))
-
-
-def utility_kept(made: Mitigated) -> float:
-    """Attention-weighted score that the prices leave, relative to the model without them, on synthetic subjects."""
-    return made.fit.utility / made.fit.unconstrained_utility
 
 
 def recommend(

@@ -5,33 +5,43 @@ post-processing of it and its guarantee covers them. Whether they do what they s
 held-out subjects.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
 
 from audits.categories import Categories, categories_of
+from audits.held_out import ACTIVITY, HeldOut, activity_tiers, report_on
 from audits.mitigation import PriceFit, fit_prices
+from audits.mitigation_page import render_mitigation
+from audits.mitigation_report import MitigationReport
 from audits.tables import Membership
 from governance.access.principals import actor_of
 from governance.access.tables import Principal
-from governance.errors import Conflict
+from governance.errors import Conflict, EmptySnapshot
 from governance.pipeline.artefacts import load_recommender, load_registered_release, save_model
 from governance.pipeline.attesting import Attesting, attest_mitigation
-from governance.pipeline.catalogue import load_catalogue
+from governance.pipeline.audit import held_out_interactions
+from governance.pipeline.catalogue import catalogue_digest, load_catalogue
 from governance.pipeline.home import Home
-from governance.policy.rules import FairnessPolicy, FairnessRule, attention_of
+from governance.pipeline.pricing import caveats, limited_categories, price_file, resampling_of
+from governance.policy.rules import FairnessPolicy, attention_of
 from governance.registry.lineage import get_release
 from governance.registry.models import get_model, register_model
 from governance.registry.tables import Model
+from pseudonymisation.durable import write_atomically
 from pseudonymisation.sources.source import Catalogue
 from recommender.denoise import denoise
 from recommender.features import features_from
+from recommender.interactions import Interactions
 from recommender.linear_model import ItemPrices, price_items
+from recommender.price_file import PriceFile, price_file_bytes
 from recommender.release import Release
 from recommender.serving import Recommender
+from recommender.split import fold_in
 from recommender.synthetic import draw_histories
 
 Progress = Callable[[int, int], None]
@@ -39,21 +49,40 @@ Name = tuple[str, str]
 """Attribute and category."""
 
 SYNTHETIC_SUBJECTS = 1500
+MOST_CELLS = 100_000_000
+"""Scores that a report on held-out subjects looks at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mitigated:
-    """The priced model, how the fit went, and the prices by ``attribute=category``."""
+    """The priced model, how the fit went, and the prices by ``attribute=category``.
+
+    ``report`` measures them on held-out subjects; None where there is nobody to measure on. ``files`` names what was
+    written below the home: the prices, and the report as JSON and as a page.
+    """
 
     model: Model
     fit: PriceFit
     prices: dict[str, float]
+    report: MitigationReport | None
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Priced:
+    """A fit, and the categories that it is about: of the model's items, with the whole catalogue's shares."""
+
+    fit: PriceFit
+    known: Categories
+    catalogue_shares: np.ndarray
 
 
 def mitigate(
     home: Home, model_id: UUID, *, mitigated_id: UUID, author: Principal, progress: Progress | None = None
 ) -> Mitigated:
     """Register a copy of the model with one price per category that an exposure rule speaks of.
+
+    The price file and the report are stored below the home, and the ledger's entry names their digests.
 
     Raises:
         NotFound: no such model.
@@ -66,10 +95,16 @@ def mitigate(
         release = get_release(session, parent.release)
     recommender, policy = load_recommender(home, parent), home.policies.fairness.value
     catalogue = load_catalogue(home.settings.folder("catalogue"))
-    fit = _fit(recommender, load_registered_release(home, release), catalogue, policy, progress)
-    prices = {f"{attribute}={category}": price for (attribute, category), price in fit.price_of().items() if price}
-    priced = recommender.model.with_prices(_laid_out(recommender.model.items, catalogue, prices, policy))
-    path = save_model(home, priced)
+    found = _fit(recommender, load_registered_release(home, release), catalogue, policy, progress)
+    prices = {
+        f"{attribute}={category}": price for (attribute, category), price in found.fit.price_of().items() if price
+    }
+    priced = recommender.model.with_prices(_laid_out(recommender.model.items, found.known, prices))
+    path, report = save_model(home, priced), _report(home, recommender, found, policy)
+    inputs = {"release": release.digest, "model": parent.digest, "catalogue": catalogue_digest(catalogue)}
+    stored = _store(
+        home, mitigated_id, price_file(found.fit, home.policies.fairness, inputs, unit="relative score"), report
+    )
     with home.transaction() as session:
         model = register_model(
             session,
@@ -83,6 +118,8 @@ def mitigate(
             clock=home.clock,
             parent=parent,
             prices=prices,
+            price_file=stored[f"prices/{mitigated_id}.json"],
+            mitigation_report=stored.get(f"prices/{mitigated_id}.report.json"),
         )
         attest_mitigation(
             Attesting(session=session, home=home),
@@ -92,27 +129,19 @@ def mitigate(
             internal={"prices": prices, "seed": policy.seed, "syntheticSubjects": SYNTHETIC_SUBJECTS},
             started_at=started_at,
         )
-    return Mitigated(model=model, fit=fit, prices=prices)
+    return Mitigated(model=model, fit=found.fit, prices=prices, report=report, files=tuple(stored))
 
 
-def exposure_limits(whole: Categories, policy: FairnessPolicy) -> dict[Name, tuple[float, float]]:
-    """Floor and ceiling of each category's share of the attention, at what the rules aim at.
-
-    ``whole`` are the categories of the whole catalogue.
-    """
-    limits = {}
-    for name, catalogue_share in zip(whole.names, whole.catalogue_shares, strict=True):
-        lower, upper = 0.0, 1.0
-        for rule in policy.rules:
-            if _covers(rule, name, float(catalogue_share)):
-                scale = float(catalogue_share) if rule.metric == "exposure_ratio" else 1.0
-                floor, ceiling = rule.aims
-                if floor is not None:
-                    lower = max(lower, min(floor * scale, 1.0))
-                if ceiling is not None:
-                    upper = min(upper, ceiling * scale)
-        limits[name] = (lower, upper)
-    return limits
+def can_be_priced(home: Home) -> bool:
+    """Whether any exposure rule of the policy in force speaks of a category of the catalogue."""
+    catalogue = load_catalogue(home.settings.folder("catalogue"))
+    try:
+        limited_categories(
+            Membership(catalogue.categories), catalogue.items["item"].to_pylist(), home.policies.fairness.value
+        )
+    except Conflict:
+        return False
+    return True
 
 
 def _fit(
@@ -121,60 +150,75 @@ def _fit(
     catalogue: Catalogue,
     policy: FairnessPolicy,
     progress: Progress | None,
-) -> PriceFit:
-    attributes, membership = _attributes(catalogue, policy), Membership(catalogue.categories)
-    limits = _limits(catalogue, policy)
-    if not limits:
-        msg = "no exposure rule of fairness.yaml applies to this catalogue: there is nothing to price"
-        raise Conflict(msg)
+) -> _Priced:
+    membership, items = Membership(catalogue.categories), recommender.model.items
+    whole, lower, upper = limited_categories(membership, catalogue.items["item"].to_pylist(), policy)
+    # The model leaves out items that were watched too little, and with them perhaps a category.
+    known = categories_of(membership, items, list(dict.fromkeys(attribute for attribute, _ in whole.names)))
+    place = [whole.names.index(name) for name in known.names]
     denoised = denoise(release, features_from(catalogue.categories))
     histories = draw_histories(denoised, SYNTHETIC_SUBJECTS, rng=np.random.default_rng(policy.seed))
-    items = recommender.model.items
-    known = categories_of(membership, items, attributes)
-    return fit_prices(
+    fit = fit_prices(
         recommender.scores(histories, relative=True),
         known.groups,
         known.names,
         attention_of(policy.attention).weights(policy.list_length),
-        np.array([limits[name][0] for name in known.names]),
-        np.array([limits[name][1] for name in known.names]),
-        excluded=histories.on_items(items).matrix.toarray() > 0,
+        lower[place],
+        upper[place],
+        excluded=_watched(histories, items),
         progress=progress,
+    )
+    return _Priced(fit=fit, known=known, catalogue_shares=whole.catalogue_shares[place])
+
+
+def _report(home: Home, recommender: Recommender, found: _Priced, policy: FairnessPolicy) -> MitigationReport | None:
+    """What the prices do to real subjects whom no training saw, as an audit chooses them."""
+    try:
+        everyone = held_out_interactions(home)
+    except EmptySnapshot:
+        return None
+    items = recommender.model.items
+    some = everyone.rows(np.arange(min(len(everyone.subjects), max(1, MOST_CELLS // len(items)))))
+    shown, targets = fold_in(some, rng=np.random.default_rng(policy.seed))
+    return report_on(
+        found.fit,
+        found.known.groups,
+        found.catalogue_shares,
+        attention_of(policy.attention).weights(policy.list_length),
+        HeldOut(
+            subjects=shown.subjects,
+            scores=recommender.scores(shown, relative=True),
+            excluded=_watched(shown, items),
+            groups={ACTIVITY: activity_tiers(shown.lengths)},
+            targets=_watched(targets, items),
+        ),
+        resampling=resampling_of(policy),
+        caveats=caveats(quality=True),
     )
 
 
-def can_be_priced(home: Home) -> bool:
-    """Whether any exposure rule of the policy in force speaks of a category of the catalogue."""
-    return bool(_limits(load_catalogue(home.settings.folder("catalogue")), home.policies.fairness.value))
+def _watched(histories: Interactions, items: tuple[str, ...]) -> np.ndarray:
+    watched: np.ndarray = histories.on_items(items).matrix.toarray() > 0
+    return watched
 
 
-def _limits(catalogue: Catalogue, policy: FairnessPolicy) -> dict[Name, tuple[float, float]]:
-    """Floor and ceiling of every category; empty where none has either."""
-    attributes = _attributes(catalogue, policy)
-    if not attributes:
-        return {}
-    whole = categories_of(Membership(catalogue.categories), catalogue.items["item"].to_pylist(), attributes)
-    limits = exposure_limits(whole, policy)
-    return limits if any(lower > 0 or upper < 1 for lower, upper in limits.values()) else {}
+def _store(home: Home, model_id: UUID, prices: PriceFile, report: MitigationReport | None) -> Mapping[str, str]:
+    """Write what serving and reviewers read; the SHA-256 of each file by its place below the home."""
+    name = f"prices/{model_id}.json"
+    contents = {name: price_file_bytes(prices, name)}
+    if report is not None:
+        page = render_mitigation(report, title=f"Exposure prices of model {model_id}")
+        contents |= {
+            f"prices/{model_id}.report.json": report.to_json(),
+            f"prices/{model_id}.report.html": page.encode(),
+        }
+    home.folder("prices")
+    for place, content in contents.items():
+        write_atomically(home.settings.home / place, content)
+    return {place: sha256(content).hexdigest() for place, content in contents.items()}
 
 
-def _attributes(catalogue: Catalogue, policy: FairnessPolicy) -> list[str]:
-    present = set(catalogue.categories["attribute"].to_pylist())
-    return sorted({rule.attribute for rule in policy.rules if rule.attribute} & present)
-
-
-def _covers(rule: FairnessRule, name: Name, catalogue_share: float) -> bool:
-    attribute, category = name
-    asked = rule.level == "error" and rule.metric in {"exposure_share", "exposure_ratio"} and rule.group is None
-    if not asked or rule.attribute != attribute or rule.category not in {None, category}:
-        return False
-    return rule.category is not None or catalogue_share >= rule.min_catalogue_share
-
-
-def _laid_out(
-    items: tuple[str, ...], catalogue: Catalogue, prices: dict[str, float], policy: FairnessPolicy
-) -> ItemPrices:
-    known = categories_of(Membership(catalogue.categories), items, _attributes(catalogue, policy))
+def _laid_out(items: tuple[str, ...], known: Categories, prices: dict[str, float]) -> ItemPrices:
     rows, columns = known.groups.nonzero()
     names = [f"{attribute}={category}" for attribute, category in known.names]
     table = pa.table(

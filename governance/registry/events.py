@@ -80,10 +80,14 @@ class ReleaseMade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRegistered:
-    """A model was made from a release."""
+    """A model was made from a release.
+
+    Since version 2, of a model with exposure prices: SHA-256 (hex) of the file that serving loads, and of the report
+    that says on held-out subjects what the prices cost and who pays.
+    """
 
     kind: ClassVar[str] = "registry.model_registered"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     model: str
     model_kind: str
@@ -92,6 +96,8 @@ class ModelRegistered:
     parent: str | None
     author: str
     prices: Mapping[str, float]
+    price_file: str | None = None
+    mitigation_report: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,8 +27,12 @@ def register_model(
     clock: Clock,
     parent: Model | None = None,
     prices: Mapping[str, float] | None = None,
+    price_file: str | None = None,
+    mitigation_report: str | None = None,
 ) -> Model:
     """Record a model under its content digest (hex); ``prices`` are by ``attribute=category``.
+
+    ``price_file`` and ``mitigation_report`` are digests (hex) for the ledger's entry alone.
 
     Raises:
         Conflict: the id or the digest is taken.
@@ -59,6 +63,8 @@ def register_model(
         parent=None if parent is None else str(parent.id),
         author=str(author.id),
         prices=dict(prices or {}),
+        price_file=price_file,
+        mitigation_report=mitigation_report,
     )
     append(session, event, actor=actor, entry_id=uuid5(model_id, event.kind), clock=clock)
     return model

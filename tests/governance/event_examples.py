@@ -104,6 +104,8 @@ EXAMPLES: tuple[Any, ...] = (
         parent=None,
         author=TWO,
         prices={"origin=european": 0.06},
+        price_file=DIGEST,
+        mitigation_report=DIGEST,
     ),
     AuditRecorded(model=ONE, report=DIGEST),
     GateDecided(

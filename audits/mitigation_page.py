@@ -1,0 +1,160 @@
+"""The page about a mitigation: one file, no network, no script, readable on a phone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup, escape
+
+from audits.mitigation_report import (
+    MEASURES,
+    ExposureChange,
+    MitigationReport,
+    UtilityKept,
+    price_in_words,
+    sentences,
+    surely_outside,
+)
+
+_DASH, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+_LEFT, _WIDTH, _ROW, _TOP = 190, 620, 26, 8
+_LABEL = 24
+
+
+@dataclass(frozen=True, slots=True)
+class _Paid:
+    about: str
+    n: str
+    before: str
+    after: str
+    kept: str
+    interval: str
+    against: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    about: str
+    price: str
+    limits: str
+    before: str
+    after: str
+    interval: str
+
+
+def render_mitigation(report: MitigationReport, *, title: str) -> str:
+    """One HTML document; equal arguments give equal text. Text is escaped."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string((files("audits") / "templates/mitigation.html.j2").read_text(encoding="utf-8"))
+    attributes = dict.fromkeys(row.attribute for row in report.exposure)
+    return template.render(
+        title=title,
+        report=report,
+        sentences=sentences(report),
+        utility=[
+            (words, [_paid(row) for row in report.utility if row.measure == measure])
+            for measure, words in MEASURES.items()
+            if any(row.measure == measure for row in report.utility)
+        ],
+        exposure=[
+            (name, _figure(rows), [_shown(row) for row in rows])
+            for name in attributes
+            if (rows := [row for row in report.exposure if row.attribute == name])
+        ],
+    )
+
+
+def _paid(row: UtilityKept) -> _Paid:
+    against = _DASH
+    if row.against_others is not None:
+        against = (
+            f"{_points(row.against_others)} ({_points(row.against_others_low)} to {_points(row.against_others_high)})"
+        )
+    return _Paid(
+        about="everyone" if row.group is None else f"{row.attribute} = {row.group}",
+        n=f"{row.n:,}",
+        before=_number(row.before),
+        after=_number(row.after),
+        kept=_percent(row.kept),
+        interval=_DASH if row.low is None else f"{_percent(row.low)} to {_percent(row.high)}",
+        against=against,
+    )
+
+
+def _shown(row: ExposureChange) -> _Shown:
+    return _Shown(
+        about=row.category,
+        price=price_in_words(row),
+        limits=f"{row.floor:.2%} to {row.ceiling:.2%}",
+        before=_percent(row.before),
+        after=_percent(row.after),
+        interval=_DASH if row.low is None else f"{_percent(row.low)} to {_percent(row.high)}",
+    )
+
+
+def _figure(rows: list[ExposureChange]) -> Markup:
+    """A line per category from the share before (ring) to the share with prices (dot), between its limits (ticks)."""
+    largest = max(max(row.before, row.after, row.floor, row.ceiling if row.ceiling < 1 else 0.0) for row in rows) or 1.0
+    height = _TOP + _ROW * len(rows) + 26
+
+    def at(share: float) -> float:
+        return round(_LEFT + min(share / largest, 1.0) * (_WIDTH - _LEFT - 12), 1)
+
+    parts = [
+        Markup(
+            '<svg role="img" aria-label="Exposure by category" viewBox="0 0 {w} {h}" font-size="13" fill="#1c2733">'
+        ).format(w=_WIDTH, h=height)
+    ]
+    for place, row in enumerate(sorted(rows, key=lambda each: -each.catalogue)):
+        parts.append(_line(row, _TOP + _ROW * place + _ROW // 2, at))
+    decimals = 0 if largest >= 0.1 else 1  # noqa: PLR2004 - where whole percents say enough
+    parts += [
+        Markup('<text x="{x}" y="{y}" text-anchor="middle" fill="#5d6b79" font-size="12">{text}</text>').format(
+            x=at(share), y=height - 6, text=f"{share:.{decimals}%}"
+        )
+        for share in (0.0, largest / 2, largest)
+    ]
+    return Markup("").join([*parts, Markup("</svg>")])
+
+
+def _line(row: ExposureChange, y: int, at: Callable[[float], float]) -> Markup:
+    colour = "#b3401f" if surely_outside(row) else "#1f5fa8"
+    name = row.category if len(row.category) <= _LABEL else row.category[: _LABEL - 1] + "…"
+    ticks = [limit for limit in (row.floor, row.ceiling) if 0 < limit < 1]
+    low, high = row.after if row.low is None else row.low, row.after if row.high is None else row.high
+    return Markup("").join(
+        [
+            Markup('<text x="{x}" y="{y}" text-anchor="end">{name}</text>').format(
+                x=_LEFT - 12, y=y + 4, name=escape(name)
+            ),
+            Markup('<line x1="{a}" x2="{b}" y1="{y}" y2="{y}" stroke="#dfe4ea" stroke-width="2"/>').format(
+                a=at(row.before), b=at(row.after), y=y
+            ),
+            Markup(
+                '<line x1="{a}" x2="{b}" y1="{y}" y2="{y}" stroke="{c}" stroke-opacity=".4" stroke-width="5"/>'
+            ).format(a=at(low), b=at(high), y=y, c=colour),
+            *(
+                Markup('<line x1="{x}" x2="{x}" y1="{a}" y2="{b}" stroke="#1c2733" stroke-width="1.5"/>').format(
+                    x=at(limit), a=y - 8, b=y + 8
+                )
+                for limit in ticks
+            ),
+            Markup('<circle cx="{x}" cy="{y}" r="4.5" fill="#fff" stroke="#5d6b79" stroke-width="1.5"/>').format(
+                x=at(row.before), y=y
+            ),
+            Markup('<circle cx="{x}" cy="{y}" r="4.5" fill="{c}"/>').format(x=at(row.after), y=y, c=colour),
+        ]
+    )
+
+
+def _number(value: float | None) -> str:
+    return _DASH if value is None else f"{value:.4f}"
+
+
+def _percent(value: float | None) -> str:
+    return _DASH if value is None else f"{value:.2%}".replace("-", _MINUS)
+
+
+def _points(value: float | None) -> str:
+    return _DASH if value is None else f"{100 * value:+.1f}".replace("-", _MINUS)
