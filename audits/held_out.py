@@ -170,7 +170,7 @@ def _cohorts(held_out: HeldOut) -> _Cohorts:
     columns, owners = [np.ones(len(held_out.subjects))], [0]
     for owner, (attribute, given) in enumerate(sorted(held_out.groups.items()), start=1):
         group = np.array([name or UNKNOWN_GROUP for name in given], dtype=object)
-        for name in sorted(set(group)):
+        for name in sorted(set(group), key=lambda name: (TIERS.index(name) if name in TIERS else 0, name)):
             names.append((attribute, str(name)))
             columns.append((group == name).astype(np.float64))
             owners.append(owner)

@@ -12,14 +12,13 @@ from audits.mitigation_report import (
     ExposureChange,
     MitigationReport,
     UtilityKept,
-    price_in_words,
     sentences,
     surely_outside,
 )
 
 _DASH, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
-_LEFT, _WIDTH, _ROW, _TOP = 190, 620, 26, 8
-_LABEL = 24
+_LEFT, _WIDTH, _ROW, _TOP = 150, 480, 26, 8
+_LABEL = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +84,20 @@ def _paid(row: UtilityKept) -> _Paid:
 def _shown(row: ExposureChange) -> _Shown:
     return _Shown(
         about=row.category,
-        price=price_in_words(row),
-        limits=f"{row.floor:.2%} to {row.ceiling:.2%}",
+        price=f"{row.price:+.4f}".replace("-", _MINUS) if row.price else _DASH,
+        limits=_limits(row),
         before=_percent(row.before),
         after=_percent(row.after),
         interval=_DASH if row.low is None else f"{_percent(row.low)} to {_percent(row.high)}",
     )
+
+
+def _limits(row: ExposureChange) -> str:
+    if row.floor <= 0 and row.ceiling >= 1:
+        return _DASH
+    if row.ceiling >= 1:
+        return f"at least {row.floor:.2%}"
+    return f"at most {row.ceiling:.2%}" if row.floor <= 0 else f"{row.floor:.2%} to {row.ceiling:.2%}"
 
 
 def _figure(rows: list[ExposureChange]) -> Markup:

@@ -156,10 +156,8 @@ class MitigationReport:
 
 
 def price_in_words(change: ExposureChange) -> str:
-    """For people: ``+0.060 to documentary``."""
-    if change.price == 0:
-        return f"nothing on {change.category}"
-    return f"{_signed(change.price)} {'to' if change.price > 0 else 'on'} {change.category}"
+    """For people: ``+0.06 to documentary``."""
+    return f"{_signed(change.price)} {'on' if change.price < 0 else 'to'} {change.category}"
 
 
 def sentences(report: MitigationReport) -> tuple[str, ...]:
@@ -168,8 +166,12 @@ def sentences(report: MitigationReport) -> tuple[str, ...]:
     said = [_cost(row) for row in report.utility if row.group is None and row.kept is not None]
     said.append(
         f"On {report.fitted_on}, no lists within the limits have more than {proof.bound:.4f} of utility; these prices "
-        f"reach {proof.utility:.4f}, with shares at most {proof.largest_violation:.2%} of attention outside the limits."
+        f"reach {proof.utility:.4f}, with no share further than {max(proof.largest_violation, 1e-4):.2%} of attention "
+        "outside its limits."
     )
+    priced = sorted((row for row in report.exposure if row.price), key=lambda row: -abs(row.price))[:_MOST_PRICES]
+    if priced:
+        said.append(f"The largest prices: {', '.join(map(price_in_words, priced))}.")
     payers = [row for row in report.utility if row.against_others_high is not None and row.against_others_high < 0]
     said += [_payer(row) for row in payers] or ["No group of subjects surely pays more than the others."]
     said += [
@@ -185,6 +187,8 @@ def surely_outside(row: ExposureChange) -> bool:
     """Whether the whole interval of the share with prices lies beyond a limit."""
     return (row.high is not None and row.high < row.floor) or (row.low is not None and row.low > row.ceiling)
 
+
+_MOST_PRICES = 5
 
 MEASURES = {"score": "utility", "ndcg": "ranking quality (nDCG)"}
 """What reports call each measure."""
@@ -212,4 +216,4 @@ def _outside(row: ExposureChange) -> str:
 
 
 def _signed(number: float) -> str:
-    return f"{number:+.3f}".replace("-", "\N{MINUS SIGN}")
+    return f"{number:+.2f}".replace("-", "\N{MINUS SIGN}")

@@ -44,3 +44,8 @@ class Explanation:
     by_category: tuple[tuple[str, float], ...]
     ignored: tuple[str, ...]
     reason: Reason
+
+    @property
+    def price_share(self) -> float:
+        """The price as a part of the score: negative where it takes from it, 0 for a score of 0."""
+        return self.price / self.score if self.score else 0.0

@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -33,6 +34,12 @@ UNKNOWN: Final = "unknown"
 _HEADING: Final = (
     "# Exposure prices, written by `probity mitigate`: edited by hand they prove nothing and are refused.\n"
 )
+_LONGEST_NAME: Final = 500
+_UNSHOWN: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+_LINE = re.compile(r"|#.*|(?:- |  )?[a-z_]+:(?: (?:\{\}|[^\[{&*!|>%@`?].*))?")
+"""The lines that YAML prices consist of. Parsers of YAML take forever over nesting, or worse; here is none to nest."""
+
+_INPUT = re.compile(r"[a-z_]+")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ROOM = 1e-9
 
@@ -105,7 +112,8 @@ class PriceFile:
             (bool(names), "at least one price"),
             (len(set(names)) == len(names), "each category once"),
             (all(_is_name(name) for pair in names for name in pair), "names of categories and attributes"),
-            (all(map(_is_name, (self.attention, *dict(self.inputs)))), "names of the attention model and the inputs"),
+            (_is_name(self.attention), "the name of an attention model"),
+            (all(_INPUT.fullmatch(name) for name, _ in self.inputs), "inputs with names of small letters"),
             (all(math.isfinite(each.price) for each in self.prices), "finite prices"),
             (all(0.0 <= each.floor <= each.ceiling <= 1.0 for each in self.prices), "0 <= floor <= ceiling <= 1"),
             (all(math.isfinite(each) for each in figures), "a certificate of finite numbers"),
@@ -236,7 +244,9 @@ def _adds_up(certificate: Certificate) -> bool:
 
 
 def _is_name(text: str) -> bool:
-    return bool(text.strip()) and not any("\ud800" <= character <= "\udfff" for character in text)
+    """Text that one line can show: no control, format or line-breaking characters, no half of a surrogate pair."""
+    kinds = {unicodedata.category(character) for character in text}
+    return bool(text.strip()) and len(text) <= _LONGEST_NAME and not kinds & _UNSHOWN
 
 
 def _label(attribute: str, category: str) -> str:
@@ -311,18 +321,23 @@ def _encoded(plain: dict[str, Any], name: str) -> bytes:
 def _decoded(unverified: bytes, name: str) -> object:
     try:
         text = unverified.decode()
-        if not _is_yaml(name):
-            return json.loads(text)
-        import yaml
-
-        try:
-            return yaml.safe_load(text)
-        except yaml.YAMLError as cause:
-            msg = "not YAML"
-            raise ValueError(msg) from cause
+        return _from_yaml(text) if _is_yaml(name) else json.loads(text)
     except (ValueError, RecursionError) as cause:
         msg = f"{name}: expected {'YAML' if _is_yaml(name) else 'JSON'}, got {len(unverified)} bytes that are not"
         raise CorruptArtefact(msg) from cause
+
+
+def _from_yaml(text: str) -> object:
+    import yaml
+
+    if not all(_LINE.fullmatch(line) for line in text.split("\n")):
+        msg = "not the plain lines that prices are written in"
+        raise ValueError(msg)
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as cause:
+        msg = "not YAML"
+        raise ValueError(msg) from cause
 
 
 def _is_yaml(name: str) -> bool:

@@ -96,7 +96,7 @@ def test_serving_the_mixture_meets_every_limit_at_the_optimal_utility() -> None:
     assert utility == pytest.approx(fit.bound, abs=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.lists(st.floats(-2, 2), min_size=4, max_size=4))
 def test_no_prices_serve_lists_within_the_limits_that_beat_the_bound(seed: int, prices: list[float]) -> None:
     rng = np.random.default_rng(seed)
