@@ -24,8 +24,6 @@ from audits.encoding import decode, encode
 from audits.errors import InvalidConfig
 from audits.exposure_problem import Floats, Ints, Mask, Name, Scores
 
-_SUM_TOLERANCE = 1e-9
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedExposure:
@@ -99,6 +97,12 @@ class Serving:
         """Attention that one list gives."""
         return float(self.weights.sum())
 
+    @cached_property
+    def kinds(self) -> tuple[Floats, Ints]:
+        """Distinct rows of ``groups``, and which of them each item has: a price is worked out once for all alike."""
+        distinct, kind = np.unique(self.groups, axis=0, return_inverse=True)
+        return distinct, kind.ravel().astype(np.int64)
+
     def start(self) -> ServedExposure:
         """Before the first list."""
         return ServedExposure(lists=0, attention=(0.0,) * len(self.names))
@@ -117,9 +121,8 @@ def owed(gain: float) -> Correction:
     _refuse_gain("gain", gain)
 
     def correction(serving: Serving, state: ServedExposure) -> Floats:
-        given = np.array(state.attention) / serving.attention
-        below, above = state.lists * serving.lower - given, given - state.lists * serving.upper
-        return gain * (np.maximum(below, 0.0) - np.maximum(above, 0.0))
+        given, due = np.array(state.attention), state.lists * serving.attention
+        return gain / serving.attention * _outside(given, serving.lower * due, serving.upper * due)
 
     return correction
 
@@ -133,8 +136,7 @@ def penalty(strength: float) -> Correction:
     _refuse_gain("strength", strength)
 
     def correction(serving: Serving, state: ServedExposure) -> Floats:
-        shares = np.array(state.attention) / (max(state.lists, 1) * serving.attention)
-        return strength * (np.maximum(serving.lower - shares, 0.0) - np.maximum(shares - serving.upper, 0.0))
+        return strength * _outside(shares_of(serving, state), serving.lower, serving.upper)
 
     return correction
 
@@ -157,7 +159,8 @@ def serve_next(
       - the attention that the state counts is that of the list returned
     """
     prices = serving.prices + correction(serving, state)
-    priced = serving.groups @ prices
+    distinct, kind = serving.kinds
+    priced = (distinct @ prices).astype(scores.dtype).take(kind)
     priced += scores
     if excluded is not None:
         priced[excluded] = -np.inf
@@ -167,6 +170,12 @@ def serve_next(
     given = serving.weights @ serving.groups[items]
     attention = tuple((given + state.attention).tolist())
     return items, ServedExposure(lists=state.lists + 1, attention=attention)
+
+
+def _outside(value: Floats, low: Floats, high: Floats) -> Floats:
+    """What brings each value to its nearest bound: positive below, negative above, 0 between."""
+    outside: Floats = np.minimum(np.maximum(value, low), high) - value
+    return outside
 
 
 def shares_of(serving: Serving, state: ServedExposure) -> Floats:
