@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audits.exposure_problem import Floats, Ints, Problem, Scores
+from audits.exposure_problem import Floats, Ints, Mask, Problem, Scores
 
 _NUMBERS = 1 << 17
 """Scores worked on at a time: what a core's cache holds."""
@@ -58,7 +58,7 @@ class Contenders:
             precision can hide is added
         """
         n, k = self.scores.shape[0], self.weights.size
-        added = (self.groups @ prices)[self.kinds].astype(self.scores.dtype)
+        added = _as_precise((self.groups @ prices)[self.kinds], self.scores)
         utility, exposure = 0.0, np.zeros(self.groups.shape[0])
         rows = max(1, _NUMBERS // self.kinds.size)
         for start in range(0, n, rows):
@@ -87,11 +87,11 @@ def contenders_of(problem: Problem) -> Contenders:
     sizes = np.bincount(kinds)
     kept = np.minimum(sizes, k)
     if 2 * kept.sum() > kinds.size:
-        scores, columns = _open(problem, np.arange(kinds.size)), kinds
+        scores, columns = _open(problem.scores, problem.excluded), kinds
     else:
         order = np.argsort(kinds, kind="stable")
         members = np.split(order, np.cumsum(sizes)[:-1])
-        scores = np.hstack([_best(_open(problem, those), k) for those in members])
+        scores = _joined([_best(problem, those, k) for those in members])
         columns = np.repeat(np.arange(sizes.size), kept)
     return Contenders(
         scores=scores,
@@ -107,18 +107,30 @@ def top(priced: Scores, k: int) -> Ints:
     # A partition finds the k best in linear time; only those are sorted.
     last = priced.shape[1] - k
     best = np.argpartition(priced, last, axis=1)[:, last:]
-    order = np.argsort(-np.take_along_axis(priced, best, axis=1), axis=1, kind="stable")
+    values = np.take_along_axis(priced, best, axis=1)
+    order = np.argsort(np.negative(values), axis=1, kind="stable")
     return np.take_along_axis(best, order, axis=1)
 
 
-def _open(problem: Problem, columns: Ints) -> Scores:
-    """Scores of these items, ``-inf`` where the subject must not get them."""
-    everything = columns.size == problem.scores.shape[1]
-    if problem.excluded is None:
-        return problem.scores if everything else problem.scores[:, columns]
-    return np.where(problem.excluded[:, columns], problem.scores.dtype.type(-np.inf), problem.scores[:, columns])
+def _open(scores: Scores, excluded: Mask | None) -> Scores:
+    """Scores, ``-inf`` where the subject must not get the item."""
+    if excluded is None:
+        return scores
+    left = scores.copy()
+    left[excluded] = -np.inf
+    return left
 
 
-def _best(scores: Scores, k: int) -> Scores:
-    last = scores.shape[1] - k
+def _best(problem: Problem, items: Ints, k: int) -> Scores:
+    excluded = None if problem.excluded is None else problem.excluded[:, items]
+    scores, last = _open(problem.scores[:, items], excluded), items.size - k
     return scores if last <= 0 else np.partition(scores, last, axis=1)[:, last:]
+
+
+def _joined(blocks: list[Scores]) -> Scores:
+    joined: Scores = np.hstack(blocks)
+    return joined
+
+
+def _as_precise(numbers: Floats, scores: Scores) -> Scores:
+    return numbers.astype(np.float32) if scores.dtype == np.float32 else numbers

@@ -188,7 +188,8 @@ def _changes(held_out: HeldOut, lists: _Lists, attention: Floats) -> list[_Chang
     found = [_Change(measure="score", before=score[0], after=score[1], counted=everyone)]
     if held_out.targets is not None:
         ndcg = [_ndcg(each, held_out.targets) for each in (lists.before, lists.after)]
-        found.append(_Change(measure="ndcg", before=ndcg[0], after=ndcg[1], counted=held_out.targets.any(axis=1)))
+        counted = np.asarray(held_out.targets.any(axis=1), dtype=bool)
+        found.append(_Change(measure="ndcg", before=ndcg[0], after=ndcg[1], counted=counted))
     return found
 
 
@@ -197,7 +198,7 @@ def _ndcg(lists: Ints, targets: Mask) -> Floats:
     discounts = 1.0 / np.log2(np.arange(2, lists.shape[1] + 2))
     ideal = np.r_[0.0, np.cumsum(discounts)][np.minimum(targets.sum(axis=1), discounts.size)]
     gained = np.take_along_axis(targets, lists, axis=1) @ discounts
-    return np.divide(gained, ideal, out=np.zeros_like(ideal), where=ideal > 0)
+    return np.divide(gained, ideal, out=np.zeros(ideal.shape), where=ideal > 0)
 
 
 def _shares(lists: Ints, groups: Floats, attention: Floats) -> Floats:

@@ -209,7 +209,8 @@ def _answer(cuts: Sequence[Response], active: Ints, near: Floats) -> Floats:
     prices = np.array([cut.prices[active] for cut in nearest])
     shares = np.array([cut.shares[active] for cut in nearest])
     found, *_ = np.linalg.lstsq(prices - prices.mean(axis=0), shares - shares.mean(axis=0))
-    return (found + found.T) / 2.0
+    symmetric: Floats = (found + found.T) / 2.0
+    return symmetric
 
 
 def _served(problem: Problem, prices: Floats) -> Response:

@@ -160,13 +160,13 @@ def serve_next(
     """
     prices = serving.prices + correction(serving, state)
     distinct, kind = serving.kinds
-    priced = (distinct @ prices).astype(scores.dtype).take(kind)
-    priced += scores
+    priced = (distinct @ prices).astype(np.float32 if scores.dtype == np.float32 else np.float64).take(kind)
+    np.add(priced, scores, out=priced)
     if excluded is not None:
         priced[excluded] = -np.inf
     k = serving.weights.size
     best = np.argpartition(priced, -k)[-k:]
-    items = best[np.argsort(-priced[best], kind="stable")].astype(np.int64, copy=False)
+    items = best[np.argsort(np.negative(priced[best]), kind="stable")].astype(np.int64, copy=False)
     given = serving.weights @ serving.groups[items]
     attention = tuple((given + state.attention).tolist())
     return items, ServedExposure(lists=state.lists + 1, attention=attention)

@@ -126,9 +126,9 @@ def _closed(scores: Scores, excluded: Mask | None, rows: slice) -> Mask:
 def _take(value: Floats, closed: Mask) -> Ints:
     """The best open item of each row, which is closed from then on."""
     value[closed] = -np.inf
-    chosen = np.argmax(value, axis=1)
+    chosen: Ints = np.argmax(value, axis=1).astype(np.int64, copy=False)
     closed[np.arange(chosen.size), chosen] = True
-    return chosen.astype(np.int64, copy=False)
+    return chosen
 
 
 def _check(scores: Scores, attention: Floats, strength: float, excluded: Mask | None) -> None:

@@ -102,11 +102,11 @@ def write_report(report: MitigationReport, path: Path, *, title: str = TITLE) ->
     Raises:
         InvalidInput: another ending, or the folder does not exist.
     """
-    endings = {".json": report.to_json, ".html": lambda: render_mitigation(report, title=title).encode()}
-    if path.suffix not in endings:
+    if path.suffix not in {".json", ".html"}:
         msg = f"{path.name}: expected a report's name that ends in .json or .html"
         raise InvalidInput(msg)
-    _write(path, endings[path.suffix]())
+    as_page = path.suffix == ".html"
+    _write(path, render_mitigation(report, title=title).encode() if as_page else report.to_json())
 
 
 def _write(path: Path, content: bytes) -> None:
