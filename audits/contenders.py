@@ -6,6 +6,7 @@ candidates a subject stand for a whole catalogue, and the bound stays that of th
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -124,12 +125,14 @@ def _open(scores: Scores, excluded: Mask | None) -> Scores:
 def _best(problem: Problem, items: Ints, k: int) -> Scores:
     excluded = None if problem.excluded is None else problem.excluded[:, items]
     scores, last = _open(problem.scores[:, items], excluded), items.size - k
-    return scores if last <= 0 else np.partition(scores, last, axis=1)[:, last:]
+    if last > 0:
+        scores.partition(last, axis=1)
+        return scores[:, last:]
+    return scores
 
 
 def _joined(blocks: list[Scores]) -> Scores:
-    joined: Scores = np.hstack(blocks)
-    return joined
+    return cast("Scores", np.hstack(blocks))
 
 
 def _as_precise(numbers: Floats, scores: Scores) -> Scores:

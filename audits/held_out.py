@@ -100,7 +100,7 @@ def report_on(
         _mean_shares(_shares(lists.after, groups, attention)),
         *(_kept(change, cohorts) for change in changes),
     ]
-    found = intervals(statistics, _strata(cohorts), resampling)
+    found = intervals(statistics, resampling)
     starts = np.cumsum([len(each.cells) for each in statistics])
     means = [_shares(each, groups, attention).mean(axis=0) for each in (lists.before, lists.after)]
     exposure = _exposure(fit, catalogue_shares, means, found)
@@ -177,10 +177,6 @@ def _cohorts(held_out: HeldOut) -> _Cohorts:
     return _Cohorts(names=tuple(names), members=np.stack(columns, axis=1), owners=np.array(owners))
 
 
-def _strata(cohorts: _Cohorts) -> Ints:
-    return np.unique(cohorts.members, axis=0, return_inverse=True)[1].ravel().astype(np.int64)
-
-
 def _changes(held_out: HeldOut, lists: _Lists, attention: Floats) -> list[_Change]:
     weights = attention / attention.sum()
     score = [np.take_along_axis(held_out.scores, each, axis=1) @ weights for each in (lists.before, lists.after)]
@@ -198,7 +194,8 @@ def _ndcg(lists: Ints, targets: Mask) -> Floats:
     discounts = 1.0 / np.log2(np.arange(2, lists.shape[1] + 2))
     ideal = np.r_[0.0, np.cumsum(discounts)][np.minimum(targets.sum(axis=1), discounts.size)]
     gained = np.take_along_axis(targets, lists, axis=1) @ discounts
-    return np.divide(gained, ideal, out=np.zeros(ideal.shape), where=ideal > 0)
+    found: Floats = np.divide(gained, ideal, out=np.zeros(ideal.shape), where=ideal > 0)
+    return found
 
 
 def _shares(lists: Ints, groups: Floats, attention: Floats) -> Floats:
