@@ -10,16 +10,17 @@ from uuid import UUID, uuid4
 import typer
 
 from audits.mitigation_report import MitigationReport, sentences
-from governance.cli.context import HomeOption, JsonOption, acting, opened
-from governance.cli.display import progress, say, stdout, table, write_json
+from governance.cli.display import JsonOption, progress, say, stdout, table, write_json
 from governance.errors import InvalidInput
-from governance.settings import DEFAULT_HOME
 
 if TYPE_CHECKING:
     from governance.pipeline.pricing import Priced
 
 ModelOption = Annotated[
     UUID | None, typer.Argument(help="A registered model's id, as `probity models` lists it; or give --scores.")
+]
+HomeOption = Annotated[
+    Path | None, typer.Option("--home", envvar="PROBITY_HOME", help="The home folder, for a registered model.")
 ]
 ScoresOption = Annotated[
     Path | None, typer.Option(help="CSV or Parquet: subject, item, score. What has no score is not shown.")
@@ -54,7 +55,7 @@ def register(app: typer.Typer) -> None:
 
 def mitigate(
     model: ModelOption = None,
-    home: HomeOption = DEFAULT_HOME,
+    home: HomeOption = None,
     *,
     scores: ScoresOption = None,
     items: ItemsOption = None,
@@ -94,10 +95,12 @@ def mitigate(
     _show_priced(priced, digest, as_json=as_json)
 
 
-def _mitigate_model(model: UUID, home: Path, *, as_json: bool) -> None:
+def _mitigate_model(model: UUID, home: Path | None, *, as_json: bool) -> None:
+    from governance.cli.context import acting, opened
     from governance.pipeline.mitigate import mitigate as fit_prices
+    from governance.settings import DEFAULT_HOME
 
-    here = opened(home)
+    here = opened(home or DEFAULT_HOME)
     with here.transaction() as session:
         author = acting(here, session, "models:train")
     with progress("fitting prices") as step:

@@ -9,14 +9,17 @@ import os
 import re
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from typer.main import get_command
 
+from audits.mitigation_report import MitigationReport
 from governance.cli.main import build
 from governance.policy.loader import parse
 from governance.policy.rules import FairnessPolicy
+from recommender.price_file import load_prices
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -75,6 +78,17 @@ def test_the_engineers_page_runs_from_an_empty_folder_to_a_priced_model(walked: 
     models = json.loads(walked.run("probity models --json"))
 
     assert [model["kind"] for model in models if model["priced"] == "yes"] == ["ease"]
+
+
+def test_the_ledger_names_the_price_file_and_its_report_by_what_lies_below_the_home(walked: Shell) -> None:
+    entries = json.loads(walked.run("probity ledger list --kind registry.model_registered --json"))
+    (body,) = (entry["body"] for entry in entries if entry["body"]["prices"])
+    prices = walked.folder / "home" / "prices" / f"{body['model']}.json"
+
+    assert load_prices(prices, expected_digest=body["price_file"]).unit == "relative score"
+    report = prices.with_suffix(".report.json").read_bytes()
+    assert sha256(report).hexdigest() == body["mitigation_report"]
+    assert MitigationReport.from_json(report).fitted_on == "1,500 synthetic subjects"
 
 
 def test_the_reviewers_page_exports_a_log_that_verifies(walked: Shell) -> None:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +108,20 @@ def test_parquet_and_relative_scores_give_prices_that_our_models_take(files: Pat
 
     assert ran.code == 0
     assert load_prices(files / "prices.json", expected_digest=None).unit == "relative score"
+
+
+def test_no_database_no_training_and_no_settings_are_loaded_for_files(files: Path) -> None:
+    barred = {"sqlalchemy", "alembic", "pydantic_settings", "torch", "opendp", "duckdb", "ibis", "deltalake", "fastapi"}
+    program = (
+        f"import atexit, sys; sys.argv = ['probity', *{arguments(files)!r}, '--json']; "
+        f"atexit.register(lambda: sys.stderr.write(f'loaded: {{sorted({barred!r} & set(sys.modules))}}')); "
+        "from governance.cli.main import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.endswith("loaded: []")
+    assert (files / "prices.json").exists()
 
 
 def test_who_is_kept_aside_depends_on_the_key_alone() -> None:
