@@ -114,7 +114,7 @@ def test_no_database_no_training_and_no_settings_are_loaded_for_files(files: Pat
     barred = {"sqlalchemy", "alembic", "pydantic_settings", "torch", "opendp", "duckdb", "ibis", "deltalake", "fastapi"}
     program = (
         f"import atexit, sys; sys.argv = ['probity', *{arguments(files)!r}, '--json']; "
-        f"atexit.register(lambda: sys.stderr.write(f'loaded: {{sorted({barred!r} & set(sys.modules))}}')); "
+        f"atexit.register(lambda: sys.stderr.write('loaded: ' + str(sorted({barred!r} & set(sys.modules))))); "
         "from governance.cli.main import main; main()"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
