@@ -5,11 +5,14 @@ equal reports give equal pictures. Figures are narrow so that they stay readable
 """
 
 import io
+import math
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from audits.report import Measurement, Report
+from audits.ruling import Check, Standing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +22,18 @@ if TYPE_CHECKING:
 INK, MUTED, GRID = "#1c2733", "#5d6b79", "#dfe4ea"
 SHOWN, PARITY, BELOW = "#1f5fa8", "#1c2733", "#b3401f"
 
-_WIDTH = 6.2
+STANDINGS: Mapping[Standing, tuple[str, str]] = {
+    "failed": ("#b3401f", "v"),
+    "undecided": ("#8a5a00", "d"),
+    "waived": ("#6b3fa0", "s"),
+    "warning": ("#8a5a00", "^"),
+    "met": ("#1f5fa8", "o"),
+}
+"""Colour and marker of a check. The marker alone tells them apart, for those who see colours differently."""
+MOST_ROWS = 24
+"""More lines than a screen are read in the table."""
+
+_WIDTH = 5.0
 _LABEL = 22
 
 
@@ -86,6 +100,45 @@ def quality_figure(report: Report, metric: str, title: str) -> str:
     return _svg(figure, f"quality-{metric}", f"{title} by group")
 
 
+def checks_figure(checks: Sequence[Check], key: str, label: str) -> str:
+    """Intervals against the limit of one rule, the worst on top; at most ``MOST_ROWS``.
+
+    All checks are of one rule, and so in one unit; those without a figure are left out.
+    """
+    rows = [check for check in checks if check.value is not None and _finite(check.low, check.high)][:MOST_ROWS][::-1]
+    figure = _figure(height=0.75 + 0.3 * max(len(rows), 1))
+    axes = figure.add_subplot()
+    for place, row in enumerate(rows):
+        colour, marker = STANDINGS[row.standing]
+        axes.hlines(place, row.low or 0.0, row.high or 0.0, color=colour, lw=3.2, alpha=0.4, zorder=2)
+        axes.plot([row.value or 0.0], [place], marker=marker, ms=6, color=colour, ls="none", zorder=3, clip_on=False)
+    for limit in sorted({row.limit for row in rows if row.limit is not None}):
+        axes.axvline(limit, color=INK, lw=1.2, ls=(0, (4, 3)), zorder=1)
+    _name_rows(axes, [_short(row.about.partition(" = ")[2] or row.about) for row in rows])
+    axes.margins(x=0.06)
+    axes.set_xlabel("figure with interval; dashed: the limit")
+    return _svg(figure, key, label)
+
+
+def differences_figure(rows: Sequence[Measurement], key: str, label: str) -> str:
+    """Differences to the baseline with their intervals; the line at 0 means no change."""
+    shown = [row for row in rows if row.value is not None][:MOST_ROWS][::-1]
+    figure = _figure(height=0.75 + 0.3 * max(len(shown), 1))
+    axes = figure.add_subplot()
+    axes.axvline(0.0, color=INK, lw=1.2, ls=(0, (4, 3)), zorder=1)
+    for place, row in enumerate(shown):
+        sure = row.low is not None and row.high is not None and (row.low > 0 or row.high < 0)
+        _interval(axes, place, row, SHOWN if sure else MUTED)
+    _name_rows(axes, [_short(row.category or row.group or "all") for row in shown])
+    axes.margins(x=0.06)
+    axes.set_xlabel("change against the baseline, with interval; grey: may be chance")
+    return _svg(figure, key, label)
+
+
+def _finite(*numbers: float | None) -> bool:
+    return all(number is not None and math.isfinite(number) for number in numbers)
+
+
 def _lies_below(row: Measurement) -> bool:
     """Whether the whole interval lies below the catalogue share."""
     return row.high is not None and row.target is not None and row.high < row.target
@@ -123,7 +176,9 @@ def _svg(figure: "Figure", key: str, label: str) -> str:
 
     _dress(figure)
     out = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": key}):
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": key}), warnings.catch_warnings():
+        # Whoever reads the page draws the text, with fonts that know more alphabets than the one it is measured in.
+        warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
         figure.savefig(
             out, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
         )
@@ -152,9 +207,11 @@ def _dress(figure: "Figure") -> None:
 
 
 def _short(name: str) -> str:
+    name = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)
     # A dollar sign would start a formula.
     return (name if len(name) <= _LABEL else name[: _LABEL - 1] + "…").replace("$", r"\$")
 
 
 def _attribute(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+    plain = "".join(each if each.isprintable() else " " for each in text)
+    return plain.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")

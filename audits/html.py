@@ -1,4 +1,4 @@
-"""The page a reviewer reads: one file, no network, no script."""
+"""The page a reviewer reads: one file, no network, no script; readable on a phone, and printable."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,14 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from audits.figures import concentration_figure, exposure_figure, quality_figure
+from audits.figures import checks_figure, concentration_figure, differences_figure, exposure_figure, quality_figure
 from audits.metrics import METRICS
 from audits.metrics.metric import Metric
-from audits.report import Measurement, Report
+from audits.report import Measurement, Report, Undefined
+from audits.ruling import Check, Ruling
 
 _PERCENT = frozenset({"exposure_share", "coverage"})
+_MOST_QUALITY_FIGURES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +40,39 @@ class _Section:
     rows: tuple[_Row, ...]
 
 
-def render(report: Report, *, title: str, decision: Sequence[str] | None = None) -> str:
-    """One HTML document; equal arguments give equal text.
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """A picture with what it is called and what it says."""
 
-    ``decision`` is what the gate said, in plain sentences, put first; None where nothing has been decided. Text is
-    escaped.
+    title: str
+    picture: Markup
+    reading: str
+
+
+def render(report: Report, *, title: str, decision: Sequence[str] | None = None, ruling: Ruling | None = None) -> str:
+    """One HTML document; equal arguments give equal text. Text is escaped.
+
+    ``decision`` is what was decided in plain sentences, put first; ``ruling`` the same check by check, with a plot of
+    intervals against limits. Both are None where nothing has been decided.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((files("audits") / "templates" / "report.html.j2").read_text(encoding="utf-8"))
     return template.render(
         title=title,
         decision=decision,
+        ruling=ruling,
+        checks=_checks(ruling),
         report=report,
         facts=_facts(report),
-        exposure=[(name, _svg(exposure_figure(report, name)), _reading(report, name)) for name in _attributes(report)],
+        exposure=_exposure(report),
         concentration=_svg(concentration_figure(report)),
-        quality=[_svg(quality_figure(report, m.slug, m.title)) for m in METRICS if _quality(report, m)],
+        quality=_quality(report),
+        changes=_changes(report),
+        changed=_changed(report),
         sections=[section for metric in METRICS if (section := _section(report, metric)).rows],
         spreads=[(each, _title(each.metric)) for each in report.group_spreads],
+        missing=_missing(report),
+        family=sum(row.value is not None for row in (*report.measurements, *report.differences)),
     )
 
 
@@ -63,16 +80,69 @@ def _svg(figure: str) -> Markup:
     return Markup(figure)  # noqa: S704 - drawn by us, with every text escaped
 
 
-def _quality(report: Report, metric: Metric) -> bool:
-    return metric.slug in {"ndcg", "recall"} and bool(report.select(metric.slug))
-
-
-def _attributes(report: Report) -> list[str]:
+def _checks(ruling: Ruling | None) -> list[_Figure]:
+    """A plot for each rule that has figures, in the order of the worst check of each."""
+    by_rule: dict[str, list[Check]] = {}
+    for check in () if ruling is None else ruling.checks:
+        if check.value is not None:
+            by_rule.setdefault(check.rule, []).append(check)
     return [
+        _Figure(
+            rule,
+            _svg(checks_figure(checks, f"check-{index}", f"{rule}: figures with intervals against the limit")),
+            checks[0].asks,
+        )
+        for index, (rule, checks) in enumerate(by_rule.items())
+    ]
+
+
+def _exposure(report: Report) -> list[_Figure]:
+    names = [
         labels.attribute
         for labels in report.unknown_labels
         if report.select("exposure_share", attribute=labels.attribute)
     ]
+    return [_Figure(f"By {name}", _svg(exposure_figure(report, name)), _reading(report, name)) for name in names]
+
+
+def _quality(report: Report) -> list[Markup]:
+    """What a subject gets out of the lists, between 0 and 1: for everyone and for each group."""
+    metrics = [metric for metric in METRICS if "relevance" in metric.needs and (metric.low, metric.high) == (0.0, 1.0)]
+    overall = {row.metric for row in report.measurements if row.group is None and row.attribute is None}
+    shown = [metric for metric in metrics if metric.slug in overall][:_MOST_QUALITY_FIGURES]
+    return [_svg(quality_figure(report, metric.slug, metric.title)) for metric in shown]
+
+
+def _changes(report: Report) -> list[_Figure]:
+    """Differences to the baseline by attribute, in shares of attention: the largest first."""
+    figures = []
+    for labels in report.unknown_labels:
+        rows = [
+            row
+            for row in report.differences
+            if (row.metric, row.attribute, row.group) == ("exposure_share", labels.attribute, None)
+            and row.value is not None
+        ]
+        if rows:
+            rows.sort(key=lambda row: -abs(row.value or 0.0))
+            name = labels.attribute
+            picture = differences_figure(rows, f"change-{name}", f"Change of exposure share by {name}")
+            figures.append(_Figure(f"Exposure share by {name}", _svg(picture), _beyond_chance(rows)))
+    return figures
+
+
+def _changed(report: Report) -> list[tuple[str, _Row]]:
+    """Every difference beyond chance, for the table."""
+    return [(_title(row.metric), _row(row)) for row in report.differences if _is_sure(row)]
+
+
+def _is_sure(row: Measurement) -> bool:
+    return row.low is not None and row.high is not None and (row.low > 0 or row.high < 0)
+
+
+def _beyond_chance(rows: Sequence[Measurement]) -> str:
+    sure = [row for row in rows if _is_sure(row)]
+    return f"{len(sure)} of {len(rows)} categories changed beyond chance." if sure else "No change beyond chance."
 
 
 def _facts(report: Report) -> list[_Fact]:
@@ -99,12 +169,19 @@ def _reading(report: Report, attribute: str) -> str:
     )
 
 
+def _missing(report: Report) -> list[tuple[int, str]]:
+    """How many figures are not given, and why."""
+    found = [row.undefined for row in (*report.measurements, *report.differences)]
+    return [(number, str(reason)) for reason in Undefined if (number := found.count(reason))]
+
+
 def _section(report: Report, metric: Metric) -> _Section:
     return _Section(metric, tuple(_row(row) for row in report.select(metric.slug)))
 
 
 def _row(row: Measurement) -> _Row:
-    about = f"{row.attribute}: {row.category}" if row.category is not None else row.group or "all"
+    parts = (f"{row.attribute}: {row.category}" if row.category is not None else None, row.group)
+    about = ", ".join(each for each in parts if each is not None) or "all"
     value = _number(row, row.value) if row.undefined is None else f"undefined ({row.undefined})"
     pointwise = (
         "\N{EN DASH}"
@@ -126,4 +203,5 @@ def _number(row: Measurement, number: float | None) -> str:
 
 
 def _title(slug: str) -> str:
-    return next(metric.title for metric in METRICS if metric.slug == slug)
+    # A report may be older than the registry, and hold what is no longer measured.
+    return next((metric.title for metric in METRICS if metric.slug == slug), slug)
