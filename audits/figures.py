@@ -112,7 +112,7 @@ def checks_figure(checks: Sequence[Check], key: str, label: str) -> str:
         colour, marker = STANDINGS[row.standing]
         axes.hlines(place, row.low or 0.0, row.high or 0.0, color=colour, lw=3.2, alpha=0.4, zorder=2)
         axes.plot([row.value or 0.0], [place], marker=marker, ms=6, color=colour, ls="none", zorder=3, clip_on=False)
-    for limit in sorted({row.limit for row in rows if row.limit is not None}):
+    for limit in sorted({limit for row in rows for limit in row.limits}):
         axes.axvline(limit, color=INK, lw=1.2, ls=(0, (4, 3)), zorder=1)
     _name_rows(axes, [_short(row.about.partition(" = ")[2] or row.about) for row in rows])
     axes.margins(x=0.06)

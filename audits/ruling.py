@@ -19,7 +19,7 @@ class Check:
         standing: what it means for the outcome.
         sentence: the finding in words.
         value: the figure with its interval ``low`` to ``high``; None where there is none.
-        limit: what the rule asks for, in the unit of the figure.
+        limits: what the rule asks for, in the unit of the figure: a floor, a ceiling, or both.
         asks: the limit in words, or empty.
         rationale: why the rule is there, or empty.
         approved_by: who answers for it, or empty.
@@ -32,7 +32,7 @@ class Check:
     value: float | None
     low: float | None
     high: float | None
-    limit: float | None
+    limits: tuple[float, ...] = ()
     asks: str = ""
     rationale: str = ""
     approved_by: str = ""

@@ -72,7 +72,7 @@ rules:
     rationale: Not looked at yet.
     approved_by: review board
 """
-LINES = {"european-works": 9, "every-genre-visible": 20, "popularity": 28, "equal-attention": 36}
+LINES = {"european-works": 9, "every-genre-visible": 19, "popularity": 28, "equal-attention": 36}
 
 WAIVER = AppliedWaiver(
     waiver="w-7",
@@ -115,6 +115,8 @@ def finding(
     return Finding(**fields)
 
 
+WAIVED = "War films receive 20 %. Waived until 2027-03-31 by waiver w-7: B. Board approved it. The licence ends."
+
 EVERY_STANDING = Decision(
     outcome=Outcome.FAIL,
     findings=(
@@ -122,7 +124,7 @@ EVERY_STANDING = Decision(
         finding("european-works", "origin = european", Outcome.FAIL),
         finding("every-genre-visible", "genre = noir", Outcome.INCONCLUSIVE, value=0.3, n_to_decide=12_345),
         finding("every-genre-visible", "genre = western", Outcome.FAIL, value=None),
-        finding("every-genre-visible", "genre = war", Outcome.FAIL, blocks=False, waived_by="w-7"),
+        finding("every-genre-visible", "genre = war", Outcome.FAIL, blocks=False, waived_by="w-7", sentence=WAIVED),
         finding("popularity", "all titles", Outcome.FAIL, level="warn", value=1.5),
     ),
     not_applicable=("quality: the catalogue has no age to measure by.",),

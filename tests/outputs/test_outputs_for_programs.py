@@ -136,7 +136,7 @@ def test_every_rule_is_a_test_case_and_says_how_it_went() -> None:
     ]
     assert suite.findall("testcase")[0].get("line") == str(LINES["european-works"])
     waived = suite.findall("testcase/skipped")[0].get("message", "")
-    assert "waived by w-7 until 2027-03-31, approved by B. Board: The licence" in waived
+    assert "waived by w-7: War films receive 20 %. Waived until 2027-03-31" in waived
 
 
 def test_an_outcome_that_passes_has_no_failure_and_no_error() -> None:

@@ -37,9 +37,8 @@ def _left(errors: Sequence[Finding], warnings: Sequence[Finding]) -> str:
 
 def _command(kind: str, decided: Decided, finding: Finding, places: dict[str, int]) -> str:
     line = finding.line or places.get(finding.rule, 1)
-    waived = f" Waived by {finding.waived_by}." if standing(finding) is Standing.WAIVED else ""
     place = f"file={_property(decided.source.path)},line={line},title={_property(name_of(finding))}"
-    return f"::{kind} {place}::{_data(finding.sentence + waived)}"
+    return f"::{kind} {place}::{_data(finding.sentence)}"
 
 
 def _data(text: str) -> str:

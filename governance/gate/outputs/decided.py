@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
-import yaml
-
 from audits.report import Report
 from governance.gate.decision import AppliedWaiver, Decision, Finding
 from governance.policy.loader import Loaded
@@ -28,12 +26,8 @@ class PolicySource:
 
     @property
     def lines(self) -> dict[str, int]:
-        """Line of each rule's id, from 1."""
-        root = yaml.compose(self.text, Loader=yaml.SafeLoader)
-        rules = _child(root, "rules")
-        entries = rules.value if isinstance(rules, yaml.SequenceNode) else []
-        named = [node for entry in entries if (node := _child(entry, "id")) is not None]
-        return {str(node.value): node.start_mark.line + 1 for node in named}
+        """Line on which each rule begins, from 1, by the rule's id."""
+        return {rule.id: rule.line for rule in self.policy.rules if rule.line is not None}
 
     def find_rule(self, rule: str) -> FairnessRule | None:
         """The rule with this id; None for a finding about the audit as a whole."""
@@ -80,10 +74,3 @@ class Decided:
 def finite(number: float | None) -> float | None:
     """The number; None for what JSON has no number for."""
     return number if number is not None and math.isfinite(number) else None
-
-
-def _child(node: yaml.Node | None, key: str) -> yaml.Node | None:
-    if not isinstance(node, yaml.MappingNode):
-        return None
-    found: yaml.Node | None = next((child for name, child in node.value if name.value == key), None)
-    return found

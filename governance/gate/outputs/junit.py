@@ -27,7 +27,7 @@ def render(decided: Decided) -> bytes:
     lines = decided.source.lines
     for finding in worst_first(decided.decision.findings):
         line = finding.line or lines.get(finding.rule)
-        _outcome(_case(suite, decided, name_of(finding), line), decided, finding)
+        _outcome(_case(suite, decided, name_of(finding), line), finding)
     for sentence in decided.decision.not_applicable:
         rule = sentence.partition(":")[0]
         _skip(_case(suite, decided, rule, lines.get(rule)), f"not applicable: {sentence}")
@@ -44,12 +44,10 @@ def render(decided: Decided) -> bytes:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode()
 
 
-def _outcome(case: ET.Element, decided: Decided, finding: Finding) -> None:
+def _outcome(case: ET.Element, finding: Finding) -> None:
     stands = standing(finding)
     if stands is Standing.WAIVED:
-        waiver = decided.find_waiver(finding)
-        why = "" if waiver is None else f" until {waiver.expires_on}, approved by {waiver.approver}: {waiver.reason}"
-        _skip(case, f"waived by {finding.waived_by}{why}. {finding.sentence}")
+        _skip(case, f"waived by {finding.waived_by}: {finding.sentence}")
     elif stands is Standing.FAILED and finding.value is not None:
         _tell(case, "failure", "limit missed", finding.sentence)
     elif stands in {Standing.FAILED, Standing.UNDECIDED}:

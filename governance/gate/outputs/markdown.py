@@ -90,28 +90,24 @@ def _size(lines: Sequence[str]) -> int:
 
 def _findings(decided: Decided) -> list[str]:
     shown = [each for each in worst_first(decided.decision.findings) if standing(each) is not Standing.MET]
-    return [*_table(decided, shown), ""] if shown else []
+    return [*_table(shown), ""] if shown else []
 
 
 def _met(decided: Decided) -> list[str]:
     met = [each for each in decided.decision.findings if standing(each) is Standing.MET]
     if not met:
         return []
-    return [f"<details><summary>What is met ({len(met)})</summary>", "", *_table(decided, met), "", "</details>", ""]
+    return [f"<details><summary>What is met ({len(met)})</summary>", "", *_table(met), "", "</details>", ""]
 
 
-def _table(decided: Decided, findings: Sequence[Finding]) -> list[str]:
+def _table(findings: Sequence[Finding]) -> list[str]:
     lines = ["| | rule | what it found |", "|:-:|:--|:--|"]
-    return lines + [_row(decided, each) for each in findings]
+    return lines + [_row(each) for each in findings]
 
 
-def _row(decided: Decided, finding: Finding) -> str:
+def _row(finding: Finding) -> str:
     stands = standing(finding)
-    waiver = decided.find_waiver(finding)
-    more = ""
-    if stands is Standing.WAIVED and waiver is not None:
-        more = f" Waived until {waiver.expires_on}: {waiver.reason}"
-    return f"| {MARKS[stands]} {stands} | {_escaped(finding.rule)} | {_escaped(finding.sentence + more)} |"
+    return f"| {MARKS[stands]} {stands} | {_escaped(finding.rule)} | {_escaped(finding.sentence)} |"
 
 
 def _waivers(decided: Decided) -> list[str]:

@@ -7,6 +7,7 @@ from governance.gate.outputs.decided import Decided, finite
 from governance.gate.outputs.plain_text import steadied
 from governance.gate.outputs.standing import standing, summary_line, worst_first
 from governance.gate.sentences import limit_in_words
+from governance.policy.rules import FairnessRule
 
 
 def render(decided: Decided) -> bytes:
@@ -38,11 +39,16 @@ def _check(decided: Decided, finding: Finding) -> Check:
         value=finite(finding.value),
         low=finite(finding.low),
         high=finite(finding.high),
-        limit=finite(finding.limit),
+        limits=_limits(finding, rule),
         asks="" if rule is None else f"The policy asks for {limit_in_words(rule)}.",
         rationale="" if rule is None else rule.rationale.strip(),
         approved_by="" if rule is None else rule.approved_by,
     )
+
+
+def _limits(finding: Finding, rule: FairnessRule | None) -> tuple[float, ...]:
+    bounds = (finding.limit, None) if rule is None else rule.bounds
+    return tuple(bound for bound in bounds if finite(bound) is not None and bound is not None)
 
 
 def _exempted(waiver: AppliedWaiver) -> Exempted:

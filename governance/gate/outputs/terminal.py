@@ -39,10 +39,10 @@ def show(decided: Decided, console: Console, *, all_findings: bool = True) -> No
     console.print(_text(summary_line(decision), _OUTCOME_COLOURS[decision.outcome]))
     found = [each for each in worst_first(decision.findings) if all_findings or standing(each) is not Standing.MET]
     if found and console.width >= NARROW:
-        console.print(_table(decided, found))
+        console.print(_table(found))
     elif found:
         for finding in found:
-            _paragraph(decided, finding, console)
+            _paragraph(finding, console)
     for sentence in decision.not_applicable:
         console.print(_text(f"not applicable: {sentence}", "dim"))
     if decision.waivers:
@@ -60,7 +60,7 @@ def render(decided: Decided) -> bytes:
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines()).encode(errors="replace")
 
 
-def _table(decided: Decided, findings: Sequence[Finding]) -> Table:
+def _table(findings: Sequence[Finding]) -> Table:
     table = Table(show_edge=False, pad_edge=False, header_style="bold", box=None, padding=(0, 2, 0, 0))
     table.add_column("")
     table.add_column("standing", no_wrap=True)
@@ -69,24 +69,16 @@ def _table(decided: Decided, findings: Sequence[Finding]) -> Table:
     for finding in findings:
         stands = standing(finding)
         colour = _COLOURS[stands]
-        sentence = _text(_said(decided, finding))
+        sentence = _text(finding.sentence)
         table.add_row(_text(MARKS[stands], colour), _text(stands, colour), _text(finding.rule, "bold"), sentence)
     return table
 
 
-def _paragraph(decided: Decided, finding: Finding, console: Console) -> None:
+def _paragraph(finding: Finding, console: Console) -> None:
     stands = standing(finding)
     head = Text.assemble((f"{MARKS[stands]} {stands} ", _COLOURS[stands]), (printable(finding.rule), "bold"))
     console.print(head)
-    console.print(Padding(_text(_said(decided, finding)), (0, 0, 0, 2)))
-
-
-def _said(decided: Decided, finding: Finding) -> str:
-    waiver = decided.find_waiver(finding)
-    more = ""
-    if standing(finding) is Standing.WAIVED and waiver is not None:
-        more = f" Waived by {waiver.waiver} until {waiver.expires_on}."
-    return f"{finding.sentence}{more}"
+    console.print(Padding(_text(finding.sentence), (0, 0, 0, 2)))
 
 
 def _text(words: str, style: str = "") -> Text:
