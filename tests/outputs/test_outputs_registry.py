@@ -63,7 +63,7 @@ def test_writes_the_formats_asked_for_once_each_where_others_may_read_them(tmp_p
     assert [path.name for path in made] == ["gate.json", "gate.junit.xml"]
     assert {path.stat().st_mode & 0o777 for path in made} == {0o644}
     assert sorted(path.name for path in (tmp_path / "a" / "b").iterdir()) == ["gate.json", "gate.junit.xml"]
-    assert find_outputs(["html"])[0].file == "gate.html"
+    assert [each.slug for each in find_outputs(["html, json", "sarif"])] == ["json", "sarif", "html"]
 
 
 def test_a_policy_is_named_by_its_place_in_the_repository_and_never_by_a_machines_folders(tmp_path: Path) -> None:

@@ -55,17 +55,18 @@ OUTPUTS: Final[tuple[Output, ...]] = (
 
 
 def find_outputs(slugs: Sequence[str]) -> tuple[Output, ...]:
-    """The formats with these names, each once, in the order of the registry.
+    """The formats with these names, each once, in the order of the registry; one text may name several by commas.
 
     Raises:
         InvalidInput: names the one that is unknown, and those there are.
     """
+    asked = [name.strip() for slug in slugs for name in slug.split(",")]
     known = {each.slug for each in OUTPUTS}
-    for slug in slugs:
+    for slug in asked:
         if slug not in known:
             msg = f"format: expected some of {', '.join(each.slug for each in OUTPUTS)}, got {slug!r}"
             raise InvalidInput(msg)
-    return tuple(each for each in OUTPUTS if each.slug in slugs)
+    return tuple(each for each in OUTPUTS if each.slug in asked)
 
 
 def write_outputs(
