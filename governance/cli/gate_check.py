@@ -3,9 +3,7 @@
 Exit codes: 0 pass, 1 fail, 2 usage or configuration, 3 inconclusive or evidence missing, 4 data or internal error.
 """
 
-import json
-import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +12,17 @@ import typer
 
 from audits.report import Report
 from governance.cli.display import progress
-from governance.cli.gate_display import EXITS, show
+from governance.cli.gate_display import EXITS
+from governance.cli.gate_outputs import (
+    TERMINAL,
+    FormatsOption,
+    OutOption,
+    SignOption,
+    command_line,
+    digests_of,
+    hand_out,
+    require_place,
+)
 from governance.cli.gate_tables import (
     DayOption,
     DebugOption,
@@ -30,13 +38,12 @@ from governance.cli.gate_tables import (
     read_tables,
 )
 from governance.gate.check import Checked, check
+from governance.gate.outputs import installed_version
+from governance.gate.outputs.decided import Decided, policy_source
 from governance.policy.granted import load_waivers
 from governance.policy.loader import Loaded, load
 from governance.policy.rules import FairnessPolicy
 from governance.policy.waivers import WaiversFile
-from pseudonymisation.durable import write_atomically
-
-REPORT = "report.json"
 
 
 def register(app: typer.Typer) -> None:
@@ -66,13 +73,15 @@ def run(
     ] = None,
     waivers: Annotated[Path | None, typer.Option(help="A file of waivers beside the policy's own.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the resampling; default: the policy's.")] = None,
-    formats: Annotated[list[str] | None, typer.Option("--format", help="text or json.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for the report and every format.")] = None,
+    formats: FormatsOption = None,
+    out: OutOption = None,
+    sign_with: SignOption = None,
     today: DayOption = None,
     debug_log: DebugOption = None,
 ) -> None:
     """Judge lists by a policy: audit what its rules ask for, and say whether they may ship, with every reason."""
     with answering(debug_log):
+        require_place(formats or [TERMINAL], out, sign_with)
         day = day_of(today)
         rules = load(policy, FairnessPolicy)
         exceptions = None if waivers is None else load_waivers(waivers, rules.value)
@@ -90,7 +99,35 @@ def run(
                 progress=step,
             )
         checked = _bound(checked, exceptions, report)
-        _hand_out(checked, rules, formats or ["text"], out)
+        bound_by_day = rules.value.waivers or exceptions is not None
+        options = {
+            "recommendations": recommendations,
+            "items": items,
+            "policy": policy,
+            "relevance": relevance,
+            "history": history,
+            "groups": groups,
+            "popularity": popularity,
+            "baseline": baseline,
+            "waivers": waivers,
+            "seed": seed,
+            "today": day if bound_by_day else None,
+        }
+        decided = Decided(
+            decision=checked.decision,
+            report=checked.report,
+            source=policy_source(rules, policy, root=Path.cwd()),
+            title=Path(recommendations).name,
+            command=command_line(["probity", "gate", "check"], options),
+            version=installed_version(),
+        )
+        hand_out(
+            decided,
+            formats=formats or [TERMINAL],
+            out=out,
+            sign_with=sign_with,
+            subjects=digests_of(recommendations) or None,
+        )
     raise typer.Exit(EXITS[checked.decision.outcome])
 
 
@@ -101,15 +138,3 @@ def _bound(checked: Checked, waivers: Loaded[WaiversFile] | None, baseline: Repo
     }
     rests_on = tuple((name, digest) for name, digest in digests.items() if digest is not None)
     return replace(checked, decision=replace(checked.decision, rests_on=rests_on))
-
-
-def _hand_out(checked: Checked, policy: Loaded[FairnessPolicy], formats: list[str], out: Path | None) -> None:
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        write_atomically(out / REPORT, checked.report.to_json(), mode=0o644)
-    if "json" in formats:
-        findings = [{**asdict(each), "verdict": str(each.verdict)} for each in checked.decision.findings]
-        document = {"outcome": str(checked.decision.outcome), "findings": findings, "policy": policy.digest}
-        sys.stdout.write(json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
-    else:
-        show(checked.decision)

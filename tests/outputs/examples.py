@@ -130,6 +130,7 @@ EVERY_STANDING = Decision(
     not_applicable=("quality: the catalogue has no age to measure by.",),
     waivers=(WAIVER,),
     caveats=("Intervals describe other subjects like these.",),
+    rests_on=(("waivers", "12" * 32),),
 )
 PASSED = Decision(
     outcome=Outcome.PASS,

@@ -89,7 +89,12 @@ def write_outputs(
         InvalidInput: an unknown format.
     """
     decided = Decided(
-        decision=decision, report=report, source=policy_source, title=title, command=command, version=_version()
+        decision=decision,
+        report=report,
+        source=policy_source,
+        title=title,
+        command=command,
+        version=installed_version(),
     )
     made = [(folder / each.file, each.render(decided)) for each in find_outputs(formats)]
     folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +103,8 @@ def write_outputs(
     return tuple(path for path, _ in made)
 
 
-def _version() -> str:
+def installed_version() -> str:
+    """What decides, for its documents to name."""
     try:
         return version("probity")
     except PackageNotFoundError:

@@ -81,7 +81,7 @@ def sign_decision(
     """
     about = subjects or {"audit-inputs": decided.report.inputs_digest}
     named = tuple(Subject(name, digest) for name, digest in sorted(about.items()))
-    configuration = (_policy(decided, by), _report(decided, by))
+    configuration = (_policy(decided, by), _report(decided, by), *_besides(decided, by))
     tested = _envelope(as_test_result(decided.decision, configuration), named, by)
     passed = decided.decision.outcome is Outcome.PASS
     summary = VerificationSummary(
@@ -131,6 +131,12 @@ def _policy(decided: Decided, by: CheckSigner) -> Resource:
 def _report(decided: Decided, by: CheckSigner) -> Resource:
     digest = decided.report_sha256
     return Resource(f"{by.name}/reports/{digest}.json", digest)
+
+
+def _besides(decided: Decided, by: CheckSigner) -> list[Resource]:
+    """What else was read: a policy's digest alone does not say which waivers stood beside it."""
+    read = decided.decision.rests_on
+    return [Resource(f"{by.name}/{name.replace(' ', '-')}/{digest}", digest) for name, digest in read]
 
 
 def _result(decision: Decision) -> Result:

@@ -128,6 +128,7 @@ def _properties(decided: Decided) -> list[tuple[str, str]]:
         ("policy:path", decided.source.path),
         ("policy:sha256", decided.source.sha256),
         ("report:sha256", decided.report_sha256),
+        *((f"{name.replace(' ', '-')}:sha256", digest) for name, digest in decided.decision.rests_on),
         ("attention", f"{report.attention}: {report.attention_formula}, ranks 1 to {report.k}"),
         ("subjects", str(report.subjects)),
         ("intervals", f"simultaneous at {report.level:g}, {report.replicates} resamples of {report.resampling}"),

@@ -81,6 +81,7 @@ def _document(decided: Decided) -> dict[str, object]:
             "inputs_sha256": report.inputs_digest,
             "model": report.model_digest,
         },
+        "rests_on": [{"name": name, "sha256": digest} for name, digest in decision.rests_on],
         "audit": {name: getattr(report, name) for name in _AUDIT},
         "unknown_labels": [
             {"attribute": each.attribute, "catalogue": each.catalogue, "exposure": each.exposure}

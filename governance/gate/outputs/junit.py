@@ -8,7 +8,6 @@ common schema (Jenkins' xUnit plug-in, junit-10.xsd). No time of day, so equal d
 import re
 from xml.etree import ElementTree as ET
 
-from audits.verdict import Outcome
 from governance.gate.decision import Finding
 from governance.gate.outputs.decided import Decided
 from governance.gate.outputs.plain_text import steadied
@@ -51,7 +50,7 @@ def _outcome(case: ET.Element, finding: Finding) -> None:
     elif stands is Standing.FAILED and finding.value is not None:
         _tell(case, "failure", "limit missed", finding.sentence)
     elif stands in {Standing.FAILED, Standing.UNDECIDED}:
-        kind = "inconclusive" if finding.verdict is Outcome.INCONCLUSIVE else "no evidence"
+        kind = "no evidence" if finding.value is None else "inconclusive"
         _tell(case, "error", kind, finding.sentence)
     else:
         warning = "warning: " if stands is Standing.WARNED else ""
@@ -88,6 +87,7 @@ def _properties(decided: Decided) -> list[tuple[str, str]]:
         ("policy.sha256", decided.source.sha256),
         ("report.sha256", decided.report_sha256),
         ("inputs.sha256", decided.report.inputs_digest),
+        *((f"{name}.sha256", digest) for name, digest in decided.decision.rests_on),
         ("probity.version", decided.version),
     ]
 

@@ -68,6 +68,7 @@ def _origins(decided: Decided) -> tuple[tuple[str, str], ...]:
         ("Report, SHA-256", decided.report_sha256),
         ("Policy", decided.source.path),
         ("Policy, SHA-256", decided.source.sha256),
+        *((f"{name.capitalize()}, SHA-256", digest) for name, digest in decided.decision.rests_on),
         ("Decided by", f"Probity {decided.version}".strip()),
         ("Again", decided.command),
     )

@@ -1,0 +1,102 @@
+"""How the gate's commands hand out a decision: on the terminal, as files, signed."""
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from governance.cli.display import say, stdout
+from governance.clock import system_clock
+from governance.errors import InvalidInput
+from governance.gate.outputs import OUTPUTS, find_outputs, terminal, write_outputs
+from governance.gate.outputs.decided import Decided
+from pseudonymisation.durable import write_atomically
+
+REPORT: Final = "report.json"
+TERMINAL: Final = "terminal"
+
+FormatsOption = Annotated[
+    list[str] | None,
+    typer.Option("--format", help=f"{', '.join(each.slug for each in OUTPUTS)}; several by commas."),
+]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Folder for the report and every format asked for.")]
+SignOption = Annotated[
+    Path | None, typer.Option("--sign-with", help="A signing key's file; the signed decision goes into --out.")
+]
+
+
+def require_place(formats: Sequence[str], out: Path | None, sign_with: Path | None) -> None:
+    """Refuse before anything is measured what could not be handed out.
+
+    Raises:
+        InvalidInput: an unknown format, or several and no folder; a signature and no folder.
+    """
+    files = [each for each in find_outputs(formats) if each.slug != TERMINAL]
+    if out is None and len(files) > 1:
+        msg = f"--out: expected a folder for {len(files)} formats, got none"
+        raise InvalidInput(msg)
+    if out is None and sign_with is not None:
+        msg = "--out: expected a folder for the signed decision, got none"
+        raise InvalidInput(msg)
+
+
+def hand_out(
+    decided: Decided,
+    *,
+    formats: Sequence[str],
+    out: Path | None,
+    sign_with: Path | None = None,
+    subjects: Mapping[str, str] | None = None,
+) -> None:
+    """Print what is to be read, and write the rest.
+
+    Without a folder one format goes to stdout as it is, to pipe; with one, the report is written beside them.
+    """
+    asked = find_outputs(formats)
+    if any(each.slug == TERMINAL for each in asked):
+        if stdout.is_terminal:
+            terminal.show(decided, stdout)
+        else:
+            sys.stdout.write(terminal.render(decided).decode())
+    if out is None:
+        for output in asked:
+            if output.slug != TERMINAL:
+                sys.stdout.buffer.write(output.render(decided))
+        return
+    write_outputs(
+        decided.decision,
+        decided.report,
+        decided.source,
+        formats=formats,
+        folder=out,
+        title=decided.title,
+        command=decided.command,
+    )
+    write_atomically(out / REPORT, decided.report.to_json(), mode=0o644)
+    if sign_with is not None:
+        _sign(decided, out, sign_with, subjects)
+
+
+def _sign(decided: Decided, out: Path, key: Path, subjects: Mapping[str, str] | None) -> None:
+    from governance.attest.attester import encode_attester
+    from governance.gate.outputs.attestation import FILE, load_key, sign_decision
+
+    by = load_key(key)
+    write_atomically(out / FILE, sign_decision(decided, by, subjects=subjects, decided_at=system_clock()), mode=0o644)
+    say(f"{out / FILE} is signed; who verifies needs the line: {encode_attester(by.verifier_key)}")
+
+
+def digests_of(*places: str) -> dict[str, str]:
+    """SHA-256 (hex) of each of these places that is a file, by the file's name."""
+    paths = [path for place in places if (path := Path(place)).is_file()]
+    return {path.name: sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def command_line(words: Sequence[str], options: Mapping[str, object | None]) -> str:
+    """A command to type again: its words, and the options that were given."""
+    given = [(name, value) for name, value in options.items() if value is not None]
+    return shlex.join([*words, *(part for name, value in given for part in (f"--{name}", str(value)))])

@@ -1,0 +1,226 @@
+"""deploy/ci as far as a machine without those services can run it: published structures, and every line of shell.
+
+The shell of each step is taken out of its file and run as its service would run it, on two CSV files, with the real
+command behind the name `probity`.
+"""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from tests.outputs.examples import schema
+
+ROOT = Path(__file__).parents[2]
+CI = ROOT / "deploy" / "ci"
+ACTION = yaml.safe_load((CI / "github" / "action.yml").read_text())
+WORKFLOW = yaml.safe_load((CI / "github" / "example-workflow.yml").read_text())
+GITLAB = yaml.safe_load((CI / "gitlab" / "probity-gate.gitlab-ci.yml").read_text())
+PRE_COMMIT = yaml.safe_load((CI / "pre-commit" / ".pre-commit-config.yaml").read_text())
+POLICY = """\
+list_length: 4
+attention: logarithmic
+replicates: 200
+confidence: 0.95
+seed: 1
+max_unknown_share: 0.05
+rules:
+  - id: documentaries
+    metric: exposure_share
+    attribute: category
+    category: documentary
+    comparison: at_least
+    limit: {limit}
+    level: error
+    rationale: They are two thirds of the catalogue.
+    approved_by: review board
+"""
+BASH = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c"]  # as the runner starts `shell: bash`
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A repository with lists, a catalogue and a policy, and `probity` on the path."""
+    rows = [(f"s{subject}", f"i{(subject + rank * 3) % 12}", rank + 1) for subject in range(200) for rank in range(4)]
+    (tmp_path / "lists.csv").write_text("subject,item,rank\n" + "".join(f"{s},{i},{r}\n" for s, i, r in rows))
+    kinds = [f"i{item},{'documentary' if item % 3 else 'drama'}\n" for item in range(12)]
+    (tmp_path / "items.csv").write_text("item,category\n" + "".join(kinds))
+    (tmp_path / "policies").mkdir()
+    write_policy(tmp_path, 0.3)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "probity").write_text(f'#!/bin/sh\nexec {sys.executable} -m governance.cli "$@"\n')
+    (programs / "probity").chmod(0o755)
+    return tmp_path
+
+
+def write_policy(folder: Path, limit: float) -> None:
+    (folder / "policies" / "fairness.yaml").write_text(POLICY.format(limit=limit))
+
+
+def run(shop: Path, script: str, **env: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "PATH": f"{shop / 'bin'}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(shop),
+        "OMP_NUM_THREADS": "1",
+        **env,
+    }
+    return subprocess.run([*BASH, script], cwd=shop, env=environment, capture_output=True, text=True, check=False)
+
+
+def as_github(shop: Path, **inputs: str) -> tuple[subprocess.CompletedProcess[str], dict[str, str]]:
+    """The action's step with its inputs filled in as the runner does."""
+    (step,) = [each for each in ACTION["runs"]["steps"] if each.get("id") == "check"]
+    given = {name: str(each.get("default", "")) for name, each in ACTION["inputs"].items()}
+    given |= {"recommendations": "lists.csv", "items": "items.csv", **inputs}
+    expression = re.compile(r"\$\{\{ inputs\.([a-z-]+) \}\}")
+    env = {name: expression.sub(lambda found: given[found[1]], value) for name, value in step["env"].items()}
+    done = run(
+        shop, step["run"], **env, GITHUB_OUTPUT=str(shop / "output"), GITHUB_STEP_SUMMARY=str(shop / "summary.md")
+    )
+    written = (shop / "output").read_text().splitlines() if (shop / "output").exists() else []
+    return done, dict(line.split("=", 1) for line in written)
+
+
+def test_a_passing_check_leaves_every_format_a_summary_and_an_outcome(shop: Path) -> None:
+    done, outputs = as_github(shop)
+
+    assert done.returncode == 0, done.stderr
+    assert outputs == {"exit-code": "0", "outcome": "pass"}
+    assert (shop / "summary.md").read_text().startswith("## ✅ Probity gate: pass — lists.csv")
+    assert {path.name for path in (shop / "probity-gate").iterdir()} == {
+        "gate-annotations.txt",
+        "gate-comment.md",
+        "gate.cdx.json",
+        "gate.html",
+        "gate.json",
+        "gate.junit.xml",
+        "gate.md",
+        "gate.sarif",
+        "gate.txt",
+        "report.json",
+    }
+    stopped = re.search(r"^::stop-commands::(probity-[0-9a-f]{32})$", done.stdout, re.MULTILINE)
+    assert stopped
+    assert f"\n::{stopped[1]}::\n" in done.stdout
+
+
+def test_a_missed_limit_fails_the_job_and_is_annotated_at_its_line(shop: Path) -> None:
+    write_policy(shop, 0.9)
+    done, outputs = as_github(shop, baseline="lists.csv")
+
+    assert done.returncode == 1
+    assert outputs == {"exit-code": "1", "outcome": "fail"}
+    assert "::error file=policies/fairness.yaml,line=8,title=documentaries (category = documentary)::" in done.stdout
+    assert (shop / "summary.md").read_text().startswith("## ❌ Probity gate: fail")
+    assert "--baseline lists.csv" in json.loads((shop / "probity-gate" / "gate.json").read_text())["command"]
+
+
+def leave_ten_subjects(shop: Path) -> None:
+    lists = (shop / "lists.csv").read_text().splitlines(keepends=True)
+    (shop / "lists.csv").write_text("".join(lists[:41]))
+
+
+def test_what_cannot_be_decided_goes_on_only_where_an_input_says_so(shop: Path) -> None:
+    leave_ten_subjects(shop)
+    done, outputs = as_github(shop, inconclusive="warn")
+
+    assert done.returncode == 0
+    assert outputs == {"exit-code": "3", "outcome": "inconclusive"}
+    assert "does not decide; the job goes on because its input says so" in done.stdout
+    assert ACTION["inputs"]["inconclusive"]["default"] == "fail"
+
+
+def test_a_fault_is_no_decision_an_input_no_command_and_an_earlier_run_not_this_one(shop: Path) -> None:
+    (shop / "probity-gate").mkdir()
+    for name in ("gate.json", "gate.md", "gate-annotations.txt"):
+        (shop / "probity-gate" / name).write_text("of another day")
+
+    done, outputs = as_github(shop, recommendations='$(touch pwned)"; touch pwned; "')
+
+    assert done.returncode not in {0, 1, 3}
+    assert outputs["outcome"] == "error"
+    assert "of another day" not in done.stdout
+    assert not (shop / "summary.md").exists()
+    assert not (shop / "pwned").exists()
+    for step in ACTION["runs"]["steps"]:
+        assert "${{" not in step["run"]
+
+
+def test_gitlabs_job_fails_on_what_cannot_be_decided_and_keeps_its_report(shop: Path) -> None:
+    job = GITLAB["probity-gate"]
+    leave_ten_subjects(shop)
+    done = run(shop, job["script"][0], **{name: str(value) for name, value in job["variables"].items()})
+
+    assert done.returncode == 3, done.stderr
+    assert job["artifacts"]["when"] == "always"
+    assert 'type="no evidence"' in (shop / job["artifacts"]["reports"]["junit"]).read_text()
+    assert (shop / job["artifacts"]["paths"][0]).is_dir()
+    assert "allow_failure" not in job
+
+
+def test_the_hook_refuses_a_commit_that_misses_a_limit(shop: Path) -> None:
+    (hook,) = PRE_COMMIT["repos"][0]["hooks"]
+    write_policy(shop, 0.9)
+
+    assert run(shop, shlex.join(shlex.split(hook["entry"]))).returncode == 1
+    assert {"id", "name", "entry", "language"} <= hook.keys()
+    assert hook["pass_filenames"] is False
+    for name in ("lists.csv", "items.csv", "policies/fairness.yaml"):
+        assert re.search(hook["files"], name)
+    assert not re.search(hook["files"], "lists_csv")
+
+
+@pytest.mark.parametrize(
+    ("document", "published"),
+    [(ACTION, "github-action"), (WORKFLOW, "github-workflow"), (GITLAB, "gitlab-ci")],
+    ids=["action", "workflow", "gitlab"],
+)
+def test_each_file_has_the_published_structure(document: Any, published: str) -> None:  # noqa: ANN401 - YAML
+    # YAML 1.1 reads the key `on` as true.
+    plain = json.loads(json.dumps({"on" if key is True else key: value for key, value in document.items()}))
+
+    assert list(jsonschema.Draft7Validator(schema(published)).iter_errors(plain)) == []
+
+
+def test_the_published_structure_refuses_what_is_none() -> None:
+    assert list(jsonschema.Draft7Validator(schema("github-action")).iter_errors({**ACTION, "runs": {"using": "magic"}}))
+    broken = {"probity-gate": {**GITLAB["probity-gate"], "artifacts": {"when": "sometimes"}}}
+    assert list(jsonschema.Draft7Validator(schema("gitlab-ci")).iter_errors(broken))
+
+
+GH = """\
+#!/usr/bin/env bash
+# Stands in for the host: keeps one comment, and what was asked of it.
+echo "$*" >> "$LOG"
+case "$*" in
+  *--paginate*) cat "$COMMENTS" ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("comments", "asked"), [("", "POST repos/o/r/issues/7/comments"), ("5\n9\n", "PATCH repos/o/r/issues/comments/9")]
+)
+def test_one_comment_is_made_once_and_then_replaced(shop: Path, comments: str, asked: str) -> None:
+    (shop / "bin" / "gh").write_text(GH)
+    (shop / "bin" / "gh").chmod(0o755)
+    (shop / "comment.md").write_text("<!-- probity-gate -->\nwords\n")
+    (shop / "comments").write_text(comments)
+    env = {"LOG": str(shop / "log"), "COMMENTS": str(shop / "comments"), "GITHUB_REPOSITORY": "o/r"}
+
+    done = run(shop, f"{CI / 'github' / 'comment.sh'} 7 comment.md", **env)
+
+    assert done.returncode == 0, done.stderr
+    look_up, change = (shop / "log").read_text().splitlines()
+    assert 'startswith("<!-- probity-gate -->")' in look_up
+    assert change == f"api --silent --method {asked} --field body=@comment.md"
