@@ -18,7 +18,7 @@ def commands(given: Decided) -> list[str]:
 def test_annotations_point_at_the_rules_line_and_begin_with_the_decision() -> None:
     lines = commands(decided())
 
-    assert lines[0].startswith("::notice title=Probity gate::FAIL: may not ship.")
+    assert lines[0].startswith("::notice title=Probity gate::Gate: fail, may not ship.")
     assert lines[1] == (
         "::error file=policies/fairness.yaml,line=9,title=european-works (origin = european)::"
         "The figure of origin = european is 0.2; the policy asks for at least 30 %25."
@@ -61,7 +61,7 @@ def test_the_summary_page_begins_with_the_outcome_and_has_the_worst_first() -> N
     lines = page(decided()).splitlines()
 
     assert lines[0] == "## ❌ Probity gate: fail — Candidate 7"
-    assert lines[2].startswith("FAIL: may not ship. 2 failed, 1 undecided")
+    assert lines[2].startswith("Gate: fail, may not ship. 2 failed, 1 undecided")
     rows = [line for line in lines if line.startswith("| ") and "standing" not in line]
     assert [row.split()[2] for row in rows[:6]] == ["rule", "failed", "failed", "undecided", "waived", "warning"]
     assert "Again: `probity gate check --recommendations lists.csv --items items.csv`" in lines

@@ -82,9 +82,9 @@ def test_a_policy_is_named_by_its_place_in_the_repository_and_never_by_a_machine
 
 def test_the_summary_counts_what_is_waived_and_says_so_where_nothing_is() -> None:
     assert summary_line(EVERY_STANDING) == (
-        "FAIL: may not ship. 2 failed, 1 undecided, 1 warning, 1 met, 1 waiver (1 used), 1 rule not applicable."
+        "Gate: fail, may not ship. 2 failed, 1 undecided, 1 warning, 1 met, 1 waiver (1 used), 1 rule not applicable."
     )
-    assert summary_line(PASSED) == "PASS: may ship. 0 failed, 0 undecided, 0 warnings, 1 met, no waivers."
+    assert summary_line(PASSED) == "Gate: pass, may ship. 0 failed, 0 undecided, 0 warnings, 1 met, no waivers."
 
 
 def shown(width: int, *, colours: bool = False, all_findings: bool = True) -> list[str]:
@@ -97,7 +97,7 @@ def shown(width: int, *, colours: bool = False, all_findings: bool = True) -> li
 def test_the_terminal_shows_the_summary_first_then_the_worst() -> None:
     lines = shown(120)
 
-    assert lines[0].startswith("FAIL: may not ship.")
+    assert lines[0].startswith("Gate: fail, may not ship.")
     standings = [line.split()[1] for line in lines if line[:1] in "✗?~!✓"]
     assert standings == ["failed", "failed", "undecided", "waived", "warning", "met"]
     assert "owner catalogue team, approved by B. Board" in " ".join(lines)

@@ -32,7 +32,7 @@ missing data."""
 _OUTCOMES = {
     Outcome.PASS: "may ship",
     Outcome.FAIL: "may not ship",
-    Outcome.INCONCLUSIVE: "may not ship: the evidence does not decide",
+    Outcome.INCONCLUSIVE: "may not ship, because the evidence does not decide",
 }
 
 
@@ -70,7 +70,7 @@ def summary_line(decision: Decision) -> str:
     ]
     if decision.not_applicable:
         parts.append(f"{_several(len(decision.not_applicable), 'rule')} not applicable")
-    return f"{decision.outcome.upper()}: {_OUTCOMES[decision.outcome]}. {', '.join(parts)}."
+    return f"Gate: {decision.outcome}, {_OUTCOMES[decision.outcome]}. {', '.join(parts)}."
 
 
 def waivers_in_words(decision: Decision) -> str:
