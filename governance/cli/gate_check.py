@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from audits.report import Report
+from governance.cli import gate_key
 from governance.cli.display import progress
 from governance.cli.gate_display import EXITS
 from governance.cli.gate_outputs import (
@@ -54,8 +55,9 @@ def register(app: typer.Typer) -> None:
 
 
 def add_to(group: typer.Typer) -> None:
-    """Add the command to its group."""
+    """Add the commands to their group."""
     group.command("check")(run)
+    group.command("key")(gate_key.create)
 
 
 def run(

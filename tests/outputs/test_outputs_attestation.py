@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from google.protobuf.json_format import Parse
 from in_toto_attestation.predicates.test_result.v0.test_result_pb2 import TestResult as PeerTestResult
 from in_toto_attestation.v1 import statement_pb2
@@ -25,8 +26,8 @@ from governance.attest.predicates.verification_summary import VerificationSummar
 from governance.attest.required import require_of_each
 from governance.attest.signing import EnvelopeSigner
 from governance.attest.verification import Expected, Status, worst
-from governance.cli.main import build
-from governance.errors import ConfigurationError, InvalidInput
+from governance.cli.attest_verify import verify as verify_command
+from governance.errors import ConfigurationError, Conflict, InvalidInput
 from governance.gate.outputs.attestation import FILE, CheckSigner, create_key, load_key, sign_decision
 from tests.outputs.examples import EVERY_STANDING, PASSED, POLICY, decided
 
@@ -146,10 +147,13 @@ def test_the_command_verifies_it_from_files_alone(tmp_path: Path) -> None:
         bundle = sign_decision(decided(decision), by, subjects=SUBJECTS, decided_at=NOON)
         (tmp_path / name / FILE).write_bytes(bundle)
 
+    program = typer.Typer()
+    program.command()(verify_command)
+
     def verify(name: str, subject: str = "lists.csv") -> int:
-        command = ["attest", "verify", str(tmp_path / name / FILE), "--key", str(tmp_path / "attesters")]
+        command = [str(tmp_path / name / FILE), "--key", str(tmp_path / "attesters")]
         command += ["--subject", str(tmp_path / subject), "--policies", str(tmp_path / "policies"), "--require", "vsa"]
-        return CliRunner().invoke(build(), [*command, "--level", "PROBITY_GATE"]).exit_code
+        return CliRunner().invoke(program, [*command, "--level", "PROBITY_GATE"]).exit_code
 
     assert (verify("passed"), verify("failed")) == (0, 1)
     (tmp_path / "other.csv").write_bytes(b"other")
@@ -161,6 +165,8 @@ def test_a_key_that_others_may_read_or_that_is_none_is_refused(tmp_path: Path) -
     with pytest.raises(ConfigurationError, match="cannot be read"):
         load_key(path)
     create_key(path, BY.name, lambda size: b"\x07" * size)
+    with pytest.raises(Conflict, match="never replaced"):
+        create_key(path, BY.name, lambda size: b"\x08" * size)
     path.chmod(0o644)
     with pytest.raises(ConfigurationError, match="readable by others"):
         load_key(path)

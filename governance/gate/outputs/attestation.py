@@ -5,7 +5,7 @@ verify` then checks signature, subject, policy and age from files alone. A log's
 replaced the decision, is what a registered model has and this does not.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -22,6 +22,7 @@ from governance.attest.predicates.verification_summary import VerificationSummar
 from governance.attest.resource import Resource
 from governance.attest.signing import EnvelopeSigner
 from governance.attest.statement import PAYLOAD_TYPE, Statement, Subject, encode_statement
+from governance.errors import Conflict
 from governance.gate.decision import Decision, Finding
 from governance.gate.outputs.decided import Decided
 from governance.gate.outputs.standing import Standing, name_of, standing
@@ -31,9 +32,6 @@ from governance.ledger.note import VerifierKey
 LEVEL: Final = "PROBITY_GATE"
 """What a subject that passed has reached."""
 FILE: Final = "gate.intoto.jsonl"
-
-create_key = create_note_key
-"""``create_key(path, name, draw)``: a fresh key file for `load_key`; ``name`` is the URI under which it speaks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +45,19 @@ class CheckSigner:
     def verifier_key(self) -> VerifierKey:
         """What others must hold to accept it; `encode_attester` writes it as a line for ``--key``."""
         return VerifierKey(self.name, self.signer.public_key)
+
+
+def create_key(path: Path, name: str, draw: Callable[[int], bytes]) -> None:
+    """Make a key file, readable by its owner only, that speaks under ``name`` (a URI), from ``draw(32)`` random bytes.
+
+    Raises:
+        Conflict: the file exists; what its key signed could not be attributed any more.
+        InvalidInput: a name that cannot stand in a key.
+    """
+    if path.exists():
+        msg = f"{path} exists: a signing key is never replaced"
+        raise Conflict(msg)
+    create_note_key(path, name, draw)
 
 
 def load_key(path: Path) -> CheckSigner:
