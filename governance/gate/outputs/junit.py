@@ -58,10 +58,12 @@ def _outcome(case: ET.Element, finding: Finding) -> None:
 
 
 def _case(suite: ET.Element, decided: Decided, name: str, line: int | None) -> ET.Element:
-    place = {} if line is None else {"line": str(line)}
-    return ET.SubElement(
-        suite, "testcase", name=_xml(name), classname="probity.gate", time="0", file=_xml(decided.source.path), **place
+    case = ET.SubElement(
+        suite, "testcase", name=_xml(name), classname="probity.gate", time="0", file=_xml(decided.source.path)
     )
+    if line is not None:
+        case.set("line", str(line))
+    return case
 
 
 def _tell(case: ET.Element, tag: str, kind: str, sentence: str) -> None:

@@ -121,8 +121,8 @@ def _waivers(decided: Decided) -> list[str]:
         "|:--|:--|:--|:--|:--|:--|:--|",
     ]
     for each in waivers:
-        cells = (each.waiver, f"{each.rule} ({each.about})", str(each.state), each.expires_on)
-        cells += (each.owner, each.approver, each.reason)
+        told = f"{each.rule} ({each.about})"
+        cells = [each.waiver, told, str(each.state), each.expires_on, each.owner, each.approver, each.reason]
         lines.append(f"| {' | '.join(_escaped(cell) for cell in cells)} |")
     return [*lines, ""]
 

@@ -5,7 +5,8 @@ from enum import StrEnum
 from typing import Final
 
 from audits.verdict import Outcome
-from governance.gate.decision import Decision, Finding, WaiverState
+from governance.gate.decision import Decision, Finding
+from governance.gate.waivers import WaiverState
 
 
 class Standing(StrEnum):
