@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from audits.report import Measurement, Report
 from audits.ruling import Check, Standing
+from audits.sensitivity import Band
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -132,6 +133,20 @@ def differences_figure(rows: Sequence[Measurement], key: str, label: str) -> str
     _name_rows(axes, [_short(row.category or row.group or "all") for row in shown])
     axes.margins(x=0.06)
     axes.set_xlabel("change against the baseline, with interval; grey: may be chance")
+    return _svg(figure, key, label)
+
+
+def sensitivity_figure(rows: Sequence[tuple[Measurement, Band]], key: str, label: str) -> str:
+    """Each figure with its interval, and behind it how far it moves between attention models."""
+    shown = rows[:MOST_ROWS][::-1]
+    figure = _figure(height=0.75 + 0.3 * max(len(shown), 1))
+    axes = figure.add_subplot()
+    for place, (row, band) in enumerate(shown):
+        axes.plot([band.low, band.high], [place, place], color=MUTED, lw=1.2, marker="|", ms=9, zorder=1)
+        _interval(axes, place, row, SHOWN)
+    _name_rows(axes, [_short(row.category or row.group or "all") for row, _ in shown])
+    axes.margins(x=0.06)
+    axes.set_xlabel("figure with interval; thin: from the lowest model to the highest")
     return _svg(figure, key, label)
 
 

@@ -7,13 +7,22 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from audits.figures import checks_figure, concentration_figure, differences_figure, exposure_figure, quality_figure
+from audits.figures import (
+    checks_figure,
+    concentration_figure,
+    differences_figure,
+    exposure_figure,
+    quality_figure,
+    sensitivity_figure,
+)
 from audits.metrics import METRICS
 from audits.metrics.metric import Metric
 from audits.report import Measurement, Report, Undefined
 from audits.ruling import Check, Ruling
+from audits.sensitivity import Band
 
 _PERCENT = frozenset({"exposure_share", "coverage"})
+_QUALITY = frozenset({"ndcg", "recall"})
 _MOST_QUALITY_FIGURES = 4
 
 
@@ -67,6 +76,7 @@ def render(report: Report, *, title: str, decision: Sequence[str] | None = None,
         exposure=_exposure(report),
         concentration=_svg(concentration_figure(report)),
         quality=_quality(report),
+        bands=_bands(report),
         changes=_changes(report),
         changed=_changed(report),
         sections=[section for metric in METRICS if (section := _section(report, metric)).rows],
@@ -107,9 +117,16 @@ def _exposure(report: Report) -> list[_Figure]:
 
 def _quality(report: Report) -> list[Markup]:
     """What a subject gets out of the lists, between 0 and 1: for everyone and for each group."""
-    metrics = [metric for metric in METRICS if "relevance" in metric.needs and (metric.low, metric.high) == (0.0, 1.0)]
-    overall = {row.metric for row in report.measurements if row.group is None and row.attribute is None}
-    shown = [metric for metric in metrics if metric.slug in overall][:_MOST_QUALITY_FIGURES]
+    of_all = {row.metric for row in report.measurements if row.group is None and row.attribute is None}
+    of_groups = {row.metric for row in report.measurements if row.group is not None and row.attribute is None}
+    shown = [
+        metric
+        for metric in METRICS
+        if (metric.better, metric.low, metric.high) == ("higher", 0.0, 1.0)
+        and "relevance" in metric.needs
+        and metric.slug in of_all
+        and metric.slug in of_groups | _QUALITY
+    ][:_MOST_QUALITY_FIGURES]
     return [_svg(quality_figure(report, metric.slug, metric.title)) for metric in shown]
 
 
@@ -129,6 +146,32 @@ def _changes(report: Report) -> list[_Figure]:
             picture = differences_figure(rows, f"change-{name}", f"Change of exposure share by {name}")
             figures.append(_Figure(f"Exposure share by {name}", _svg(picture), _beyond_chance(rows)))
     return figures
+
+
+def _bands(report: Report) -> list[_Figure]:
+    """By attribute, how far exposure shares depend on the attention model, the furthest first."""
+    if report.sensitivity is None:
+        return []
+    bands = {
+        (band.attribute, band.category): band for band in report.sensitivity.bands if band.metric == "exposure_share"
+    }
+    figures = []
+    for name in dict.fromkeys(attribute for attribute, _ in bands if attribute is not None):
+        rows = [
+            (row, bands[row.attribute, row.category])
+            for row in report.select("exposure_share", attribute=name)
+            if row.value is not None and (row.attribute, row.category) in bands
+        ]
+        if rows:
+            rows.sort(key=lambda pair: pair[1].low - pair[1].high)
+            picture = sensitivity_figure(rows, f"sensitivity-{name}", f"Exposure share by {name} under other attention")
+            figures.append(_Figure(f"By {name}", _svg(picture), _moved(*rows[0])))
+    return figures
+
+
+def _moved(row: Measurement, band: Band) -> str:
+    ends = f"{_number(row, band.low)} ({band.low_model}) to {_number(row, band.high)} ({band.high_model})"
+    return f"Moves furthest: {row.category}, from {ends}."
 
 
 def _changed(report: Report) -> list[tuple[str, _Row]]:

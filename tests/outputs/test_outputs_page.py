@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from audits.sensitivity import Band, Sensitivity
 from governance.gate.outputs import page
 from tests.governance.builders import measured
 from tests.outputs.examples import MEASURED, decided, hostile
@@ -22,6 +23,23 @@ REPORT = replace(
     MEASURED,
     measurements=(*MEASURED.measurements, *SHARES),
     differences=(measured("exposure_share", 0.05, 0.01, 0.09, "genre", "genre number 3"),),
+    sensitivity=Sensitivity(
+        models=("logarithmic", "uniform", "geometric 0.5"),
+        subjects=1000,
+        bands=tuple(
+            Band(
+                metric="exposure_share",
+                attribute="genre",
+                category=f"genre number {index}",
+                group=None,
+                low=0.05,
+                low_model="uniform",
+                high=0.2 + index / 50,
+                high_model="geometric 0.5",
+            )
+            for index in range(14)
+        ),
+    ),
 )
 
 
@@ -67,6 +85,7 @@ def test_what_blocks_stands_before_what_is_met_and_waivers_have_their_owner(writ
     assert "AVMSD Art. 13(1): a share, and prominence. Approved by review board." in text
     assert "probity gate check --recommendations lists.csv --items items.csv" in text
     assert "1 of 1 categories changed beyond chance." in text
+    assert "Moves furthest: genre number 13, from 5.00% (uniform) to 46.00% (geometric 0.5)." in text
 
 
 @pytest.fixture(scope="module")
