@@ -7,6 +7,7 @@ equal reports give equal pictures. Figures are narrow so that they stay readable
 import io
 import math
 import re
+import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ MOST_ROWS = 24
 
 _WIDTH = 5.0
 _LABEL = 22
+_LABEL_LINE = 44
 
 
 def exposure_figure(report: Report, attribute: str) -> str:
@@ -210,7 +212,12 @@ def _svg(figure: "Figure", key: str, label: str) -> str:
 
 
 def _dress(figure: "Figure") -> None:
+    from matplotlib.ticker import MaxNLocator
+
     for axes in figure.axes:
+        # What a narrow picture has no room for would be cut off, or run into what is beside it.
+        axes.set_xlabel(textwrap.fill(axes.get_xlabel(), _LABEL_LINE))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
         axes.set_axisbelow(True)
         axes.grid(visible=True, axis="x", color=GRID, lw=0.8)
         for side in ("top", "right", "left"):

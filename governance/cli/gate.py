@@ -10,6 +10,7 @@ from governance.cli import gate_check, gate_policy
 from governance.cli.context import HomeOption, JsonOption, opened
 from governance.cli.display import write_json
 from governance.cli.gate_display import EXITS, show
+from governance.cli.gate_outputs import TERMINAL, FormatsOption, OutOption, SignOption, hand_out, require_place
 from governance.resources import DEFAULT_HOME
 
 gate = typer.Typer(help="Decide whether a model may ship.", no_args_is_help=True)
@@ -28,11 +29,16 @@ def run(
     home: HomeOption = DEFAULT_HOME,
     *,
     as_json: JsonOption = False,
+    formats: FormatsOption = None,
+    out: OutOption = None,
+    sign_with: SignOption = None,
 ) -> None:
     """Decide on a model's latest report by policies/fairness.yaml; every reason is printed."""
-    from governance.pipeline.audit import decide_on  # brings the database that `check` does without
+    from governance.pipeline.audit import decide_on, decided_on  # brings the database that `check` does without
 
-    decision = decide_on(opened(home), model, decision_id=uuid4())
+    require_place(formats or [TERMINAL], out, sign_with)
+    here = opened(home)
+    decision = decide_on(here, model, decision_id=uuid4())
     if as_json:
         findings = [{**asdict(each), "verdict": str(each.verdict)} for each in decision.findings]
         waivers = [{**asdict(each), "state": str(each.state)} for each in decision.waivers]
@@ -44,6 +50,10 @@ def run(
                 "waivers": waivers,
             }
         )
+    elif formats or out is not None:
+        decided = decided_on(here, model, decision)
+        about = {f"models/{model}": decided.report.model_digest}
+        hand_out(decided, formats=formats or [TERMINAL], out=out, sign_with=sign_with, subjects=about)
     else:
         show(decision)
     raise typer.Exit(EXITS[decision.outcome])

@@ -20,6 +20,9 @@ from governance.gate.alerts import alert_if_changed
 from governance.gate.check import configuration
 from governance.gate.decision import Decision, decide
 from governance.gate.divisions import with_divisions
+from governance.gate.outputs import installed_version
+from governance.gate.outputs.decided import Decided, PolicySource
+from governance.gate.outputs.page import render as decision_page
 from governance.gate.records import find_latest, record_decision
 from governance.pipeline.artefacts import load_recommender
 from governance.pipeline.attesting import Attesting, attest_audit, attest_audit_again, attest_decision
@@ -123,8 +126,7 @@ def decide_on(home: Home, model_id: UUID, *, decision_id: UUID) -> Decision:
         record = latest_report(session, model)
         report = Report.from_json(read_report(home.settings.home, record))
         decision = decide(fairness.value, report, today=now.date())
-        sentences = [f"The gate's decision: {decision.outcome}.", *(each.sentence for each in decision.findings)]
-        page = render(report, title=title_of(model), decision=sentences).encode()
+        page = decision_page(_decided(home, model, report, decision))
         write_atomically(home.settings.home / page_path(page), page)
         record.path_html = page_path(page)
         before = find_latest(session, model)
@@ -144,6 +146,31 @@ def decide_on(home: Home, model_id: UUID, *, decision_id: UUID) -> Decision:
         made = attest_audit_again(by, model, record, decision)
         attest_decision(by, model, made, decision, decided.decided_at)
     return decision
+
+
+def decided_on(home: Home, model_id: UUID, decision: Decision) -> Decided:
+    """A decision that was just made on a model's latest report, with what it rests on, to hand out in any format.
+
+    Raises:
+        NotFound: no such model, or no report on it.
+        BrokenProof: the stored report is not the one that was registered.
+    """
+    with home.transaction() as session:
+        model = get_model(session, model_id)
+        report = Report.from_json(read_report(home.settings.home, latest_report(session, model)))
+        return _decided(home, model, report, decision)
+
+
+def _decided(home: Home, model: Model, report: Report, decision: Decision) -> Decided:
+    fairness = home.policies.fairness
+    return Decided(
+        decision=decision,
+        report=report,
+        source=PolicySource(policy=fairness.value, text=fairness.text, path=f"policies/{fairness.name}"),
+        title=title_of(model),
+        command=f"probity gate run --model {model.id}",
+        version=installed_version(),
+    )
 
 
 def _store(home: Home, model: Model, report: Report, config: AuditConfig) -> AuditRecord:
