@@ -51,7 +51,8 @@ def seen_by(received: Floats, beside: Floats) -> NDArray[np.int64]:
 
     A logarithm rests on them alone: where nobody received any it is that of the smoothing, and no resample differs.
     """
-    return np.minimum((received > 0).sum(axis=0), (received @ beside > _NOTHING).sum(axis=0)).astype(np.int64)
+    fewest = np.minimum((received > 0).sum(axis=0), (received @ beside > _NOTHING).sum(axis=0))
+    return np.asarray(fewest, dtype=np.int64)
 
 
 def beside_each(kinds: Sequence[Labelled]) -> Floats:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,7 @@ from audits.coding import coded, row_order
 from audits.tables import AuditInput, Recommendations
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer
+    from numpy.typing import NDArray
 
 _DOMAIN = b"probity/audit-input/v3"
 
@@ -69,8 +69,8 @@ def _write_table(
             _write(state, values.astype("<i8" if np.issubdtype(values.dtype, np.integer) else "<f8"))
 
 
-def _write(state: "hashlib._Hash", content: "Buffer") -> None:
-    view = memoryview(content)
+def _write(state: "hashlib._Hash", content: "bytes | memoryview | NDArray[Any]") -> None:
+    view = content.data if isinstance(content, np.ndarray) else memoryview(content)
     state.update(view.nbytes.to_bytes(8, "little"))
     state.update(view)
 

@@ -82,7 +82,7 @@ def suppressed_groups(counts: Sequence[Counts], *, k: int) -> frozenset[str]:
 
 def _counts(reports: Iterable[Report]) -> list[Counts]:
     return [
-        {row.group: row.n for row in alike if row.group not in _of_several_groups(alike)}
+        {row.group: row.n for row in alike if row.n > 0 and row.group not in _of_several_groups(alike)}
         for report in reports
         for rows in (report.measurements, report.differences)
         for alike in _by_metric(rows)
@@ -192,7 +192,8 @@ def _rows(rows: Iterable[Measurement], hidden: AbstractSet[str], k: int) -> Iter
         gathered: dict[str | None, list[Measurement]] = {}
         for row in alike:
             about = None if row.group is None else _divided_by(row.group)
-            gone = row.n < k or row.group in hidden or (row.group in together and about in touched)
+            # A figure that rests on nobody is none, and says nothing about anybody.
+            gone = 0 < row.n < k or row.group in hidden or (row.group in together and about in touched)
             if gone:
                 gathered.setdefault(about, []).append(row)
             else:

@@ -103,15 +103,17 @@ def read_tables(  # noqa: PLR0917 - in the order of the options
     baseline: str | None = None,
 ) -> AuditInput:
     """The tables at these places: files of any layout that `audits.sources` reads, or tables in an engine."""
-    places = {
-        "relevance": relevance,
-        "history": history,
-        "groups": groups,
-        "popularity": popularity,
-        "baseline": baseline,
-    }
     with progress("reading") as step:
-        return load(recommendations=recommendations, items=items, **places, progress=lambda _: step)
+        return load(
+            recommendations=recommendations,
+            items=items,
+            relevance=relevance,
+            history=history,
+            groups=groups,
+            popularity=popularity,
+            baseline=baseline,
+            progress=lambda _: step,
+        )
 
 
 def day_of(said: str | None) -> date:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,8 +12,7 @@ from hypothesis import strategies as st
 from audits.configuration import AuditConfig
 from audits.disclosure import disclosable, suppressed_groups
 from audits.errors import InvalidConfig
-from audits.quality import GroupSpread
-from audits.report import Measurement, Report, Undefined
+from audits.report import Report, Undefined
 from audits.run import run
 from audits.tables import AuditInput
 
@@ -119,17 +119,11 @@ def reports(build: Build) -> tuple[Report, Report]:
             targets={name: [items[seed]] for name in (names if seed == 1 else names[6:])},
             groups=ages,
         )
-        found = run(given, config=AuditConfig(seed=seed, model_digest="", replicates=100, min_subjects=1))
-        made.append(replace(found, measurements=tuple(map(_by_age, found.measurements)), group_spreads=_spreads(found)))
+        assert given.subject_groups is not None
+        by_age = given.subject_groups.append_column("attribute", pa.array(["age"] * len(names)))
+        config = AuditConfig(seed=seed, model_digest="", replicates=100, min_subjects=1)
+        made.append(run(replace(given, subject_groups=by_age), config=config))
     return made[0], made[1]
-
-
-def _spreads(report: Report) -> tuple[GroupSpread, ...]:
-    return tuple(replace(each, worst=f"age = {each.worst}", best=f"age = {each.best}") for each in report.group_spreads)
-
-
-def _by_age(each: Measurement) -> Measurement:
-    return each if each.group is None else replace(each, group=f"age = {each.group}")
 
 
 def test_reports_that_leave_together_hide_the_same_groups(reports: tuple[Report, Report]) -> None:

@@ -102,7 +102,7 @@ def test_a_divergence_at_parity_does_not_widen_the_intervals_beside_it() -> None
     flat = pooled(cell(), seen, nearly_even, low=0.0, high=1.0)
     naive = Smooth(cells=tuple(cell()), channels=seen, value_of=nearly_even)
     alone, beside, poisoned = (
-        intervals(statistics, np.zeros(600, dtype=np.int64), Resampling(replicates=400, seed=5)).critical_value
+        intervals(statistics, Resampling(replicates=400, seed=5)).critical_value
         for statistics in ([shares], [shares, flat], [shares, naive])
     )
     assert beside < 1.2 * alone

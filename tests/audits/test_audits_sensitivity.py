@@ -37,7 +37,7 @@ def test_names_the_models_that_give_the_smallest_and_the_largest_figure(build: B
 
     # First of two: uniform gives it one half, and the impatient model 0.5 / (0.5 + 0.25) = 2/3.
     assert (found.low, found.low_model) == (pytest.approx(0.5), "uniform")
-    assert (found.high, found.high_model) == (pytest.approx(2 / 3), "geometric 0.5")
+    assert (found.high, found.high_model) == (pytest.approx(2 / 3), "geometric")
     # Ranks 1 and 2 tie in the clipped model too: the first of the list is named.
     assert bands(report).models[:2] == ("logarithmic", "uniform")
 
@@ -46,7 +46,7 @@ def test_the_reports_own_figure_lies_in_its_band(build: Build) -> None:
     given = build({"s": ["a", "b"], "t": ["c", "a", "b"]}, items=["a", "b", "c"], genres=GENRES)
     report = audited(given, attention=Attention("rbp", 0.3))
 
-    assert bands(report).models[0] == "rbp 0.3"
+    assert bands(report).models[0] == "rbp(0.3)"
     for each in bands(report).bands:
         own = next(
             m.value
