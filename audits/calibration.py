@@ -15,6 +15,7 @@ from audits.categories import Attribute
 from audits.divergence import jensen_shannon, smoothed_kullback_leibler
 from audits.evidence import ABSENT, Evidence
 from audits.profiles import category_mix
+from audits.remembered import remembered
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -35,6 +36,7 @@ _DRAWN_LISTS, _MOST_DRAWS = 400_000, 8
 Compare = Callable[[Floats, Floats], Floats]
 
 
+@remembered
 def kullback_leibler(evidence: Evidence) -> Floats:
     """C_KL of each subject and attribute, shape (n, attributes), in [0, log 100]; 0 for subjects without history."""
     return _compared(evidence, lambda p, q: smoothed_kullback_leibler(p, q, SMOOTHING))

@@ -7,9 +7,11 @@ import numpy as np
 from audits.concentration import entropy, entropy_without_each
 from audits.evidence import Evidence
 from audits.metrics.metric import Metric
+from audits.remembered import remembered
 from audits.statistics import Cell, Stepped
 
 
+@remembered
 def measure(evidence: Evidence) -> Stepped:
     """Shannon entropy of item exposure, in bits.
 

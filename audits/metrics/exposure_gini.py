@@ -6,11 +6,13 @@ from numpy.typing import NDArray
 from audits.concentration import gini, gini_without_each
 from audits.evidence import Evidence
 from audits.metrics.metric import Metric
+from audits.remembered import remembered
 from audits.statistics import Cell, Stepped
 
 Floats = NDArray[np.float64]
 
 
+@remembered
 def measure(evidence: Evidence) -> Stepped:
     """Gini coefficient of item exposure.
 
