@@ -19,7 +19,8 @@ def measure(evidence: Evidence) -> Smooth:
     The divergence is Jensen-Shannon in bits between the shares of head, middle and tail in the profile (the history, or
     held-out choices without one) and in the list. Each group counts the same, however small; with several ways to
     divide subjects their UPDs are averaged, with none it is the mean over subjects. Range [0, 1]; 0 is a list as
-    popular as the profile; lower is better. Abdollahpouri et al. (UMAP 2021).
+    popular as the profile; lower is better. Groups of which nobody has a profile are left out. Abdollahpouri et al.
+    (UMAP 2021).
 
     Example: profile half head, half tail, list all head: JSD((1/2, 1/2), (1, 0)) = H(3/4, 1/4) - 1/2 = 0.3113.
     """
@@ -33,16 +34,21 @@ def measure(evidence: Evidence) -> Smooth:
 
 def _mean_of_groups(evidence: Evidence, by_group: Smooth) -> Smooth:
     """The same cells, the first of them the mean of groups instead of the mean of subjects."""
-    sizes = [len(grouping.groups) for grouping in evidence.groupings if grouping.groups]
-    weights = np.concatenate([np.full(size, 1.0 / (size * len(sizes))) for size in sizes])
-    everybody = by_group.cells[0]
-    first = Cell(n=min(everybody.n, *(cell.n for cell in by_group.cells[1:])), span=everybody.span)
+    everybody, *groups = by_group.cells
+    owner = np.repeat(np.arange(len(evidence.groupings)), [len(each.groups) for each in evidence.groupings])
+    kept = np.flatnonzero([cell.n > 0 for cell in groups])
+    _, division, sizes = np.unique(owner[kept], return_inverse=True, return_counts=True)
+    weights = 1.0 / (sizes.size * sizes[division]) if kept.size else np.zeros(0)
+    n = min((groups[at].n for at in kept), default=0)
+    # The function alone: a closure over the statistic would keep its array alive.
+    figures = by_group.value_of
 
     def value_of(means: NDArray[np.inexact]) -> NDArray[np.inexact]:
-        each = by_group.value_of(means)[..., 1:]
-        return np.concatenate([(each @ weights)[..., None], each], axis=-1)
+        each = figures(means)[..., 1:]
+        mean = each[..., kept] @ weights if kept.size else np.full(means.shape[:-1], np.nan)
+        return np.concatenate([mean[..., None], each], axis=-1)
 
-    return Smooth(cells=(first, *by_group.cells[1:]), channels=by_group.channels, value_of=value_of)
+    return Smooth(cells=(Cell(n=n, span=everybody.span), *groups), channels=by_group.channels, value_of=value_of)
 
 
 METRIC = Metric(

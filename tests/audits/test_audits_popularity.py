@@ -1,8 +1,10 @@
 """How popular lists and profiles are, by hand and against the mistakes found in other tools."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -153,6 +155,26 @@ def test_upd_counts_each_group_the_same(build: Build) -> None:
 
     # x: profile half head, half tail; list all head. The mean over subjects would be a third of it, not half.
     assert upd == pytest.approx({None: 0.3112781245 / 2, "x": 0.3112781245, "y": 0.0})
+
+
+def test_upd_leaves_out_groups_of_which_nobody_chose_anything_and_averages_over_divisions(build: Build) -> None:
+    lists = {"s": ["a"], "t": ["a"], "u": ["a"], "v": ["a"]}
+    given = build(lists, items=ITEMS, popularity={"a": 50, "b": 30, "c": 20}, history={"s": ["a", "c"], "t": ["a"]})
+    groups = {"age": ("old", "young", "none", "none"), "region": ("north", "north", "north", "north")}
+    rows = [(s, g, name) for name, labels in groups.items() for s, g in zip(lists, labels, strict=True)]
+    table = {name: [row[at] for row in rows] for at, name in enumerate(("subject", "group", "attribute"))}
+    evidence = evidence_from(replace(given, subject_groups=pa.table(table)), CONFIG)
+    upd = values(popularity_deviation.METRIC, evidence)
+
+    # By age (one half, without those of whom nothing is known) and by region (one half): their mean.
+    assert upd[None] == pytest.approx(0.3112781245 / 2)
+    assert upd["region = north"] == pytest.approx(0.3112781245 / 2)
+    assert np.isnan(upd["age = none"])
+    assert popularity_deviation.measure(evidence).cells[0].n == 1
+    nobody = replace(given, history=pa.table({"subject": ["gone"], "item": ["a"]}), subject_groups=pa.table(table))
+    found = popularity_deviation.measure(evidence_from(nobody, CONFIG))
+    assert found.cells[0].n == 0
+    assert np.isnan(found.values()).all()
 
 
 def test_upd_without_groups_is_the_mean_over_subjects(build: Build) -> None:
