@@ -57,7 +57,7 @@ def check(
     """
     config = configuration(policy, given.membership, model_digest=UNREGISTERED, seed=seed)
     config = with_divisions(config, policy, given)
-    report = run(given, config=replace(config, metrics=_asked(policy, given, config)), progress=progress)
+    report = run(given, config=replace(config, metrics=asked_metrics(policy, given, config)), progress=progress)
     if baseline is not None:
         report = against_report(report, baseline)
     without = ungrouped(given)
@@ -89,8 +89,14 @@ def configuration(
     )
 
 
-def _asked(policy: FairnessPolicy, given: AuditInput, config: AuditConfig) -> tuple[str, ...]:
-    named = {rule.metric for rule in policy.rules if rule.level != "off"}
+def asked_metrics(
+    policy: FairnessPolicy, given: AuditInput, config: AuditConfig, *, also: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
+    """The metrics that rules name, and ``also`` these, as far as the input allows them.
+
+    All others are left out: each figure that is looked at costs the others part of their certainty.
+    """
+    named = also | {rule.metric for rule in policy.rules if rule.level != "off"}
     # The sizes of categories stand beside their shares.
     named |= {"exposure_share"} if any(rule.min_catalogue_share > 0 for rule in policy.rules) else set()
     possible = tuple(metric.slug for metric in possible_metrics(given, config))

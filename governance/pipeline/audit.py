@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import numpy as np
@@ -17,7 +17,7 @@ from governance.consent.state import allowed
 from governance.consent.state import snapshot as consent_snapshot
 from governance.errors import EmptySnapshot
 from governance.gate.alerts import alert_if_changed
-from governance.gate.check import configuration
+from governance.gate.check import asked_metrics, configuration
 from governance.gate.decision import Decision, decide
 from governance.gate.divisions import with_divisions
 from governance.gate.outputs import installed_version
@@ -40,6 +40,10 @@ from recommender.interactions import Interactions, interactions_from
 from recommender.split import fold_in, hold_out
 
 Progress = Callable[[int, int], None]
+SHOWN = frozenset(
+    {"exposure_share", "exposure_ratio", "exposure_gini", "coverage", "popularity_lift", "ndcg", "recall"}
+)
+"""What every report on a model shows, whatever the rules ask for."""
 FEWEST_ITEMS = 5
 """A held-out subject needs that many interactions, so that one can be shown to the model and one be looked for."""
 
@@ -90,6 +94,7 @@ def audit_model(home: Home, model_id: UUID, *, progress: Progress | None = None)
         model = get_model(session, model_id)
     given = audit_input(home, model, policy)
     config = with_divisions(configuration(policy, given.membership, model_digest=model.digest), policy, given)
+    config = replace(config, metrics=asked_metrics(policy, given, config, also=SHOWN))
     report = run(given, config=config, progress=progress)
     return Audited(record=_store(home, model, report, config), report=report)
 
@@ -106,6 +111,7 @@ def audit_input(home: Home, model: Model, policy: FairnessPolicy) -> AuditInput:
         membership=Membership(catalogue.categories),
         items=items,
         relevance=_pairs(targets),
+        history=_pairs(shown),
         popularity=pa.table({"item": pa.array(shown.items), "count": pa.array(counts.astype(np.int64))}),
     )
 
