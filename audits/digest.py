@@ -33,6 +33,9 @@ def inputs_digest(given: AuditInput) -> str:
     _write_table(state, "popularity", given.popularity, ("item",), ("count",))
     _write_table(state, "subject_groups", given.subject_groups, ("subject", "attribute", "group"))
     _write_lists(state, "baseline", given.baseline)
+    if given.attack is not None:
+        _write(state, b"attack")
+        _write(state, given.attack.to_json())
     return state.hexdigest()
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from audits.encoding import decode, encode
+from audits.privacy import PrivacyAttack
 from audits.quality import GroupSpread
 from audits.sensitivity import Sensitivity
 
@@ -88,6 +89,7 @@ class Report:
         model_digest: what made the lists.
         inputs_digest: SHA-256 of everything read.
         sensitivity: figures under other attention models, or None where that was not asked for.
+        attack: the result of an attack on the recommender, or None where none was given.
     """
 
     measurements: tuple[Measurement, ...]
@@ -111,6 +113,7 @@ class Report:
     model_digest: str
     inputs_digest: str
     sensitivity: Sensitivity | None = None
+    attack: PrivacyAttack | None = None
 
     def to_json(self) -> bytes:
         """The report's one encoding; equal reports give equal bytes."""

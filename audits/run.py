@@ -18,9 +18,10 @@ from audits.errors import InvalidConfig
 from audits.evidence import Evidence, audited_attributes, evidence_from
 from audits.groupings import notes
 from audits.measuring import measurement, rounded
-from audits.metrics import METRICS, ndcg, recall
+from audits.metrics import METRICS, ndcg, privacy_leak, recall
 from audits.metrics.derived import Derived, derive
 from audits.metrics.metric import Metric
+from audits.privacy import PrivacyAttack
 from audits.quality import GroupSpread, group_spread, target_counts
 from audits.report import Measurement, Report, UnknownLabels
 from audits.sensitivity import Sensitivity, sensitivity
@@ -43,7 +44,8 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
     ``progress(done, replicates)`` is called during the bootstrap.
 
     Raises:
-        InvalidConfig: the configuration names an unknown attribute or metric, or one whose input is missing.
+        InvalidConfig: the configuration names an unknown attribute or metric, or one whose input is missing, or the
+            attack was on another model.
 
     Guarantees:
       - the report depends on content alone: row order changes no byte
@@ -51,7 +53,7 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
     """
     evidence = evidence_from(given, config)
     chosen = _metrics(given, config)
-    metrics = tuple(metric for metric in chosen if not isinstance(metric, Derived))
+    metrics = tuple(metric for metric in chosen if metric != privacy_leak.METRIC and not isinstance(metric, Derived))
     resampling = Resampling(
         replicates=config.replicates, seed=config.seed, level=config.level, min_subjects=config.min_subjects
     )
@@ -61,7 +63,7 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
     found = intervals(measured, resampling, order=_by_group(evidence), progress=progress)
     rows = _measurements(owners, found, config, compared=False)
     return Report(
-        measurements=rows + _derived(chosen, rows, evidence, config),
+        measurements=(*rows, *_derived(chosen, rows, evidence, config), *_stated(chosen, given.attack)),
         differences=_measurements(owners, found, config, compared=True),
         group_spreads=_spreads(evidence, config),
         unknown_labels=_unknown_labels(evidence),
@@ -82,6 +84,7 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
         model_digest=config.model_digest,
         inputs_digest=inputs_digest(given),
         sensitivity=_sensitivity(evidence, metrics, config) if config.sensitivity else None,
+        attack=given.attack,
     )
 
 
@@ -98,6 +101,7 @@ def possible_metrics(given: AuditInput, config: AuditConfig) -> tuple[Metric, ..
         InvalidConfig: the configuration names an unknown attribute.
     """
     present = {
+        "attack": given.attack is not None,
         "attributes": bool(audited_attributes(given, config)) or config.popularity_tiers,
         "relevance": given.relevance is not None,
         "history": given.history is not None,
@@ -109,6 +113,9 @@ def possible_metrics(given: AuditInput, config: AuditConfig) -> tuple[Metric, ..
 
 
 def _metrics(given: AuditInput, config: AuditConfig) -> tuple[Metric, ...]:
+    if given.attack is not None and given.attack.model_digest != config.model_digest:
+        msg = "audit: expected an attack on the model under audit, got one on another model"
+        raise InvalidConfig(msg)
     possible = possible_metrics(given, config)
     if config.metrics is None:
         return possible
@@ -129,6 +136,10 @@ def _derived(
     groupings, share = evidence.groupings, config.ratio_share
     found = (row for metric in wanted for row in derive(metric, measurements, groupings, ratio_share=share))
     return tuple(found)
+
+
+def _stated(metrics: Sequence[Metric], attack: PrivacyAttack | None) -> tuple[Measurement, ...]:
+    return (privacy_leak.stated(attack),) if attack is not None and privacy_leak.METRIC in metrics else ()
 
 
 def _by_group(evidence: Evidence) -> Ints:

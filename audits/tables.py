@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from audits.coding import CodedLists, all_distinct, coded, ordered_lists
 from audits.errors import InvalidTable, UnknownItem
+from audits.privacy import PrivacyAttack
 
 Ints = NDArray[np.int64]
 
@@ -91,6 +92,7 @@ class AuditInput:
         subject_groups: columns ``subject``, ``group`` and optionally ``attribute`` ("age", "region" …), at most one
             group per subject and attribute.
         baseline: lists of another recommender for the very same subjects, to compare with, subject by subject.
+        attack: what an attack on the recommender found; the report carries it.
 
     Raises:
         InvalidTable: a table breaks its contract, or the baseline has other subjects.
@@ -105,6 +107,7 @@ class AuditInput:
     popularity: pa.Table | None = None
     subject_groups: pa.Table | None = None
     baseline: Recommendations | None = None
+    attack: PrivacyAttack | None = None
 
     def __post_init__(self) -> None:
         items = tuple(sorted(self.items))

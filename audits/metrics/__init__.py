@@ -56,6 +56,7 @@ from audits.metrics import (
     popularity_lift,
     popularity_rank,
     precision,
+    privacy_leak,
     profile_popularity,
     recall,
     recall_gap,
@@ -133,6 +134,8 @@ METRICS = (
     # What groups of subjects are shown.
     category_gap.METRIC,
     category_gap_given_taste.METRIC,
+    # What the recommender leaks.
+    privacy_leak.METRIC,
     # Concentration and coverage
     recommendation_gini.METRIC,
     exposure_entropy.METRIC,

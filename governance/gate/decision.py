@@ -26,6 +26,7 @@ _NEEDS = {
     "popularity": "the popularity of items",
     "groups": "groups of subjects",
     "profile": "what subjects chose (history or relevance)",
+    "attack": "the result of an attack on the model",
 }
 """What a metric reads besides lists, by the word of its ``needs``."""
 

@@ -1,6 +1,7 @@
 """An attack's result as data: bounds with their closed form, and no claim passed by being silent."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -8,8 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audits.configuration import AuditConfig
+from audits.digest import inputs_digest
 from audits.errors import CorruptReport, InvalidConfig
 from audits.privacy import Guesses, PrivacyAttack, epsilon_lower_bound
+from audits.report import Report
+from audits.run import run
+from audits.tables import AuditInput
+from audits.verdict import Limits, Outcome, judge
+
+Build = Callable[..., AuditInput]
 
 ATTACK = PrivacyAttack(
     epsilon=1.0,
@@ -99,6 +108,29 @@ def test_has_one_encoding() -> None:
             PrivacyAttack.from_json(damage)
     with pytest.raises(InvalidConfig, match="lower_bound: expected 0 or more"):
         PrivacyAttack.from_json(encoded.replace(b'"lower_bound":0.4', b'"lower_bound":-0.4'))
+
+
+def test_a_report_carries_the_attack_and_its_figure_can_be_judged(build: Build) -> None:
+    given, config = build({"s": ["a"]}, items=["a"]), AuditConfig(seed=1, model_digest="m", replicates=100)
+    verdicts = []
+    for bound in (0.4, 1.5):
+        attack = replace(ATTACK, lower_bound=bound)
+        report = run(replace(given, attack=attack), config=config)
+        (figure,) = report.select("privacy_leak")
+        verdicts.append(judge(figure, Limits(ceiling=1.0), critical_value=report.critical_value).outcome)
+        assert (figure.value, figure.n) == (bound, 200)
+        assert Report.from_json(report.to_json()).attack == attack
+
+    assert verdicts == [Outcome.PASS, Outcome.FAIL]
+    assert inputs_digest(given) != inputs_digest(replace(given, attack=ATTACK))
+    assert run(given, config=config).attack is None
+    assert run(given, config=config).select("privacy_leak") == ()
+
+
+def test_an_attack_on_another_model_is_no_evidence_on_this_one(build: Build) -> None:
+    config = AuditConfig(seed=1, model_digest="other", replicates=100)
+    with pytest.raises(InvalidConfig, match="expected an attack on the model under audit"):
+        run(replace(build({"s": ["a"]}, items=["a"]), attack=ATTACK), config=config)
 
 
 @pytest.mark.parametrize(
