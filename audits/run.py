@@ -118,7 +118,7 @@ def _metrics(given: AuditInput, config: AuditConfig) -> tuple[Metric, ...]:
         raise InvalidConfig(msg)
     possible = possible_metrics(given, config)
     if config.metrics is None:
-        return possible
+        return tuple(metric for metric in possible if not metric.asked_only)
     wanted = set(config.metrics)
     missing = sorted(wanted - {metric.slug for metric in possible})
     if missing:

@@ -1,6 +1,5 @@
 """What a group of subjects is shown of each category, against everybody else, with and without taste held fixed."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,17 +14,28 @@ if TYPE_CHECKING:
     from scipy import sparse
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 _ROUNDING = 1e-12
+_SAME = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Gap:
-    """Differences of one group to the others, (c,), and what each subject contributes, (n, c)."""
+class _Divided:
+    """Shares of the subjects whom a grouping divides and who have a history, and their sums by group.
 
-    figures: Floats
-    leave_one_out: Floats
-    n: int
+    ``shown`` and ``chosen`` are (used, c); sums are (groups, c), ``sizes`` (groups,).
+    """
+
+    used: NDArray[np.bool_]
+    codes: Ints
+    shown: Floats
+    chosen: Floats
+    sizes: Floats
+    sums: Floats
+    chosen_sums: Floats
+    squares: Floats
+    products: Floats
 
 
 def category_gaps(evidence: Evidence, *, taste_held_fixed: bool) -> Stepped:
@@ -46,22 +56,20 @@ def category_gaps(evidence: Evidence, *, taste_held_fixed: bool) -> Stepped:
     changes: list[Floats] = []
     for attribute in evidence.attributes:
         shown, chosen = _shares(evidence.exposure, attribute), _shares(evidence.history, attribute)
-        for grouping, code in _groups(evidence):
-            gap = _gap(shown, chosen, grouping, code, taste_held_fixed=taste_held_fixed)
-            cells += [_cell(attribute, category, grouping.labels[code], gap.n) for category in attribute.categories]
-            figures.append(gap.figures)
-            changes.append(gap.leave_one_out)
+        # Not of intersections: categories times cells would be a family in which hardly anything is certain.
+        for grouping in (each for each in evidence.groupings if not each.parts):
+            divided = _divided(shown, chosen, grouping)
+            for code, label in enumerate(grouping.labels):
+                n = int(min(divided.sizes[code], divided.sizes.sum() - divided.sizes[code]))
+                cells += [_cell(attribute, category, label, n) for category in attribute.categories]
+                figure, change = _gap(divided, code, taste_held_fixed=taste_held_fixed)
+                figures.append(figure)
+                changes.append(change)
     return Stepped(cells=tuple(cells), figures=np.concatenate(figures), leave_one_out=np.hstack(changes))
 
 
 def _cell(attribute: Attribute, category: str, group: str, n: int) -> Cell:
     return Cell(n=n, span=2.0, attribute=attribute.name, category=category, group=group, target=0.0)
-
-
-def _groups(evidence: Evidence) -> Iterator[tuple[Grouping, int]]:
-    # Not of intersections: categories times cells would be a family in which hardly anything is certain.
-    simple = (grouping for grouping in evidence.groupings if not grouping.parts)
-    return ((grouping, code) for grouping in simple for code in range(len(grouping.groups)))
 
 
 def _shares(weights: "sparse.csr_array", attribute: Attribute) -> Floats:
@@ -72,37 +80,63 @@ def _shares(weights: "sparse.csr_array", attribute: Attribute) -> Floats:
         return shares
 
 
-def _gap(shown: Floats, chosen: Floats, grouping: Grouping, code: int, *, taste_held_fixed: bool) -> _Gap:
-    """Least squares of the lists' shares on two intercepts, and on the histories' shares where taste is held fixed.
+def _divided(shown: Floats, chosen: Floats, grouping: Grouping) -> _Divided:
+    from scipy import sparse
 
-    The difference of the intercepts is a weighted sum of the lists' shares; a subject's absence changes it by weight *
+    used = (grouping.codes != ABSENT) & np.isfinite(chosen[:, 0]) & np.isfinite(shown[:, 0])
+    codes, y, x = grouping.codes[used], shown[used], chosen[used]
+    shape = (len(grouping.groups), codes.size)
+    members = sparse.csr_array((np.ones(codes.size), (codes, np.arange(codes.size))), shape=shape)
+    sums, chosen_sums, squares, products = (np.asarray(members @ each) for each in (y, x, x * x, x * y))
+    return _Divided(
+        used=used,
+        codes=codes,
+        shown=y,
+        chosen=x,
+        sizes=np.bincount(codes, minlength=len(grouping.groups)).astype(np.float64),
+        sums=sums,
+        chosen_sums=chosen_sums,
+        squares=squares,
+        products=products,
+    )
+
+
+def _gap(divided: _Divided, code: int, *, taste_held_fixed: bool) -> tuple[Floats, Floats]:
+    """Difference of one group to the others, (c,), and what each subject's absence changes, (n, c).
+
+    Least squares of the lists' shares on two intercepts, and on the histories' shares where taste is held fixed. The
+    difference of the intercepts is a weighted sum of the lists' shares; a subject's absence changes it by weight *
     residual / (1 - leverage), whatever the number of subjects.
     """
-    used = (grouping.codes != ABSENT) & np.isfinite(chosen[:, 0]) & np.isfinite(shown[:, 0])
-    y, x, inside = shown[used], chosen[used], grouping.codes[used] == code
-    leave_one_out = np.zeros(shown.shape)
-    sides = (inside, ~inside)
-    n = min(int(side.sum()) for side in sides)
-    if n == 0:
-        return _Gap(figures=np.full(shown.shape[1], np.nan), leave_one_out=leave_one_out, n=0)
-    y_within, x_within = np.empty_like(y), np.empty_like(x)
-    for side in sides:
-        y_within[side] = y[side] - y[side].mean(axis=0)
-        x_within[side] = x[side] - x[side].mean(axis=0)
-    gap = y[inside].mean(axis=0) - y[~inside].mean(axis=0)
-    signed = np.where(inside, 1.0 / inside.sum(), -1.0 / (~inside).sum())[:, None]
-    leverage = np.abs(signed)
-    residual, weight = y_within, np.broadcast_to(signed, y.shape)
+    y, x = divided.shown, divided.chosen
+    change = np.zeros((divided.used.size, y.shape[1]))
+    # The others first, then the group: what is picked by ``inside``.
+    sizes = np.array([divided.sizes.sum() - divided.sizes[code], divided.sizes[code]])
+    if sizes.min() == 0:
+        return np.full(y.shape[1], np.nan), change
+    y_means, x_means = (_sides(each, code) / sizes[:, None] for each in (divided.sums, divided.chosen_sums))
+    inside = (divided.codes == code).astype(np.intp)
+    weight = (np.array([-1.0, 1.0]) / sizes)[inside][:, None]
+    leverage = np.abs(weight)
+    residual = y - y_means[inside]
+    figure = y_means[1] - y_means[0]
     if taste_held_fixed:
-        squares = (x_within**2).sum(axis=0)
+        squares = divided.squares.sum(axis=0) - (sizes[:, None] * x_means**2).sum(axis=0)
+        products = divided.products.sum(axis=0) - (sizes[:, None] * x_means * y_means).sum(axis=0)
         # Where all histories of a side are alike there is no taste to hold fixed.
-        inverse = np.divide(1.0, squares, out=np.zeros_like(squares), where=squares > _ROUNDING)
-        slope = (x_within * y_within).sum(axis=0) * inverse
-        apart = x[inside].mean(axis=0) - x[~inside].mean(axis=0)
-        gap = gap - slope * apart
-        residual = y_within - slope * x_within
-        weight = signed - apart * inverse * x_within
-        leverage = leverage + x_within**2 * inverse
+        varies = squares > _SAME * divided.squares.sum(axis=0)
+        inverse = np.divide(1.0, squares, out=np.zeros_like(squares), where=varies)
+        slope, apart = products * inverse, x_means[1] - x_means[0]
+        within = x - x_means[inside]
+        figure = figure - slope * apart
+        residual -= slope * within
+        weight = weight - apart * inverse * within
+        leverage = leverage + within * within * inverse
     # Whoever determines a coefficient alone has leverage 1 and residual 0: there is nothing to compare with.
-    leave_one_out[used] = weight * residual / np.maximum(1.0 - leverage, _ROUNDING)
-    return _Gap(figures=gap, leave_one_out=leave_one_out, n=n)
+    change[divided.used] = weight * residual / np.maximum(1.0 - leverage, _ROUNDING)
+    return figure, change
+
+
+def _sides(sums: Floats, code: int) -> Floats:
+    """Sums over the others and over the group, (2, c)."""
+    return np.stack([sums.sum(axis=0) - sums[code], sums[code]])

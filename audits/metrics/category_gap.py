@@ -27,4 +27,5 @@ METRIC = Metric(
     better="target",
     needs=frozenset({"attributes", "groups", "history"}),
     measure=measure,
+    asked_only=True,
 )

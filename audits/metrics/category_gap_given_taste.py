@@ -32,4 +32,5 @@ METRIC = Metric(
     better="target",
     needs=frozenset({"attributes", "groups", "history"}),
     measure=measure,
+    asked_only=True,
 )

@@ -25,6 +25,8 @@ class Metric:
             shown before, "profile" is a history or, without one, held-out targets, and "attack" the result of one on
             the recommender, which is stated and not measured.
         measure: per-subject statistics from the evidence.
+        asked_only: whether it is measured only where the configuration names it, because it has as many cells as there
+            are categories times groups: they would widen every other interval.
     """
 
     slug: str
@@ -35,3 +37,4 @@ class Metric:
     better: Literal["higher", "lower", "target"]
     needs: frozenset[Need]
     measure: Callable[[Evidence], Statistics]
+    asked_only: bool = False
