@@ -31,7 +31,7 @@ from audits.run import run
 from audits.tables import AuditInput
 
 Build = Callable[..., AuditInput]
-CONFIG = AuditConfig(seed=7, model_digest="m", replicates=100, min_subjects=1)
+CONFIG = AuditConfig(seed=7, model_digest="m", replicates=100, min_subjects=1, sensitivity=False)
 ITEMS = ["a", "b", "c", "d"]
 
 
@@ -92,7 +92,10 @@ def test_a_category_of_which_nothing_is_found_has_a_bound_from_those_who_looked_
         genres={"a": ["warm"], "b": ["cold"], "c": ["warm"], "d": ["warm"]},
         targets={s: ["a", "b"] if u < 100 else ["a", "c"] for u, s in enumerate(lists)},
     )
-    rows = {row.category: row for row in run(given, config=CONFIG).select("category_recall")}
+    rows = {
+        row.category: row
+        for row in run(given, config=replace(CONFIG, metrics=("category_recall",))).select("category_recall")
+    }
 
     assert (rows["cold"].value, rows["cold"].n) == (0.0, 100)
     assert rows["cold"].pointwise_high == pytest.approx(1 - 0.05 ** (1 / 100), abs=1e-6)
@@ -131,12 +134,12 @@ def test_the_error_of_the_worst_tenth_is_that_of_measuring_again_on_other_subjec
     rng = np.random.default_rng(5)
     samples = [
         ndcg_worst_tenth.measure(evidence_from(with_ndcg(build, rng.uniform(0.05, 1.0, 400).tolist()), CONFIG))
-        for _ in range(60)
+        for _ in range(40)
     ]
     spread = np.std([each.values()[0] for each in samples])
     claimed = np.mean([np.sqrt(each.variance()[0]) for each in samples])
 
-    # 60 samples: the spread is known to about a tenth of itself. Of the mean of all, the error would be 0.0137.
+    # 40 samples: the spread is known to about a ninth of itself. Of the mean of all, the error would be 0.0137.
     assert claimed == pytest.approx(spread, rel=0.3)
     assert claimed < 0.7 * 0.95 / math.sqrt(12 * 400)
 
@@ -229,7 +232,7 @@ def random_audit(build: Build, seed: int, *, subjects: int = 160) -> AuditInput:
 
 def test_worst_best_and_their_ratio_are_those_of_fairlearn(build: Build) -> None:
     given = random_audit(build, 1)
-    report = run(given, config=CONFIG)
+    report = run(given, config=replace(CONFIG, metrics=("worst_ndcg", "ndcg_ratio", "ndcg_deviation")))
     values = ndcg.per_subject(evidence_from(given, CONFIG)).values
     frame = MetricFrame(
         metrics=lambda t, _: t.mean(),
@@ -257,7 +260,7 @@ def test_a_figure_made_of_others_brings_them_along_when_it_is_asked_for_alone(bu
 def test_equal_groups_have_a_worst_whose_interval_holds_the_truth_where_the_resampled_smallest_does_not() -> None:
     """Eight groups of 200 without difference, each at 0.3: their smallest mean is too low, and so is its resample."""
     rng = np.random.default_rng(11)
-    trials, ours, resampled = 200, 0, 0
+    trials, ours, resampled = 120, 0, 0
     for _ in range(trials):
         values = rng.normal(0.3, 0.2, size=(8, 200))
         means, errors = values.mean(axis=1), values.std(axis=1) / np.sqrt(200)
@@ -271,7 +274,7 @@ def test_equal_groups_have_a_worst_whose_interval_holds_the_truth_where_the_resa
     assert resampled / trials < 0.5
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.floats(0.01, 1.0), min_size=2, max_size=12))
 def test_indices_of_inequality_are_nought_for_equals_and_blind_to_scale(build: Build, values: list[float]) -> None:
     evidence = evidence_from(with_ndcg(build, values), CONFIG)

@@ -92,7 +92,7 @@ def test_subjects_without_history_count_in_neither_version() -> None:
 
 
 def test_a_difference_of_taste_alone_is_found_unadjusted_and_not_given_taste() -> None:
-    trials, unadjusted, given_taste = 80, 0, 0
+    trials, unadjusted, given_taste = 60, 0, 0
     for seed in range(trials):
         evidence = random_shares(seed, n=200)
         both = [category_gap.measure(evidence), category_gap_given_taste.measure(evidence)]
@@ -101,8 +101,8 @@ def test_a_difference_of_taste_alone_is_found_unadjusted_and_not_given_taste() -
         given_taste += bool((np.abs(found[1].values) > found[1].half_widths).any())
 
     assert unadjusted == trials
-    # Nominal 5 %, Monte-Carlo standard error 2.4 points.
-    assert given_taste / trials <= 0.125
+    # Nominal 5 %, Monte-Carlo standard error 2.8 points.
+    assert given_taste / trials <= 0.135
 
 
 def test_what_lists_push_beyond_taste_is_found() -> None:
@@ -146,7 +146,7 @@ def test_a_group_that_holds_everybody_has_no_gap(build: Build) -> None:
         history={s: ["a"] for s in lists},
         groups=dict.fromkeys(lists, "all"),
     )
-    config = AuditConfig(seed=1, model_digest="m", replicates=100)
+    config = AuditConfig(seed=1, model_digest="m", replicates=100, sensitivity=False)
     report = run(given, config=replace(config, metrics=("category_gap",)))
 
     assert run(given, config=config).select("category_gap") == ()
