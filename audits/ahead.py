@@ -26,3 +26,15 @@ def _next(source: Iterator[Item]) -> tuple[Item] | tuple[()]:
     for item in source:
         return (item,)
     return ()
+
+
+def alternately(*sources: Iterable[Item]) -> Iterator[Item]:
+    """One item of each source in turn, until all are exhausted."""
+    left = [iter(source) for source in sources]
+    while left:
+        for source in tuple(left):
+            for item in source:
+                yield item
+                break
+            else:
+                left.remove(source)

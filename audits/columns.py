@@ -28,7 +28,7 @@ Progress = Callable[[int, int], None]
 
 _EXACT_BITS = 53
 _STORED_BITS = 30
-_ROWS = 16_384
+_ROWS = 4_096
 _SAMPLE = 256
 _COLUMNS = 64
 
@@ -93,19 +93,22 @@ class Columns:
         )
 
     def _hold_dense(self, channels: Floats) -> Held:
-        mean, zeros = channels.mean(axis=0), np.zeros(channels.shape[1])
+        mean, width = channels.mean(axis=0), channels.shape[1]
+        filled, low, high = np.zeros(width), np.full(width, np.inf), np.full(width, -np.inf)
         for rows in _blocks(self._subjects, _ROWS):
-            zeros += np.count_nonzero(channels[rows] == 0.0, axis=0)
+            block = channels[rows]
+            filled += (block != 0.0).sum(axis=0)
+            np.minimum(low, block.min(axis=0), out=low)
+            np.maximum(high, block.max(axis=0), out=high)
         # A column that is mostly 0 stays so; another is centred, so that rounding is small beside its variation.
-        base = np.where((2 * zeros > self._subjects) & np.isfinite(mean), 0.0, mean)
-        reach = np.zeros(base.size)
+        base = np.where((2 * filled < self._subjects) & np.isfinite(mean), 0.0, mean)
+        step, per_step = self._steps(base, np.maximum(high - base, base - low))
+        whole = np.zeros((width, self._subjects), dtype=np.int32)
         for rows in _blocks(self._subjects, _ROWS):
-            np.maximum(reach, np.abs(channels[rows] - base).max(axis=0, initial=0.0), out=reach)
-        step, per_step = self._steps(base, reach)
-        whole = np.empty((base.size, self._subjects), dtype=np.int32)
-        for rows in _blocks(self._subjects, _ROWS):
-            scaled = (channels[self._order[rows]] - base) * per_step
-            whole[:, rows] = np.rint(np.where(per_step > 0.0, scaled, 0.0)).T
+            block = np.ascontiguousarray(channels[self._order[rows]].T)
+            # Subjects of one group lie beside each other, so most columns of groups are 0 throughout.
+            for at in np.flatnonzero(((base != 0.0) | block.any(axis=1)) & (per_step > 0.0)):
+                whole[at, rows] = np.rint((block[at] - base[at]) * per_step[at])
         positions = np.array([self._place(column, 0) for column in whole], dtype=np.int64)
         return Held(positions=positions, base=base, step=step)
 

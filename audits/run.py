@@ -1,12 +1,12 @@
 """One audit, from tables to report."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audits.ahead import ahead
+from audits.ahead import ahead, alternately
 from audits.bootstrap import Intervals, Resampling, intervals
 from audits.categories import UNKNOWN
 from audits.cold_start import rules as cold_start_rules
@@ -59,7 +59,7 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
     )
     owners: list[_Owner] = []
     # One family: a difference that is looked at costs the figures beside it their share of certainty.
-    measured = ahead(_measured(metrics, evidence, owners))
+    measured = _noting_owners(_measured(metrics, evidence), owners)
     found = intervals(measured, resampling, order=_by_group(evidence), progress=progress)
     rows = _measurements(owners, found, config, compared=False)
     return Report(
@@ -150,21 +150,40 @@ def _by_group(evidence: Evidence) -> Ints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Owner:
-    """Whose cell an interval is: a metric's, or its difference's from the baseline."""
+    """Whose cell an interval is: a metric's, by its place among the metrics, or its difference's from the baseline."""
 
+    place: int
     metric: Metric
     compared: bool
 
 
-def _measured(metrics: Sequence[Metric], evidence: Evidence, owners: list[_Owner]) -> Iterator[Statistics]:
-    """Statistics one at a time, each beside its difference, and in ``owners`` whose each cell is."""
-    for metric in metrics:
+def _measured(metrics: Sequence[Metric], evidence: Evidence) -> Iterator[tuple[_Owner, Statistics]]:
+    """Statistics of every metric, each beside its difference from the baseline.
+
+    Two threads measure, each its half of the metrics: neighbours share what one of them computed.
+    """
+    middle = (len(metrics) + 1) // 2
+    halves = (range(middle), range(middle, len(metrics)))
+    return alternately(*(ahead(_one_by_one(metrics, half, evidence)) for half in halves))
+
+
+def _one_by_one(
+    metrics: Sequence[Metric], places: Sequence[int], evidence: Evidence
+) -> Iterator[tuple[_Owner, Statistics]]:
+    for place in places:
+        metric = metrics[place]
         ours = metric.measure(evidence)
-        owners += [_Owner(metric=metric, compared=False)] * len(ours.cells)
-        yield ours
+        yield _Owner(place=place, metric=metric, compared=False), ours
         if evidence.baseline is not None:
-            owners += [_Owner(metric=_compared(metric), compared=True)] * len(ours.cells)
-            yield difference(ours, metric.measure(evidence.baseline))
+            owner = _Owner(place=place, metric=_compared(metric), compared=True)
+            yield owner, difference(ours, metric.measure(evidence.baseline))
+
+
+def _noting_owners(measured: Iterable[tuple[_Owner, Statistics]], owners: list[_Owner]) -> Iterator[Statistics]:
+    """The statistics, and in ``owners`` whose each of their cells is."""
+    for owner, statistic in measured:
+        owners += [owner] * len(statistic.cells)
+        yield statistic
 
 
 def _compared(metric: Metric) -> Metric:
@@ -176,10 +195,12 @@ def _compared(metric: Metric) -> Metric:
 def _measurements(
     owners: Sequence[_Owner], found: Intervals, config: AuditConfig, *, compared: bool
 ) -> tuple[Measurement, ...]:
+    """In the order of the metrics, whichever was measured first."""
+    rows = sorted(range(len(owners)), key=lambda row: owners[row].place)
     return tuple(
-        measurement(owner.metric, found, index, config.min_subjects)
-        for index, owner in enumerate(owners)
-        if owner.compared is compared
+        measurement(owners[row].metric, found, row, config.min_subjects)
+        for row in rows
+        if owners[row].compared is compared
     )
 
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-MOST_SUBJECTS = 20_000
+MOST_SUBJECTS = 10_000
+_TRIED_ON = 500
 _SAME = 1e-12
 
 # Uniform attention comes first: what does not change from the audit's own model to that uses no attention at all.
@@ -66,7 +67,7 @@ class Sensitivity:
 
     Attributes:
         models: the models tried, the audit's own first.
-        subjects: subjects measured: all, or at most 20,000 evenly spaced ones. Figures that describe an audience of
+        subjects: subjects measured: all, or at most 10,000 evenly spaced ones. Figures that describe an audience of
             their size, such as concentration, are then those of that many subjects.
         bands: in the order of the report's measurements.
     """
@@ -83,21 +84,27 @@ def sensitivity(
 
     Cells that some model leaves undefined have no band.
     """
-    some = _evenly(evidence, MOST_SUBJECTS)
     others = [model for model in models if model != own]
+    few = _evenly(evidence, _TRIED_ON)
+    pair = (few, with_attention(few, others[0])) if others else ()
+    attended = [metric for metric in metrics if pair and _uses_attention(metric, pair)]
+    some = _evenly(evidence, MOST_SUBJECTS)
     tried = [some, *(with_attention(some, model) for model in others)]
     names = tuple(model.text for model in (own, *others))
-    bands = tuple(band for metric in metrics for band in _bands(metric, tried, names))
+    bands = tuple(band for metric in attended for band in _bands(metric, tried, names))
     return Sensitivity(models=names, subjects=some.subjects, bands=bands)
 
 
+def _uses_attention(metric: "Metric", few: Sequence[Evidence]) -> bool:
+    """Whether the figures of a few subjects change with the model."""
+    ours, theirs = (metric.measure(each).values() for each in few)
+    return not np.allclose(ours, theirs, rtol=_SAME, atol=_SAME, equal_nan=True)
+
+
 def _bands(metric: "Metric", tried: Sequence[Evidence], names: Sequence[str]) -> Iterator[Band]:
-    first = [metric.measure(each) for each in tried[:2]]
-    if len(first) < 2 or _equal(*(each.values() for each in first)):  # noqa: PLR2004 - two models make a comparison
-        return
-    cells = first[0].cells
-    figures = np.stack([each.values() for each in first] + [metric.measure(each).values() for each in tried[2:]])
-    for cell, column in zip(cells, figures.T, strict=True):
+    found = [metric.measure(each) for each in tried]
+    figures = np.stack([each.values() for each in found])
+    for cell, column in zip(found[0].cells, figures.T, strict=True):
         if np.isfinite(column).all():
             yield _band(metric, cell, column, names)
 
@@ -114,10 +121,6 @@ def _band(metric: "Metric", cell: Cell, figures: Floats, names: Sequence[str]) -
         high=float(figures[high]),
         high_model=names[high],
     )
-
-
-def _equal(ours: Floats, theirs: Floats) -> bool:
-    return bool(np.allclose(ours, theirs, rtol=_SAME, atol=_SAME, equal_nan=True))
 
 
 def _evenly(evidence: Evidence, most: int) -> Evidence:

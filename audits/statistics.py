@@ -25,7 +25,7 @@ ValueOf = Callable[[NDArray[np.inexact]], NDArray[np.inexact]]
 AtMeans = Callable[[Floats], Floats]
 
 _STEP = 1e-30
-_ROWS = 65_536
+_ROWS = 4_096
 _PRIOR_SUBJECTS = 10
 
 
@@ -95,8 +95,8 @@ class Smooth:
         n = self.channels.shape[0]
         mean = self.channels.mean(axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            slopes = self._slopes(mean)
-            changes = ((self.channels[rows] - mean) @ slopes / n for rows in _blocks(n))
+            slopes = self._slopes(mean) / n
+            changes = ((self.channels[rows] - mean) @ slopes for rows in _blocks(n))
             return _spread(self.cells, n, changes)
 
     def variance(self) -> Floats:

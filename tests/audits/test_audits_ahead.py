@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from audits.ahead import ahead
+from audits.ahead import ahead, alternately
 
 
 class Thing:
@@ -58,3 +58,8 @@ def test_no_more_than_two_items_are_alive() -> None:
 
 def test_an_item_that_is_false_is_an_item() -> None:
     assert list(ahead([0, None, ()])) == [0, None, ()]
+
+
+def test_sources_take_turns_until_the_longest_ends() -> None:
+    assert list(alternately([1, 2, 3], "a", [])) == [1, "a", 2, 3]
+    assert list(alternately()) == []
