@@ -85,14 +85,6 @@ class Evidence:
         """Items in each subject's history, shape (n,), or None without histories."""
         return lengths_of(self.history)
 
-    @property
-    def strata(self) -> Ints:
-        """Within what resampling draws: one code for each combination of groups that occurs, shape (n,)."""
-        if not self.groupings:
-            return np.zeros(self.subjects, dtype=np.int64)
-        codes = np.stack([grouping.codes for grouping in self.groupings])
-        return np.unique(codes, axis=1, return_inverse=True)[1].ravel().astype(np.int64)
-
 
 def evidence_from(given: AuditInput, config: AuditConfig) -> Evidence:
     """Arrange the input for the metrics.
