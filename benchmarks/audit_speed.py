@@ -2,11 +2,11 @@
 
     python benchmarks/audits.py [full fairlearn lenskit] [--subjects 1000000] [--lenskit PYTHON]
 
-``full``: every metric but two (``LEFT_OUT``) that lists, catalogue, categories, held-out choices, histories, popularity and 20 groups allow,
-20 titles a subject, 1,000 resamples. ``fairlearn``: simultaneous intervals of nDCG by group against the bootstrap of
-MetricFrame over the same rows (one row is one subject), which runs on fewer subjects and resamples and is extrapolated
-in proportion to both. ``lenskit``: metrics that both have, over the same lists; PYTHON is the interpreter of an
-environment with LensKit (or PROBITY_PEERS names it), whose pins are not ours.
+``full``: every metric but two (``LEFT_OUT``) that lists, catalogue, categories, held-out choices, histories, popularity
+and 20 groups allow, 20 titles a subject, 1,000 resamples. ``fairlearn``: simultaneous intervals of nDCG by group
+against the bootstrap of MetricFrame over the same rows (one row is one subject), which runs on fewer subjects and
+resamples and is extrapolated in proportion to both. ``lenskit``: metrics that both have, over the same lists; PYTHON is
+the interpreter of an environment with LensKit (or PROBITY_PEERS names it), whose pins are not ours.
 """
 
 import argparse
