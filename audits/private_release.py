@@ -111,7 +111,7 @@ def private_release(
 
     Raises:
         InvalidConfig: ε not positive, ``config.k`` not given (the longest list would tell something about a subject),
-            or an attribute of ``groups`` that the input lacks.
+            attention that depends on the grades of all, or an attribute of ``groups`` that the input lacks.
 
     Guarantees:
       - (ε, 0)-differential privacy for one subject more or less, with its list, targets and groups (add or remove one)
@@ -124,7 +124,12 @@ def private_release(
     if config.k is None:
         msg = "private release: expected a fixed number of ranks k, got none"
         raise InvalidConfig(msg)
-    tables, means = tables_of(evidence_from(given, replace(config, min_subjects=1)), groups)
+    if config.attention.needs_relevance:
+        msg = f"private release: expected an attention model by rank alone, got {config.attention.text}"
+        raise InvalidConfig(msg)
+    # Merged groups and tiers are read off the data, and would tell of it.
+    plain = replace(config, min_subjects=1, popularity_tiers=False, activity_tiers=False, intersections=1)
+    tables, means = tables_of(evidence_from(given, plain), groups)
     share = epsilon / len(tables)
     add = opendp_noise if noise is None else noise
     noisy = {table.name: np.asarray(add(table.sums, table.bound, share), dtype=np.float64) for table in tables}

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
+from audits.attention import Attention
 from audits.configuration import AuditConfig
 from audits.errors import InvalidConfig
 from audits.evidence import evidence_from
@@ -148,6 +149,8 @@ def test_refuses_what_would_tell_something_unaccounted_for(build: Build) -> None
     given = made(build, list(range(20)))
     with pytest.raises(InvalidConfig, match="fixed number of ranks"):
         private_release(given, config=replace(CONFIG, k=None), groups=GROUPS, epsilon=1.0)
+    with pytest.raises(InvalidConfig, match="attention model by rank alone"):
+        private_release(given, config=replace(CONFIG, attention=Attention("cascade")), groups=GROUPS, epsilon=1.0)
     with pytest.raises(InvalidConfig, match="groups: expected attributes among \\[''\\], got also \\['age'\\]"):
         private_release(given, config=CONFIG, groups={"age": ("old",)}, epsilon=1.0)
     for epsilon in (0.0, -1.0, float("nan")):
