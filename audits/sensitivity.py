@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-MOST_SUBJECTS = 10_000
+MOST_SUBJECTS = 5_000
 _TRIED_ON = 500
 _SAME = 1e-12
 
@@ -67,7 +67,7 @@ class Sensitivity:
 
     Attributes:
         models: the models tried, the audit's own first.
-        subjects: subjects measured: all, or at most 10,000 evenly spaced ones. Figures that describe an audience of
+        subjects: subjects measured: all, or at most 5,000 evenly spaced ones. Figures that describe an audience of
             their size, such as concentration, are then those of that many subjects.
         bands: in the order of the report's measurements.
     """

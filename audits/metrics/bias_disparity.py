@@ -55,7 +55,8 @@ def _of_members(change: Floats, members: Ints, subjects: int) -> "sparse.csc_arr
 
     width = change.shape[1]
     ends = members.size * np.arange(width + 1)
-    return sparse.csc_array((change.T.ravel(), np.tile(members, width), ends), shape=(subjects, width))
+    rows = np.tile(members.astype(np.int32), width)
+    return sparse.csc_array((change.T.ravel(), rows, ends), shape=(subjects, width))
 
 
 def _groups(evidence: Evidence) -> Iterator[tuple[str | None, Ints]]:
