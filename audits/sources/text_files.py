@@ -72,7 +72,7 @@ def delimited(path: Path, delimiter: str, columns: Sequence[str], read: Sequence
     Raises:
         MalformedSource: a line has another number of fields, is empty, not UTF-8, or breaks inside quotes.
     """
-    parse = pacsv.ParseOptions(delimiter=delimiter, ignore_empty_lines=False, invalid_row_handler=_Refusal(path))
+    parse = pacsv.ParseOptions(delimiter=delimiter, ignore_empty_lines=False)
     return _parsed(path, columns, read, parse, skip=1, progress=progress)
 
 
@@ -119,16 +119,6 @@ def _parsed(
             return schema.empty_table()
         raise _first_fault(path, parse.delimiter, len(columns), skip) from None
     return pa.Table.from_batches(batches, schema)
-
-
-class _Refusal:
-    """Keeps Arrow from skipping a line that has another number of fields."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __call__(self, _: pacsv.InvalidRow) -> str:
-        return "error"
 
 
 def _is_only_a_heading(path: Path, skip: int) -> bool:

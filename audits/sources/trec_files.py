@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from audits.sources.columns import Wanted
+from audits.sources.columns import Wanted, choose
 from audits.sources.errors import MalformedSource
 from audits.sources.rows import Progress, Rows, names, numbers, whole_numbers
 from audits.sources.source import Source
@@ -45,9 +45,10 @@ def read_qrels(source: Source, wanted: Wanted, progress: Progress) -> Rows:
 
 def _fields(source: Source, wanted: Wanted, layout: tuple[str, ...], progress: Progress) -> Rows:
     """The layout's fields that anybody reads, one column each."""
-    if missing := [name for name in wanted.required if name not in layout]:
-        msg = f"{source.place}: for {wanted.what} expected the columns {', '.join(missing)}, got a format without them"
+    if wanted.wide:
+        msg = f"{source.place}: for {wanted.what} expected a table of names, got a format of lists or judgements"
         raise MalformedSource(msg)
+    choose(layout, wanted, source)
     whole = lines(source.path, progress)["line"].combine_chunks()
     split = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(whole))
     counts = np.asarray(pc.list_value_length(split))

@@ -43,6 +43,13 @@ WORDS = {
 }
 
 
+def register(app: typer.Typer) -> None:
+    """Add the command without the rest of its group."""
+    group = typer.Typer(no_args_is_help=True)
+    group.command("verify")(verify)
+    app.add_typer(group, name="attest")
+
+
 def verify(
     file: Annotated[Path, typer.Argument(help="An envelope (.dsse.json) or a bundle of them (.intoto.jsonl).")],
     *,

@@ -97,6 +97,7 @@ ALONE: dict[tuple[str, ...], str] = {
     ("ledger", "verify"): "ledger_verify",
     ("ledger", "verify-proof"): "ledger_verify",
     ("ledger", "check-opening"): "opening_check",
+    ("attest", "verify"): "attest_verify",
     ("gate", "check"): "gate_check",
     ("gate", "init"): "gate_policy",
     ("gate", "ratchet"): "gate_policy",

@@ -2,13 +2,16 @@
 
 import gzip
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from audits.errors import InvalidTable
+from audits.errors import AuditError, InvalidTable
 from audits.sources import (
     Source,
     load,
@@ -235,6 +238,37 @@ def test_bytes_that_are_no_text_and_packed_files_that_break_off(tmp_path: Path) 
             said(read_recommendations, path)
             == f"{path.name}: expected a whole file, got one that is damaged or breaks off"
         )
+
+
+READERS = (read_recommendations, read_items, read_history, read_relevance, read_groups, read_popularity, read_attention)
+BEGINNINGS = {
+    "csv": (b"subject,item,rank\n", b"subject,item,score\n", b"item,category,weight\n", b"subject,group\n", b""),
+    "run": (b"q Q0 d 1 0.5 t\n", b""),
+    "qrels": (b"q 0 d 1\n", b""),
+    "inter": (b"user_id:token\titem_id:token\tscore:float\n", b"item_id:token\tclass:token_seq\n", b""),
+    "parquet": (b"PAR1", b""),
+    "csv.gz": (b"\x1f\x8b", b""),
+}
+lines = st.text("abuq019.,-+eE\t \"'\r\né\0:|#", max_size=60).map(str.encode) | st.binary(max_size=60)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(sorted(BEGINNINGS)).flatmap(
+        lambda kind: st.tuples(st.just(kind), st.sampled_from(BEGINNINGS[kind]))
+    ),
+    lines,
+)
+def test_whatever_bytes_a_file_holds_it_is_read_or_refused(
+    tmp_path: Path, beginning: tuple[str, bytes], rest: bytes
+) -> None:
+    suffix, first = beginning
+    path = tmp_path / f"f.{suffix}"
+    path.write_bytes(first + rest)
+
+    for read in READERS:
+        with suppress(AuditError):
+            read(path)
 
 
 def parquet(path: Path, **columns: object) -> Path:

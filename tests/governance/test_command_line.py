@@ -85,7 +85,7 @@ def test_an_unknown_command_is_refused_without_loading_any() -> None:
     assert done.stdout == "[]\n"
 
 
-@pytest.mark.parametrize("command", [("ledger", "verify"), ("gate",), ("gate", "check"), ("gate", "init")])
+@pytest.mark.parametrize("command", [("ledger", "verify"), ("attest", "verify"), ("gate",), ("gate", "check")])
 def test_verifying_offline_and_judging_lists_need_no_extra(command: tuple[str, ...]) -> None:
     assert without_extras(*command, "--help").returncode == 0
 
