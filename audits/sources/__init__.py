@@ -1,7 +1,8 @@
 """How an audit gets its tables, for any recommender: files of several layouts, or tables where they lie.
 
 ``load`` reads them all; each ``read_…`` reads one. Every place is a path, a URL, ``format:path``, a ``Source`` (which
-also names columns), or an Ibis table. Files need nothing but Arrow; engines need the extra ``tables``, Spark ``spark``.
+also names columns), a frame, or an Ibis table. Files and frames need nothing but Arrow; engines need the extra
+``tables``, Spark ``spark``.
 """
 
 from audits.sources.attention_tables import read_attention

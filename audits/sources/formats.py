@@ -8,6 +8,7 @@ from audits.sources.csv_files import read_csv, read_tsv
 from audits.sources.engines import is_relation, relation_rows
 from audits.sources.errors import UnknownSource
 from audits.sources.expressions import Shape
+from audits.sources.frames import is_frame, read_frame
 from audits.sources.lenskit_files import read_collection
 from audits.sources.recbole_files import read_atomic
 from audits.sources.rows import Progress, Rows
@@ -40,7 +41,7 @@ SLUGS = tuple(each.slug for each in FORMATS)
 
 
 def source_at(place: Place) -> Source:
-    """The source that a caller meant by a path, a URL, ``format:path``, either with ``?…`` behind it, or an Ibis table.
+    """The source that a caller meant by a path or a URL, with what stands before and behind it, or by a table.
 
     Raises:
         UnknownSource: an empty place, or one that says what nobody asks.
@@ -56,6 +57,8 @@ def rows_of(source: Source, wanted: Wanted, shape: Shape, progress: Progress) ->
         MalformedSource: what is there breaks its layout.
         MissingEngine: what reads it is not installed.
     """
+    if is_frame(source):
+        return read_frame(source, wanted)
     if is_relation(source):
         return relation_rows(source, wanted, shape, progress)
     return _format(source).read(source, wanted, progress)

@@ -17,11 +17,11 @@ _PASSWORD = re.compile(r"([?&](?:password|sslpassword)=)[^&#]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Source:
-    """A file, a folder, a table in an engine, or an Ibis table.
+    """A file, a folder, a table in an engine or in memory, or an Ibis table.
 
     Attributes:
         at: a path; a URL (``duckdb:///folder/file.db#table``, ``postgresql://host/database#schema.table``,
-            ``spark://#table``, ``spark:///folder``); or an Ibis table of any engine.
+            ``spark://#table``, ``spark:///folder``); a frame (Arrow, pandas, Polars); or an Ibis table of any engine.
         format: a slug of ``FORMATS``; None means what the suffix says.
         columns: the source's own column name for each of ours, where it is not one that readers know.
         attributes: of a wide table, the columns to read; None means every one that can hold names.
@@ -57,7 +57,7 @@ class Source:
 
 
 Place: TypeAlias = str | PathLike[str] | Source | Any
-"""What every reader takes: a path, a URL, ``format:path``, a Source, or an Ibis table."""
+"""What every reader takes: a path, a URL, ``format:path``, a Source, a frame, or an Ibis table."""
 
 
 def source_of(place: Place, formats: tuple[str, ...], columns: tuple[str, ...]) -> Source:

@@ -5,6 +5,7 @@ import gzip
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -98,6 +99,15 @@ def test_parquet_takes_whole_numbers_and_dictionaries_as_names_and_reads_folders
         pq.write_table(table, tmp_path / f"{part}.parquet")
 
     assert lists(read_recommendations(tmp_path)) == {"1": ["a", "b"], "2": ["a", "b"]}
+
+
+def test_frames_in_memory_are_places_too() -> None:
+    columns = {"user_id": ["u", "u"], "item_id": [7, 8], "score": [0.5, 0.75]}
+
+    for frame in (pa.table(columns), pd.DataFrame(columns)):
+        assert lists(read_recommendations(frame)) == {"u": ["8", "7"]}
+    labelled = read_items(Source(at=pd.DataFrame({"sku": ["a"], "genre": ["x|y"]}), columns={"item": "sku"}))
+    assert labels(labelled[0]) == {("a", "genre", "x"), ("a", "genre", "y")}
 
 
 def test_items_one_row_for_each_category(write: Write) -> None:

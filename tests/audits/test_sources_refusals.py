@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -344,6 +345,15 @@ def test_a_place_where_nothing_can_be_read(tmp_path: Path, monkeypatch: pytest.M
         read_recommendations(place)
     assert "anna" not in str(refused.value)
     assert "pw" not in str(refused.value)
+
+
+def test_what_is_no_table_and_a_frame_with_a_hole_in_its_ranks() -> None:
+    with pytest.raises(UnknownSource, match="a frame or an Ibis table, got dict"):
+        read_recommendations({"subject": [SECRET]})
+    with pytest.raises(MalformedSource, match="the given table, column rank: expected whole numbers, got the type"):
+        read_recommendations(pd.DataFrame({"subject": [SECRET] * 2, "item": ["a", "b"], "rank": [1, None]}))
+    with pytest.raises(MalformedSource, match="the given table, row 1, column item: expected a name, got nothing"):
+        read_recommendations(pa.table({"subject": [SECRET] * 2, "item": ["a", None], "rank": [1, 2]}))
 
 
 def test_a_column_that_the_caller_names_has_to_be_there(tmp_path: Path) -> None:
