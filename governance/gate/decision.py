@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 
+from audits.groupings import CROSSED
 from audits.report import Report
 from audits.verdict import Outcome, Verdict
 from governance.gate.judging import judge_within
@@ -199,7 +200,9 @@ def _findings(
         yield _refusal(rule, asked_of(rule), f"The report has no {_what(rule)}{_instead(rule, report)}.")
     for figure in found:
         row = figure.measured
-        without = 0.0 if row.group is None else ungrouped.get(division(row.group), 0.0)
+        # Who lacks one of the crossed attributes is in no cell of an intersection.
+        crossed = () if row.group is None else division(row.group).split(CROSSED)
+        without = sum(ungrouped.get(each, 0.0) for each in crossed)
         missing = figure.missing
         if not without <= policy.max_unknown_share:
             missing = f"leaves out {without:.1%} of the subjects, whose group is unknown"

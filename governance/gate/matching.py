@@ -143,7 +143,8 @@ def _ratio_to_best(rule: FairnessRule, row: Measurement, rows: Sequence[Measurem
     rivals = [each for each in others if _is_rival(each, rule.min_subjects)]
     if not rivals:
         return Figure(read=row, measured=row, missing="has nothing beside it to be compared with")
-    value, low, high = _ratios(row, rivals, lower=metric_of(rule.metric).better == "lower")
+    lower = metric_of(rule.metric).better == "lower"
+    value, low, high = _ratios(row, rivals, lower=lower)
     if any(math.isnan(end) for end in (value, low, high)):
         return Figure(read=row, measured=row, missing="has no figure above 0 to be divided by")
     read = replace(
@@ -151,7 +152,7 @@ def _ratio_to_best(rule: FairnessRule, row: Measurement, rows: Sequence[Measurem
         value=value,
         low=low,
         high=high,
-        n=min([row.n, *(each.n for each in rivals)]),
+        n=min(row.n, _best(rivals, lower=lower).n),
         standard_error=max(value - low, high - value) / critical_value,
         target=None,
     )
@@ -174,6 +175,10 @@ def division(group: str | None) -> str:
 def _is_rival(each: Measurement, min_subjects: int) -> bool:
     ends = (each.value, each.low, each.high)
     return each.n >= min_subjects and all(end is not None and math.isfinite(end) for end in ends)
+
+
+def _best(rivals: Sequence[Measurement], *, lower: bool) -> Measurement:
+    return sorted(rivals, key=lambda each: each.value or 0.0, reverse=not lower)[0]
 
 
 def _ratios(row: Measurement, rivals: Sequence[Measurement], *, lower: bool) -> tuple[float, float, float]:

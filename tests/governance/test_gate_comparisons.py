@@ -62,7 +62,7 @@ def test_four_fifths_of_the_target_bounds_both_sides(value: float, half: float, 
 
 
 def test_four_fifths_of_the_best_group_uses_what_is_certain_of_both() -> None:
-    rows = (of_group("age = old", 0.30, 0.01), of_group("age = young", 0.40, 0.02))
+    rows = (of_group("age = old", 0.30, 0.01, n=200), of_group("age = young", 0.40, 0.02))
     decision = _decide(quality("ratio", limit=0.8, against="best", group="age"), *rows)
     found = {finding.about: finding for finding in decision.findings}
 
@@ -70,7 +70,7 @@ def test_four_fifths_of_the_best_group_uses_what_is_certain_of_both() -> None:
     assert (found["age = old"].value, found["age = old"].low, found["age = old"].high) == pytest.approx(
         (0.75, 0.29 / 0.42, 0.31 / 0.38)
     )
-    assert found["age = old"].verdict == INCONCLUSIVE
+    assert (found["age = old"].verdict, found["age = old"].n) == (INCONCLUSIVE, 200)
     assert (found["age = young"].value, found["age = young"].verdict) == (1.0, PASS)
     assert decision.outcome == INCONCLUSIVE
 
@@ -151,7 +151,10 @@ def test_a_division_that_leaves_out_too_many_subjects_is_no_evidence() -> None:
     asked, rows = quality("at_least", limit=0.1, group="each"), (of_group("age = old", 0.3, 0.01),)
     few, many = (decide(policy(asked), report(*rows), ungrouped={"age": share, "sex": 1.0}) for share in (0.05, 0.06))
 
-    assert (few.outcome, many.outcome) == (PASS, INCONCLUSIVE)
+    crossed = replace(rows[0], group="age × sex = old × f")
+    both = decide(policy(asked), report(crossed), ungrouped={"age": 0.03, "sex": 0.03})
+
+    assert (few.outcome, many.outcome, both.outcome) == (PASS, INCONCLUSIVE, INCONCLUSIVE)
     assert "leaves out 6.0% of the subjects, whose group is unknown" in many.findings[0].sentence
 
 
