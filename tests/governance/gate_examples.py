@@ -3,12 +3,16 @@
 from dataclasses import replace
 from datetime import date
 
+from hypothesis import HealthCheck, settings
+
 from audits.report import Measurement
 from governance.policy.rules import FairnessPolicy, FairnessRule
 from governance.policy.waivers import Waiver
 from tests.governance.builders import measured
 
 DAY = date(2026, 11, 26)
+STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""How long an example takes says how busy the machine is."""
 
 
 def rule(comparison: str, **changes: object) -> FairnessRule:

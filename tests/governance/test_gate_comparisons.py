@@ -11,7 +11,7 @@ from audits.verdict import Outcome
 from governance.gate.decision import Decision, Finding, decide
 from governance.policy.rules import FairnessRule
 from tests.governance.builders import measured, report
-from tests.governance.gate_examples import european, of_group, policy, quality, rule
+from tests.governance.gate_examples import STEADY, european, of_group, policy, quality, rule
 
 PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
 
@@ -246,6 +246,7 @@ def _rows(value: float, half: float) -> tuple[Measurement, ...]:
     return replace(european(value, half), target=0.4), other
 
 
+@STEADY
 @given(_RULES, _SHARE, _SHARE, _SHARE)
 def test_a_wider_interval_never_turns_into_a_pass(asked: FairnessRule, value: float, half: float, extra: float) -> None:
     narrow, wide = (
@@ -255,6 +256,7 @@ def test_a_wider_interval_never_turns_into_a_pass(asked: FairnessRule, value: fl
     assert wide != PASS or narrow == PASS
 
 
+@STEADY
 @given(_RULES, _SHARE, _SHARE, st.sampled_from(["value", "low", "high"]), st.sampled_from(["nan", "inf", "-inf"]))
 def test_what_is_no_number_never_passes(asked: FairnessRule, value: float, half: float, end: str, broken: str) -> None:
     first, other = _rows(value, half)
@@ -263,6 +265,7 @@ def test_what_is_no_number_never_passes(asked: FairnessRule, value: float, half:
     assert _decide(asked, first, other, differences=(first, other)).outcome != PASS
 
 
+@STEADY
 @given(st.sampled_from(["floor", "ceiling"]), _SHARE, _SHARE, st.floats(0.0, 0.15))
 def test_a_tighter_band_never_turns_into_a_pass(end: str, value: float, half: float, by: float) -> None:
     wide = rule("between", floor=0.2, ceiling=0.6)

@@ -23,7 +23,7 @@ from governance.policy.waivers import Waiver
 from governance.registry.models import register_report
 from governance.registry.tables import AuditRecord, Model
 from tests.governance.builders import Build, measured, report
-from tests.governance.gate_examples import DAY, european, policy, rule, waiver
+from tests.governance.gate_examples import DAY, STEADY, european, policy, rule, waiver
 
 WORKS = rule("at_least", limit=0.3)
 
@@ -92,6 +92,7 @@ def test_missing_evidence_is_not_waived() -> None:
     assert (unknown.outcome, absent.outcome) == (Outcome.INCONCLUSIVE, Outcome.INCONCLUSIVE)
 
 
+@STEADY
 @given(st.floats(0, 1), st.floats(0, 0.5), st.floats(0.0, 0.299), st.integers(1, 1000))
 def test_an_expired_waiver_never_turns_anything_into_a_pass(value: float, half: float, worst: float, ago: int) -> None:
     expired = waiver(worst, expires_on=DAY - timedelta(days=ago))
@@ -99,6 +100,7 @@ def test_an_expired_waiver_never_turns_anything_into_a_pass(value: float, half: 
     assert _decide(expired, value=value, half=half).outcome == _decide(value=value, half=half).outcome
 
 
+@STEADY
 @given(st.floats(0, 1), st.floats(0, 0.5), st.floats(0.0, 0.299), st.floats(0.0, 0.299))
 def test_a_waiver_that_tolerates_less_never_helps(value: float, half: float, one: float, other: float) -> None:
     stricter, looser = (_decide(waiver(each), value=value, half=half).outcome for each in sorted((one, other))[::-1])

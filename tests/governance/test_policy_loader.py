@@ -14,6 +14,7 @@ from governance.policy.policies import load_policies
 from governance.policy.purposes import PurposesPolicy
 from governance.policy.rules import AccessPolicy, FairnessPolicy, PrivacyPolicy, RetentionPolicy, RightsPolicy
 from governance.resources import policies_dir
+from tests.governance.gate_examples import STEADY
 
 Change = Callable[[str, str, str], Path]
 
@@ -205,7 +206,7 @@ def test_a_file_that_is_no_policy_is_refused(tmp_path: Path, content: bytes, mes
 SHIPPED = (policies_dir() / "fairness.yaml").read_text()
 
 
-@settings(max_examples=40)
+@settings(STEADY, max_examples=40)
 @given(
     st.integers(0, len(SHIPPED)),
     st.integers(0, 60),
