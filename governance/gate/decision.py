@@ -143,25 +143,38 @@ def decide(
       - raising a floor, lowering a ceiling, widening an interval or adding an expired waiver never turns another
         outcome into ``pass``
     """
-    granted = [*policy.waivers, *waivers]
+    case = _Case(
+        policy=policy, report=report, granted=(*policy.waivers, *waivers), today=today, ungrouped=dict(ungrouped)
+    )
     rules = [rule for rule in policy.rules if rule.level != "off"]
     absent = {rule.id: why for rule in rules if (why := why_absent(rule, report)) is not None}
     left_out = [rule for rule in rules if rule.id in absent and rule.when_absent == "not_applicable"]
     applied = [rule for rule in rules if rule not in left_out]
-    met: list[Excepted] = []
-    findings = [_wrong_settings(report, policy)] if _differs(report, policy) else []
-    for rule in applied:
-        if rule.id in absent:
-            findings.append(_refusal(rule, asked_of(rule), f"{_sentence(absent[rule.id])}.", Outcome.FAIL))
-        else:
-            findings += _findings(rule, report, policy, granted=granted, today=today, met=met, ungrouped=ungrouped)
+    found = [each for rule in applied for each in _findings(rule, case, absent.get(rule.id))]
+    findings = [*_wrong_settings(report, policy), *(finding for finding, _ in found)]
+    met = [each for _, exceptions in found for each in exceptions]
     return Decision(
         outcome=_outcome(findings, applied),
         findings=tuple(sorted(findings, key=_severity)),
         not_applicable=tuple(f"{rule.id}: {absent[rule.id]}." for rule in left_out),
-        waivers=tuple(_applied(each, rules, met, today) for each in granted),
+        waivers=tuple(_applied(each, rules, met, today) for each in case.granted),
         caveats=(*report.caveats, *caveats),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """What every rule is held to."""
+
+    policy: FairnessPolicy
+    report: Report
+    granted: tuple[Waiver, ...]
+    today: date | None
+    ungrouped: Mapping[str, float]
+
+
+_Found = tuple[Finding, tuple[Excepted, ...]]
+"""What a rule says about one figure, and the waivers that are about it."""
 
 
 def _outcome(findings: Sequence[Finding], applied: Sequence[FairnessRule]) -> Outcome:
@@ -177,51 +190,47 @@ def _outcome(findings: Sequence[Finding], applied: Sequence[FairnessRule]) -> Ou
     return Outcome.INCONCLUSIVE if blocking or not settled else Outcome.PASS
 
 
-def _findings(
-    rule: FairnessRule,
-    report: Report,
-    policy: FairnessPolicy,
-    *,
-    granted: Sequence[Waiver],
-    today: date | None,
-    met: list[Excepted],
-    ungrouped: Mapping[str, float],
-) -> Iterator[Finding]:
-    unknown = unknown_share(rule, report)
-    if not unknown <= policy.max_unknown_share:
+def _findings(rule: FairnessRule, case: _Case, absent: str | None) -> Iterator[_Found]:
+    if absent is not None:
+        yield _refusal(rule, asked_of(rule), f"{absent[:1].upper()}{absent[1:]}.", Outcome.FAIL), ()
+        return
+    unknown, most = unknown_share(rule, case.report), case.policy.max_unknown_share
+    if not unknown <= most:
         why = (
             f"{unknown:.1%} of the attention falls on titles whose {rule.attribute} is unknown; "
-            f"above {policy.max_unknown_share:.1%} the audit is no evidence."
+            f"above {most:.1%} the audit is no evidence."
         )
-        yield _refusal(rule, asked_of(rule), why)
+        yield _refusal(rule, asked_of(rule), why), ()
         return
-    found = figures(rule, report)
+    found = figures(rule, case.report)
     if not found:
-        yield _refusal(rule, asked_of(rule), f"The report has no {_what(rule)}{_instead(rule, report)}.")
+        yield _refusal(rule, asked_of(rule), f"The report has no {_what(rule)}{_instead(rule, case.report)}."), ()
     for figure in found:
-        row = figure.measured
-        # Who lacks one of the crossed attributes is in no cell of an intersection.
-        crossed = () if row.group is None else division(row.group).split(CROSSED)
-        without = sum(ungrouped.get(each, 0.0) for each in crossed)
-        missing = figure.missing
-        if not without <= policy.max_unknown_share:
-            missing = f"leaves out {without:.1%} of the subjects, whose group is unknown"
-        if missing is not None:
-            about = subject_of(row.attribute, row.category, row.group)
-            yield _refusal(rule, about, f"The {rule.metric} of {about} {missing}.")
-            continue
-        finding, exceptions = _judged(rule, figure, report, granted=granted, today=today)
-        met += exceptions
-        yield finding
+        missing = figure.missing or _left_out(figure, case)
+        if missing is None:
+            yield _judged(rule, figure, case)
+        else:
+            about = subject_of(figure.measured.attribute, figure.measured.category, figure.measured.group)
+            yield _refusal(rule, about, f"The {rule.metric} of {about} {missing}."), ()
 
 
-def _judged(
-    rule: FairnessRule, figure: Figure, report: Report, *, granted: Sequence[Waiver], today: date | None
-) -> tuple[Finding, tuple[Excepted, ...]]:
+def _left_out(figure: Figure, case: _Case) -> str | None:
+    """Why a figure of a group is no evidence: too many subjects belong to none. None where that is not so."""
+    group = figure.measured.group
+    # Who lacks one of the crossed attributes is in no cell of an intersection.
+    crossed = () if group is None else division(group).split(CROSSED)
+    without = sum(case.ungrouped.get(each, 0.0) for each in crossed)
+    if without <= case.policy.max_unknown_share:
+        return None
+    return f"leaves out {without:.1%} of the subjects, whose group is unknown"
+
+
+def _judged(rule: FairnessRule, figure: Figure, case: _Case) -> _Found:
+    report = case.report
     verdict = _deciding(judge_within(rule.bounds, figure.read, report.critical_value))
     exceptions: tuple[Excepted, ...] = ()
     if verdict.outcome != Outcome.PASS:
-        exceptions = excepted(rule, figure, granted, critical_value=report.critical_value, today=today)
+        exceptions = excepted(rule, figure, case.granted, critical_value=report.critical_value, today=case.today)
     waiver = next((each.waiver for each in exceptions if each.state == WaiverState.USED), None)
     read, measured = figure.read, figure.measured
     sentence = figure_sentence(rule, figure, verdict, level=report.level)
@@ -303,10 +312,6 @@ def _instead(rule: FairnessRule, report: Report) -> str:
     return f"; it has that of {shown}{' and others' if len(set(has)) > _SHOWN else ''}" if has else ""
 
 
-def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:]
-
-
 def _applied(
     waiver: Waiver, rules: Sequence[FairnessRule], met: Sequence[Excepted], today: date | None
 ) -> AppliedWaiver:
@@ -338,9 +343,11 @@ def _differs(report: Report, policy: FairnessPolicy) -> bool:
     )
 
 
-def _wrong_settings(report: Report, policy: FairnessPolicy) -> Finding:
+def _wrong_settings(report: Report, policy: FairnessPolicy) -> Iterator[Finding]:
     """An audit made in another way than the policy says answers another question."""
-    return Finding(
+    if not _differs(report, policy):
+        return
+    yield Finding(
         rule="audit-settings",
         level="error",
         verdict=Outcome.INCONCLUSIVE,
