@@ -101,6 +101,7 @@ ALONE: dict[tuple[str, ...], str] = {
     ("gate", "check"): "gate_check",
     ("gate", "init"): "gate_policy",
     ("gate", "ratchet"): "gate_policy",
+    ("gate", "metrics"): "gate_policy",
 }
 """Commands that come without the rest of their group: an auditor's machine has no home and should not wait for one."""
 

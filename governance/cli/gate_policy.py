@@ -1,5 +1,6 @@
 """`probity gate init` and `ratchet`: a policy from what was measured, and limits that only get stricter."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -7,9 +8,11 @@ from typing import Annotated
 import typer
 
 from audits.configuration import AuditConfig
+from audits.metrics import METRICS
+from audits.metrics.metric import Metric
 from audits.run import possible_metrics
 from audits.run import run as audit
-from governance.cli.display import progress, say, table
+from governance.cli.display import JsonOption, listing, progress, say, table
 from governance.cli.gate_display import EXITS, show
 from governance.cli.gate_tables import (
     DayOption,
@@ -50,6 +53,7 @@ def add_to(group: typer.Typer) -> None:
     """Add the commands to their group."""
     group.command("init")(init)
     group.command("ratchet")(ratchet)
+    group.command("metrics")(metrics_of_rules)
 
 
 def init(
@@ -116,6 +120,18 @@ def ratchet(
             write_atomically(policy, text.encode(), mode=policy.stat().st_mode & 0o777)
         rows = [(each.rule, each.field, each.before, each.after, each.line) for each in changes]
         table("Tightened" if not dry_run else "Would be tightened", ("rule", "field", "before", "after", "line"), rows)
+
+
+def metrics_of_rules(*, as_json: JsonOption = False) -> None:
+    """List the metrics that rules may name: what each is, its range, which way is better, and what it takes."""
+    rows = [(each.slug, each.title, *_range(each), each.better, ", ".join(sorted(each.needs))) for each in METRICS]
+    listing("Metrics", ("metric", "what", "from", "to", "better", "takes"), rows, as_json=as_json)
+
+
+def _range(metric: Metric) -> tuple[float | None, float | None]:
+    """From where to where, with nothing where there is no end: JSON has no infinity."""
+    low, high = (end if math.isfinite(end) else None for end in (metric.low, metric.high))
+    return low, high
 
 
 def _rounded_up(share: float) -> float:

@@ -10,7 +10,8 @@ CAVEAT = (
     "The baseline is known by its report, so differences are not paired by subject: their intervals are wider than "
     "those against the baseline's lists."
 )
-_SAME = ("k", "attention", "attention_formula", "items", "level")
+_SAME = ("k", "attention", "attention_formula", "items", "subjects", "level")
+"""Coverage and concentration grow with audience and catalogue, so reports of other sizes do not compare."""
 
 
 def against_report(report: Report, baseline: Report) -> Report:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner, Result
 
+from audits.metrics import METRICS
 from audits.report import Report
 from audits.tables import AuditInput, Membership, Recommendations
 from governance.cli.main import build
@@ -166,6 +167,24 @@ def test_a_baseline_that_was_measured_otherwise_is_refused(gate: Gate, tmp_path:
     result = gate("check", "--baseline", tmp_path / "out" / "report.json")
 
     assert (result.exit_code, "k: expected 4 as in this audit, got 5" in result.stderr) == (2, True)
+
+
+def test_every_metric_that_a_rule_may_name_is_listed_with_its_range() -> None:
+    asked = ["gate", "metrics", "--json"]
+    listed = {row["metric"]: row for row in json.loads(CliRunner().invoke(build(asked), asked).stdout)}
+
+    assert set(listed) == {metric.slug for metric in METRICS}
+    assert (listed["ndcg"]["from"], listed["ndcg"]["to"], listed["ndcg"]["takes"]) == (0.0, 1.0, "relevance")
+    assert (listed["popularity_lift"]["from"], listed["popularity_lift"]["to"]) == (-1.0, None)
+
+
+def test_a_baseline_of_another_audience_is_refused(gate: Gate, tmp_path: Path, lists: Path) -> None:
+    fewer = [line for line in (lists / "lists.csv").read_text().splitlines() if not line.startswith("s9,")]
+    (tmp_path / "fewer.csv").write_text("\n".join([*fewer, ""]))
+    assert gate("check", "--recommendations", tmp_path / "fewer.csv", "--out", tmp_path / "out").exit_code == 0
+    result = gate("check", "--baseline", tmp_path / "out" / "report.json")
+
+    assert (result.exit_code, "subjects: expected 60 as in this audit, got 59" in result.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
