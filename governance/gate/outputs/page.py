@@ -1,6 +1,5 @@
 """The audit's page with the decision in front: checks, waivers, intervals against limits, and what it rests on."""
 
-from audits.html import render as render_report
 from audits.ruling import Check, Exempted, Ruling
 from governance.gate.decision import AppliedWaiver, Finding
 from governance.gate.outputs.decided import Decided, finite
@@ -12,6 +11,8 @@ from governance.policy.rules import FairnessRule
 
 def render(decided: Decided) -> bytes:
     """One HTML file: offline, without script."""
+    from audits.html import render as render_report  # brings its templates along, which other formats do not need
+
     page = render_report(decided.report, title=decided.title, ruling=ruling(decided))
     return steadied(page).encode(errors="replace")
 
