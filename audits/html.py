@@ -23,7 +23,6 @@ from audits.sensitivity import Band
 
 _PERCENT = frozenset({"exposure_share", "coverage"})
 _QUALITY = frozenset({"ndcg", "recall"})
-_MOST_QUALITY_FIGURES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +117,15 @@ def _exposure(report: Report) -> list[_Figure]:
 def _quality(report: Report) -> list[Markup]:
     """What a subject gets out of the lists, between 0 and 1: for everyone and for each group."""
     of_all = {row.metric for row in report.measurements if row.group is None and row.attribute is None}
-    of_groups = {row.metric for row in report.measurements if row.group is not None and row.attribute is None}
-    shown = [
+    fit = [
         metric
         for metric in METRICS
         if (metric.better, metric.low, metric.high) == ("higher", 0.0, 1.0)
         and "relevance" in metric.needs
         and metric.slug in of_all
-        and metric.slug in of_groups | _QUALITY
-    ][:_MOST_QUALITY_FIGURES]
+    ]
+    # The rest are relatives of these two, and stand in the tables.
+    shown = [metric for metric in fit if metric.slug in _QUALITY] or fit[:1]
     return [_svg(quality_figure(report, metric.slug, metric.title)) for metric in shown]
 
 
