@@ -46,6 +46,12 @@ from governance.policy.loader import Loaded, load
 from governance.policy.rules import FairnessPolicy
 from governance.policy.waivers import WaiversFile
 
+_DECIDING = (
+    *("recommendations", "items", "policy", "relevance", "history", "groups", "popularity", "baseline", "waivers"),
+    "seed",
+)
+"""The options that a decision follows from; the day is one where there are waivers."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command without the rest of its group."""
@@ -61,6 +67,7 @@ def add_to(group: typer.Typer) -> None:
 
 
 def run(
+    context: typer.Context,
     *,
     recommendations: ListsOption,
     items: ItemsOption,
@@ -101,30 +108,17 @@ def run(
                 progress=step,
             )
         checked = _bound(checked, exceptions, report)
-        bound_by_day = rules.value.waivers or exceptions is not None
-        options = {
-            "recommendations": recommendations,
-            "items": items,
-            "policy": policy,
-            "relevance": relevance,
-            "history": history,
-            "groups": groups,
-            "popularity": popularity,
-            "baseline": baseline,
-            "waivers": waivers,
-            "seed": seed,
-            "today": day if bound_by_day else None,
-        }
-        decided = Decided(
-            decision=checked.decision,
-            report=checked.report,
-            source=policy_source(rules, policy, root=Path.cwd()),
-            title=Path(recommendations).name,
-            command=command_line(["probity", "gate", "check"], options),
-            version=installed_version(),
-        )
+        made_again = {name: context.params[name] for name in _DECIDING}
+        made_again["today"] = day if rules.value.waivers or exceptions is not None else None
         hand_out(
-            decided,
+            Decided(
+                decision=checked.decision,
+                report=checked.report,
+                source=policy_source(rules, policy, root=Path.cwd()),
+                title=Path(recommendations).name,
+                command=command_line(["probity", "gate", "check"], made_again),
+                version=installed_version(),
+            ),
             formats=formats or [TERMINAL],
             out=out,
             sign_with=sign_with,
