@@ -17,7 +17,7 @@ from governance.attest.predicate import Predicate
 from governance.attest.predicates.privacy_audit import LEVEL as PRIVACY_LEVEL
 from governance.attest.predicates.privacy_audit import Paid, PrivacyAudit
 from governance.attest.predicates.provenance import MITIGATION, TRAINING, Provenance
-from governance.attest.predicates.test_result import Result, TestResult
+from governance.attest.predicates.test_result import TestResult
 from governance.attest.predicates.verification_summary import VerificationSummary
 from governance.attest.resource import Resource
 from governance.attest.statement import MODELS, Subject, decode_statement
@@ -25,14 +25,14 @@ from governance.attest.store import Made, attest, list_attestations, read_envelo
 from governance.budget.reservations import state
 from governance.budget.tables import Reservation
 from governance.errors import ConfigurationError
-from governance.gate.decision import Decision, Finding
+from governance.gate.decision import Decision
+from governance.gate.outputs.attestation import LEVEL, rules_tested
 from governance.ledger.canonical import Json
 from governance.pipeline.code import probity_version, trainer_digest
 from governance.pipeline.home import Home
 from governance.registry.tables import AuditRecord, Model, ReleaseRecord, Snapshot
 from recommender.mechanism import Mechanism
 
-GATE_LEVEL = "PROBITY_GATE"
 SETTINGS = "audit-configuration"
 
 
@@ -154,13 +154,10 @@ def _attest_report(
 ) -> Made:
     home, fairness = by.home, by.home.policies.fairness
     return by.say(
-        TestResult(
-            result=_result(decision),
-            configuration=(home.attester.policy(fairness.name, fairness.digest), *settings),
+        rules_tested(
+            decision,
+            (home.attester.policy(fairness.name, fairness.digest), *settings),
             url=_report_url(home, report),
-            passed=tuple(_name(each) for each in decision.findings if _group(each) == "passed"),
-            warned=tuple(_name(each) for each in decision.findings if _group(each) == "warned"),
-            failed=tuple(_name(each) for each in decision.findings if _group(each) == "failed"),
         ),
         _subject(model),
         str(model.id),
@@ -179,7 +176,7 @@ def attest_decision(by: Attesting, model: Model, made: Made, decision: Decision,
             policy=home.attester.policy(fairness.name, fairness.digest),
             inputs=(made.resource,),
             result="PASSED" if passed else "FAILED",
-            levels=(GATE_LEVEL,) if passed else (),
+            levels=(LEVEL,) if passed else (),
         ),
         _subject(model),
         str(model.id),
@@ -273,20 +270,3 @@ def _find_audit(by: Attesting, model: Model, report: AuditRecord) -> TestResult 
             if said.url == _report_url(by.home, report):
                 return said
     return None
-
-
-def _result(decision: Decision) -> Result:
-    if decision.outcome != Outcome.PASS:
-        return "FAILED"
-    return "WARNED" if any(_group(each) == "warned" for each in decision.findings) else "PASSED"
-
-
-def _group(finding: Finding) -> str:
-    if finding.blocks:
-        return "failed"
-    return "passed" if finding.verdict == Outcome.PASS else "warned"
-
-
-def _name(finding: Finding) -> str:
-    undecided = ": inconclusive" if finding.verdict == Outcome.INCONCLUSIVE else ""
-    return f"{finding.rule} ({finding.about}){undecided}"

@@ -93,7 +93,7 @@ def sign_decision(
     about = subjects or {"audit-inputs": decided.report.inputs_digest}
     named = tuple(Subject(name, digest) for name, digest in sorted(about.items()))
     configuration = (_policy(decided, by), _report(decided, by), *_besides(decided, by))
-    tested = _envelope(as_test_result(decided.decision, configuration), named, by)
+    tested = _envelope(rules_tested(decided.decision, configuration), named, by)
     passed = decided.decision.outcome is Outcome.PASS
     summary = VerificationSummary(
         verifier=by.name,
@@ -107,7 +107,7 @@ def sign_decision(
     return encode_bundle([tested.envelope, _envelope(summary, named, by).envelope])
 
 
-def as_test_result(decision: Decision, configuration: Sequence[Resource], url: str | None = None) -> TestResult:
+def rules_tested(decision: Decision, configuration: Sequence[Resource], url: str | None = None) -> TestResult:
     """The decision as a test run. What blocks has failed, also where it is merely inconclusive; a waived rule warns."""
     return TestResult(
         result=_result(decision),
