@@ -16,6 +16,7 @@ from audits.statistics import Cell, Smooth
 UNKNOWN_GROUP = "unknown"
 TIERS = ("light", "medium", "heavy")
 ACTIVITY = "activity"
+_NOTHING = (None, None, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,7 +25,7 @@ class HeldOut:
 
     Attributes:
         subjects: n keys, distinct.
-        scores: (n, m), not below 0.
+        scores: (n, m), of which the best are positive.
         excluded: what a subject must not get, (n, m), or None.
         groups: group of each subject by what divides them; an empty name is "unknown".
         targets: items that subjects went on to choose, (n, m), or None.
@@ -78,6 +79,8 @@ def report_on(
 ) -> MitigationReport:
     """Measure prices on held-out subjects.
 
+    Where a group's utility before is not positive there is nothing to keep a part of, and its figures are None.
+
     ``groups`` (m, G) are the category shares of the items that scores are of, ``catalogue_shares`` (G,) those of the
     whole catalogue, ``attention`` (k,) the weights of the ranks.
 
@@ -90,6 +93,9 @@ def report_on(
     """
     if groups.shape != (held_out.scores.shape[1], len(fit.names)) or catalogue_shares.shape != (len(fit.names),):
         msg = f"mitigation report: expected category shares of {len(fit.names)} categories, got {groups.shape}"
+        raise InvalidConfig(msg)
+    if held_out.excluded is not None and int((~held_out.excluded).sum(axis=1).min()) < attention.size:
+        msg = f"mitigation report: expected {attention.size} items left for every subject, got fewer for some"
         raise InvalidConfig(msg)
     lists = _Lists(
         before=serve(held_out.scores, np.zeros(groups.shape[0]), attention.size, held_out.excluded),
@@ -235,8 +241,9 @@ def _utility(change: _Change, cohorts: _Cohorts, found: Intervals, start: int) -
     rows = []
     for place, (attribute, group) in enumerate(cohorts.names):
         n = int(counted[:, place].sum())
-        kept = _interval(found, start + place)
-        others = _interval(found, start + len(cohorts.names) + place - 1) if place else (None, None, None)
+        shown = bool(counted[:, place] @ change.before > 0)
+        kept = _interval(found, start + place) if shown else _NOTHING
+        others = _interval(found, start + len(cohorts.names) + place - 1) if shown and place else _NOTHING
         shown = kept[0] is not None
         rows.append(
             UtilityKept(

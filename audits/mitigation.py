@@ -194,6 +194,8 @@ def _polished(problem: Problem, contenders: Contenders, found: Search) -> list[R
         wanted = np.where(best.prices > 0, problem.lower, problem.upper)
         step = np.zeros_like(mean)
         step[active] = np.linalg.pinv(answer) @ (wanted - best.shares)[active]
+        if not step.any():
+            break
         tried.append(contenders.respond(best.prices + step))
         if _shortfall(problem, tried[-1], found.bound) < _shortfall(problem, best, found.bound):
             best = tried[-1]

@@ -12,7 +12,7 @@ from audits.errors import InvalidTable, UnknownItem
 from audits.exposure_problem import Ints, Mask
 from audits.tables import codes
 
-_MOST_CELLS = 2_000_000_000
+_MOST_CELLS = 500_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

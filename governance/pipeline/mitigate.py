@@ -105,6 +105,7 @@ def mitigate(
     stored = _store(
         home, mitigated_id, price_file(found.fit, home.policies.fairness, inputs, unit="relative score"), report
     )
+    model_prices = stored[f"prices/{mitigated_id}.json"]
     with home.transaction() as session:
         model = register_model(
             session,
@@ -118,7 +119,7 @@ def mitigate(
             clock=home.clock,
             parent=parent,
             prices=prices,
-            price_file=stored[f"prices/{mitigated_id}.json"],
+            price_file=model_prices,
             mitigation_report=stored.get(f"prices/{mitigated_id}.report.json"),
         )
         attest_mitigation(
@@ -126,7 +127,12 @@ def mitigate(
             model,
             parent,
             release,
-            internal={"prices": prices, "seed": policy.seed, "syntheticSubjects": SYNTHETIC_SUBJECTS},
+            internal={
+                "prices": prices,
+                "priceFile": model_prices,
+                "seed": policy.seed,
+                "syntheticSubjects": SYNTHETIC_SUBJECTS,
+            },
             started_at=started_at,
         )
     return Mitigated(model=model, fit=found.fit, prices=prices, report=report, files=tuple(stored))
@@ -178,8 +184,12 @@ def _report(home: Home, recommender: Recommender, found: _Priced, policy: Fairne
     except EmptySnapshot:
         return None
     items = recommender.model.items
-    some = everyone.rows(np.arange(min(len(everyone.subjects), max(1, MOST_CELLS // len(items)))))
-    shown, targets = fold_in(some, rng=np.random.default_rng(policy.seed))
+    # A list as long as the policy's must be left for each of them.
+    open_items = len(items) - np.diff(everyone.on_items(items).matrix.indptr)
+    enough = np.flatnonzero(open_items >= policy.list_length)[: max(1, MOST_CELLS // len(items))]
+    if not enough.size:
+        return None
+    shown, targets = fold_in(everyone.rows(enough), rng=np.random.default_rng(policy.seed))
     return report_on(
         found.fit,
         found.known.groups,

@@ -124,6 +124,23 @@ def test_small_groups_get_no_figures() -> None:
     assert (old.n, old.kept, old.before, old.low, old.against_others) == (9, None, None, None, None)
 
 
+def test_a_group_that_had_nothing_keeps_no_part_of_it() -> None:
+    scores = drawn(np.random.default_rng(2), 400)
+    scores[1::2] = 0.0
+    everyone, calm, cross = reported(scores=scores).utility
+
+    assert everyone.kept is not None
+    assert calm.kept is not None
+    assert (cross.n, cross.kept, cross.after, cross.against_others) == (200, None, None, None)
+
+
+def test_a_subject_for_whom_no_whole_list_is_left_is_refused() -> None:
+    excluded = np.zeros((400, 50), dtype=bool)
+    excluded[7, :46] = True
+    with pytest.raises(InvalidConfig, match="5 items left for every subject"):
+        reported(excluded=excluded)
+
+
 def test_a_report_has_one_encoding_and_one_page(tmp_path: Any) -> None:  # noqa: ANN401, ARG001 - a path
     report = reported(groups={"<b>mood</b>": ["calm", "cross"] * 200})
     page = render_mitigation(report, title="Prices <1>")
