@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from audits.contenders import contenders_of, top
-from audits.exposure_problem import Problem
+from audits.exposure_problem import Problem, _reached
 from audits.mitigation import fit_prices
 
 Floats = NDArray[np.float64]
@@ -87,6 +87,19 @@ def test_single_precision_never_hides_a_better_list(seed: int, price: float, mag
     exact = np.sort(scores.astype(np.float64) + whole.groups @ prices, axis=1)[:, :-5:-1]
 
     assert contenders_of(whole).respond(prices).value >= (exact @ W).mean() / W.sum() - 1e-15
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0, 0.9))
+def test_the_most_that_a_category_can_be_given_is_that_of_lists_that_favour_it_above_all(
+    seed: int, barred: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    column, excluded = rng.uniform(size=80), rng.random((9, 80)) < barred
+    excluded[:, :4] = False
+    best = [np.sort(column[~row])[::-1][:4] @ W for row in excluded]
+
+    assert _reached(excluded, column, W) == pytest.approx(np.array(best))
 
 
 def test_the_largest_come_first() -> None:
