@@ -12,6 +12,7 @@ from audits.sources.labels import read_items
 from audits.sources.lists import read_recommendations
 from audits.sources.loading import load
 from audits.sources.pairs import count_popularity, read_history, read_popularity, read_relevance
+from audits.sources.scores import read_scores
 from audits.sources.source import Source
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "read_popularity",
     "read_recommendations",
     "read_relevance",
+    "read_scores",
 ]

@@ -84,9 +84,10 @@ def mitigate(
         missing = ", ".join(name for name, path in needed.items() if path is None)
         msg = f"mitigate: expected a registered model's id, or {', '.join(needed)}; missing {missing}"
         raise InvalidInput(msg)
-    from governance.pipeline.scored_files import ScoredFiles, price_files, write_prices, write_report
+    from governance.pipeline.scored_files import ScoredFiles, price_files, refuse_unwritable, write_prices, write_report
 
     files = ScoredFiles(scores=scores, items=items, policy=policy, groups=groups, history=history, relevance=relevance)
+    refuse_unwritable(out, report)
     with progress("fitting prices") as step:
         priced = price_files(files, relative=relative, held_out_share=held_out_share, progress=step)
     digest = write_prices(priced, out)

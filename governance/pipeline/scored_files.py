@@ -5,14 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
-
 from audits.mitigation_page import render_mitigation
 from audits.mitigation_report import MitigationReport
 from audits.scores import score_matrix
-from audits.tables import Membership
+from audits.sources import read_groups, read_history, read_items, read_relevance, read_scores
 from governance.errors import InvalidInput
 from governance.pipeline.pricing import Priced, Told, price_scores
 from governance.policy.loader import load
@@ -23,7 +19,6 @@ from recommender.price_file import price_file_bytes, price_file_digest
 Progress = Callable[[int, int], None]
 
 TITLE = "Exposure prices"
-_NAMES = ("subject", "item", "attribute", "category", "group")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,22 +50,18 @@ def price_files(
     ``relative`` scales each subject's best score to 1, the unit in which Probity's own models take prices.
 
     Raises:
-        InvalidInput: a file that cannot be read as CSV or Parquet, or lacks a column.
+        UnknownSource, MalformedSource: a file that is absent, of no known format, or breaks its layout.
         PolicyError: the policy cannot be used.
         And all that ``price_scores`` raises.
     """
     policy = load(files.policy, FairnessPolicy)
-    labels = _read(files.items, ("item", "category"), ("attribute", "weight"))
-    if "attribute" not in labels.column_names:
-        labels = labels.append_column("attribute", pa.array(["category"] * labels.num_rows, pa.string()))
-    membership = Membership(labels)
-    history = _optional(files.history, ("subject", "item"))
-    items = sorted(set(membership.table["item"].to_pylist()))
-    scores = score_matrix(_read(files.scores, ("subject", "item", "score")), items, history=history)
+    membership, items = read_items(files.items)
+    history = None if files.history is None else read_history(files.history)
+    scores = score_matrix(read_scores(files.scores), items, history=history)
     told = Told(
-        groups=_optional(files.groups, ("subject", "group"), ("attribute",)),
+        groups=None if files.groups is None else read_groups(files.groups),
         history=history,
-        relevance=_optional(files.relevance, ("subject", "item")),
+        relevance=None if files.relevance is None else read_relevance(files.relevance),
     )
     return price_scores(
         scores.relative() if relative else scores,
@@ -84,70 +75,42 @@ def price_files(
     )
 
 
-def write_prices(priced: Priced, path: Path) -> str:
-    """Write the price file, JSON or YAML by its name; returns the SHA-256 of its bytes.
+def refuse_unwritable(prices: Path, report: Path | None) -> None:
+    """Say before anything is fitted that its outcome could not be written.
 
     Raises:
-        BadPrices: another ending.
-        InvalidInput: the folder does not exist.
+        InvalidInput: another ending than the file can have, or a folder that does not exist.
     """
+    for path, endings in ((prices, (".json", ".yaml", ".yml")), (report, (".json", ".html"))):
+        if path is None:
+            continue
+        if path.suffix not in endings:
+            msg = f"{path.name}: expected a name that ends in {', '.join(endings[:-1])} or {endings[-1]}"
+            raise InvalidInput(msg)
+        if not path.parent.is_dir():
+            msg = f"{path}: expected a folder that exists"
+            raise InvalidInput(msg)
+
+
+def write_prices(priced: Priced, path: Path) -> str:
+    """Write the price file, JSON or YAML by its name; returns the SHA-256 of its bytes."""
     content = price_file_bytes(priced.file, path.name)
-    _write(path, content)
+    write_atomically(path, content, mode=0o644)
     return price_file_digest(content)
 
 
 def write_report(report: MitigationReport, path: Path, *, title: str = TITLE) -> None:
-    """Write the report, as JSON or as a page by the file's name.
-
-    Raises:
-        InvalidInput: another ending, or the folder does not exist.
-    """
-    if path.suffix not in {".json", ".html"}:
-        msg = f"{path.name}: expected a report's name that ends in .json or .html"
-        raise InvalidInput(msg)
+    """Write the report, as a page where the file's name ends in .html, else as JSON."""
     as_page = path.suffix == ".html"
-    _write(path, render_mitigation(report, title=title).encode() if as_page else report.to_json())
-
-
-def _write(path: Path, content: bytes) -> None:
-    if not path.parent.is_dir():
-        msg = f"{path}: expected a folder that exists"
-        raise InvalidInput(msg)
+    content = render_mitigation(report, title=title).encode() if as_page else report.to_json()
     write_atomically(path, content, mode=0o644)
 
 
 def _digest(path: Path) -> str:
+    """SHA-256 of a file; of a folder, that of what `sha256sum` prints for its files, sorted by name."""
+    if path.is_dir():
+        files = sorted(each for each in path.rglob("*") if each.is_file())
+        lines = "".join(f"{_digest(each)}  {each.relative_to(path).as_posix()}\n" for each in files)
+        return hashlib.sha256(lines.encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _optional(path: Path | None, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> pa.Table | None:
-    return None if path is None else _read(path, required, optional)
-
-
-def _read(path: Path, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> pa.Table:
-    """These columns of a CSV or Parquet file; names are text, whatever they look like."""
-    try:
-        if path.suffix == ".parquet":
-            table = pa.parquet.read_table(path)
-        else:
-            types = dict.fromkeys(_NAMES, pa.string())
-            options = pa.csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""])
-            table = pa.csv.read_csv(path, convert_options=options)
-    except (pa.ArrowException, OSError) as cause:
-        reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else "no such table"
-        msg = f"{path.name}: expected CSV or Parquet with the columns {', '.join(required)}, got {reason}"
-        raise InvalidInput(msg) from cause
-    missing = [column for column in required if table.schema.get_field_index(column) < 0]
-    if missing:
-        msg = f"{path.name}: expected the columns {', '.join(required)} once, missing {', '.join(missing)}"
-        raise InvalidInput(msg)
-    kept = [*required, *(column for column in optional if column in table.column_names)]
-    table = table.select(kept)
-    for column in kept:
-        if table[column].null_count:
-            msg = f"{path.name}, column {column}: expected a value in every row, got {table[column].null_count} without"
-            raise InvalidInput(msg)
-        if column in _NAMES:
-            table = table.set_column(table.column_names.index(column), column, table[column].cast(pa.string()))
-    return table
