@@ -37,6 +37,7 @@ def _categories(has: NDArray[np.bool_]) -> tuple[Ints, NDArray[np.bool_]]:
 def _rows(lists: Ints, categories: Ints, present: NDArray[np.bool_], cumulated: Floats) -> Floats:
     rows, length = np.arange(lists.shape[0]), (lists != ABSENT).sum(axis=1)
     sums: Floats = cumulated[length, 0]
+    step = np.diff(cumulated, axis=1, append=0.0)
     counts = np.zeros(sums.shape, dtype=np.int64)
     for rank, item in enumerate(lists.T):
         here = item != ABSENT
@@ -44,9 +45,6 @@ def _rows(lists: Ints, categories: Ints, present: NDArray[np.bool_], cumulated: 
             category = categories[item, slot]
             raises = here & present[item, slot]
             now = counts[rows, category]
-            more = now + raises
-            gain = cumulated[length, more, category] - cumulated[length, now, category]
-            gain -= cumulated[rank, more, category] - cumulated[rank, now, category]
-            sums[rows, category] += gain
-            counts[rows, category] = more
+            sums[rows, category] += raises * (step[length, now, category] - step[rank][now, category])
+            counts[rows, category] = now + raises
     return sums

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
+from scipy.stats import binom
 
 from audits.attention import Attention
 from audits.configuration import AuditConfig
 from audits.evidence import Evidence, evidence_from
 from audits.exposure import labelled
-from audits.fair_prefixes import adjusted_alpha, chance_to_fail, least_protected
+from audits.fair_prefixes import adjusted_alpha, chance_to_fail, chances_of_so_few, least_protected
 from audits.metrics import (
     METRICS,
     awrf,
@@ -211,6 +212,12 @@ def test_a_list_that_begins_with_three_comedies_fails_for_documentaries(build: B
     evidence = seen(build, {"s": list("efga"), "t": list("efag")}, items=list(genres), genres=genres)
 
     assert values(fair_lists.METRIC, evidence) == {"doc": 0.5, "comedy": 1.0}
+
+
+def test_chances_of_so_few_are_those_of_scipys_binomial() -> None:
+    expected = binom.cdf(np.arange(31), np.arange(1, 31)[:, None], 0.17)
+
+    assert chances_of_so_few(30, 0.17) == pytest.approx(expected, abs=1e-12)
 
 
 def test_the_chance_to_fail_is_that_of_tossed_coins() -> None:
