@@ -329,7 +329,7 @@ def shown_lists(draw: st.DrawFn) -> tuple[dict[str, list[str]], dict[str, list[s
     return lists, genres
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(shown_lists())
 def test_the_figures_of_one_attribute_agree_with_each_other(
     build: Build, drawn: tuple[dict[str, list[str]], dict[str, list[str]]]

@@ -165,7 +165,7 @@ def graded_lists(draw: st.DrawFn) -> Evidence:
     return graded(lists, grades, model)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(graded_lists())
 def test_expected_exposure_keeps_its_identity_and_agrees_with_dense_arithmetic(evidence: Evidence) -> None:
     found, target = expected_exposure(evidence), target_exposure(evidence)

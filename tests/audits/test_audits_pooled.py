@@ -51,7 +51,7 @@ def test_far_from_parity_a_distance_has_the_standard_error_of_the_delta_method()
 
 def missing_parity(value_of: ValueOf, *, honest: bool) -> float:
     """How often an interval does not reach 0 for lists drawn from the catalogue itself."""
-    missed, trials = 0, 200
+    missed, trials = 0, 150
     for seed in range(trials):
         found = (
             pooled(cell(), drawn(seed), value_of, low=0.0, high=1.0)
