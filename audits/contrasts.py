@@ -51,8 +51,8 @@ def seen_by(received: Floats, beside: Floats) -> NDArray[np.int64]:
 
     A logarithm rests on them alone: where nobody received any it is that of the smoothing, and no resample differs.
     """
-    fewest = np.minimum((received > 0).sum(axis=0), (received @ beside > _NOTHING).sum(axis=0))
-    return np.asarray(fewest, dtype=np.int64)
+    own, others = (received > 0).sum(axis=0), (received @ beside > _NOTHING).sum(axis=0)
+    return np.asarray(np.minimum(own, others), dtype=np.int64)
 
 
 def beside_each(kinds: Sequence[Labelled]) -> Floats:
