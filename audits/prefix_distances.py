@@ -20,6 +20,7 @@ from audits.statistics import Floats, Smooth
 Distance = Callable[[Floats, Floats], Floats]
 
 STEP = 10
+_ROWS = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -65,14 +66,18 @@ def prefix_distance(evidence: Evidence, distance: Distance) -> Smooth:
 
 def _per_list(each: Labelled, cuts: tuple[Cut, ...], distance: Distance, subjects: int) -> tuple[Floats, Floats]:
     """Figures of every list, (n, c), and 1.0 where the list counts, (n,)."""
-    sums: Floats = np.zeros((subjects, len(each.categories)))
-    scale: Floats = np.zeros_like(sums)
-    for cut in cuts:
-        weight = (cut.reached / np.log2(cut.length))[:, None]
-        sums += weight * distance(cut.parts, each.parity)
-        scale += weight * _largest(cut.length, each, distance)
-    known = np.asarray((scale > 0).all(axis=1), dtype=np.float64)
-    ratio: Floats = np.minimum(sums / np.where(scale > 0, scale, 1.0), 1.0)
+    worst = [_largest(cut.length, each, distance) for cut in cuts]
+    ratio, known = np.zeros((subjects, len(each.categories))), np.zeros(subjects)
+    # Block by block, so that what is added up stays near the processor.
+    for rows in (slice(at, at + _ROWS) for at in range(0, subjects, _ROWS)):
+        sums: Floats = np.zeros_like(ratio[rows])
+        scale: Floats = np.zeros_like(sums)
+        for cut, largest in zip(cuts, worst, strict=True):
+            weight = (cut.reached[rows] / np.log2(cut.length))[:, None]
+            sums += weight * distance(cut.parts[rows], each.parity)
+            scale += weight * largest
+        known[rows] = (scale > 0).all(axis=1)
+        ratio[rows] = np.minimum(sums / np.where(scale > 0, scale, 1.0), 1.0)
     return ratio, known
 
 
