@@ -76,6 +76,7 @@ def render(report: Report, *, title: str, decision: Sequence[str] | None = None,
         concentration=_svg(concentration_figure(report)),
         quality=_quality(report),
         bands=_bands(report),
+        every_band=[] if report.sensitivity is None else [(_about(each), each) for each in report.sensitivity.bands],
         changes=_changes(report),
         changed=_changed(report),
         sections=[section for metric in METRICS if (section := _section(report, metric)).rows],
@@ -222,8 +223,7 @@ def _section(report: Report, metric: Metric) -> _Section:
 
 
 def _row(row: Measurement) -> _Row:
-    parts = (f"{row.attribute}: {row.category}" if row.category is not None else None, row.group)
-    about = ", ".join(each for each in parts if each is not None) or "all"
+    about = _about(row)
     value = _number(row, row.value) if row.undefined is None else f"undefined ({row.undefined})"
     pointwise = (
         "\N{EN DASH}"
@@ -231,6 +231,14 @@ def _row(row: Measurement) -> _Row:
         else f"{_number(row, row.pointwise_low)} to {_number(row, row.pointwise_high)}"
     )
     return _Row(about, value, _span(row), pointwise, _number(row, row.target), f"{row.n:,}")
+
+
+def _about(row: Measurement | Band) -> str:
+    """What a figure is of: "genre: noir", "all by genre", "age = old", "all"."""
+    of_titles = None if row.attribute is None else f"all by {row.attribute}"
+    if row.category is not None:
+        of_titles = f"{row.attribute}: {row.category}"
+    return ", ".join(each for each in (of_titles, row.group) if each is not None) or "all"
 
 
 def _span(row: Measurement) -> str:

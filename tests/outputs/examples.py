@@ -141,6 +141,7 @@ PASSED = Decision(
 MEASURED = report(
     measured("exposure_share", 0.2, 0.18, 0.22, "origin", "european"),
     replace(measured("ndcg", 0.3, 0.28, 0.32), group="age = old"),
+    replace(measured("awrf", 0.9, 0.88, 0.92), attribute="origin"),
 )
 
 

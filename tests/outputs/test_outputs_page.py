@@ -85,6 +85,8 @@ def test_what_blocks_stands_before_what_is_met_and_waivers_have_their_owner(writ
     assert "AVMSD Art. 13(1): a share, and prominence. Approved by review board." in text
     assert "probity gate check --recommendations lists.csv --items items.csv" in text
     assert "1 of 1 categories changed beyond chance." in text
+    assert "<td>all by origin</td>" in text
+    assert "<td>origin: european</td>" in text
     assert "Moves furthest: genre number 13, from 5.00% (uniform) to 46.00% (geometric 0.5)." in text
 
 

@@ -96,7 +96,10 @@ def _card(decided: Decided) -> dict[str, Any]:
 
 
 def _metric(row: Measurement, prefix: str = "") -> dict[str, Any]:
-    slices = (f"{row.attribute} = {row.category}" if row.category is not None else None, row.group)
+    of_titles = None if row.attribute is None else f"all by {row.attribute}"
+    if row.category is not None:
+        of_titles = f"{row.attribute} = {row.category}"
+    slices = (of_titles, row.group)
     return {
         "type": f"{prefix}{row.metric}",
         "value": _number(row.value),

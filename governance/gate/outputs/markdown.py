@@ -159,14 +159,10 @@ def _surprise(row: Measurement) -> float:
 
 
 def _about(row: Measurement) -> str:
-    return (
-        ", ".join(
-            each
-            for each in (f"{row.attribute} = {row.category}" if row.category is not None else None, row.group)
-            if each is not None
-        )
-        or "all"
-    )
+    of_titles = None if row.attribute is None else f"all by {row.attribute}"
+    if row.category is not None:
+        of_titles = f"{row.attribute} = {row.category}"
+    return ", ".join(each for each in (of_titles, row.group) if each is not None) or "all"
 
 
 def _notes(title: str, sentences: Sequence[str]) -> list[str]:
