@@ -160,6 +160,7 @@ def _empty(values: pa.ChunkedArray) -> pa.ChunkedArray:
 def _parsed(rows: Rows, column: str, pattern: str, expected: str, kind: pa.DataType) -> pa.ChunkedArray:
     """Texts as numbers: most are plain, and parsed at once."""
     values = _plain(rows.table[column])
+    rows.refuse(pc.is_null(values), column, expected=expected, got="nothing")
     with suppress(pa.ArrowInvalid):
         parsed = pc.cast(values, kind)
         if pa.types.is_floating(kind) or (pc.max(pc.binary_length(values)).as_py() or 0) < len("0x1"):
