@@ -37,6 +37,7 @@ from governance.review.events import (
     ReleaseProposed,
     ReviewClosed,
     ReviewOpened,
+    ReviewSuperseded,
     VoteCast,
 )
 from governance.rights.events import (
@@ -101,6 +102,7 @@ KINDS: Final = (
     Kind(WaiverExpired, "an exception to the gate ended", OPERATOR),
     Kind(ReleaseProposed, "a model set out for service", ENGINEER),
     Kind(ReviewOpened, "the board was asked", ENGINEER),
+    Kind(ReviewSuperseded, "the board was asked anew, for the gate had decided again", ENGINEER),
     Kind(VoteCast, "a member of the board voted", BOARD),
     Kind(ReviewClosed, "the board approved or refused", BOARD),
     Kind(ModelDeployed, "a model began to serve", ENGINEER),

@@ -16,7 +16,7 @@ from governance.ledger.store import append
 from governance.policy.rules import ReviewRule
 from governance.registry.models import get_model, set_state
 from governance.registry.tables import Model
-from governance.review.events import ReviewClosed, ReviewOpened, VoteCast
+from governance.review.events import ReviewClosed, ReviewOpened, ReviewSuperseded, VoteCast
 from governance.review.tables import Review, Vote
 
 Choice = Literal["approve", "refuse"]
@@ -26,17 +26,23 @@ LONGEST_COMMENT = 4_000
 def propose(session: Session, model: Model, *, review_id: UUID, author: Principal, clock: Clock) -> Review:
     """Ask the board whether a model may ship.
 
+    Where the gate has decided again since, an open review ends as superseded, and an approval has to be given anew.
+
     Raises:
         Conflict: the gate has not passed the model, or too long ago; it is not in a state to be proposed; a review of
-            it is open.
+            it on the same decision is open.
     """
     decision = require_passed(session, model, clock=clock)
-    if model.state not in {"registered", "rejected"}:
+    outdated = model.state == "approved" and find_approval(session, decision) is None
+    if model.state not in {"registered", "rejected"} and not outdated:
         msg = f"model {model.id} is {model.state}: only a registered or rejected one is proposed"
         raise Conflict(msg)
-    if find_open(session, model) is not None or session.get(Review, review_id) is not None:
+    present = find_open(session, model)
+    if (present is not None and present.decision_id == decision.id) or session.get(Review, review_id) is not None:
         msg = f"a review of model {model.id} is open, or review {review_id} exists"
         raise Conflict(msg)
+    if present is not None:
+        _supersede(session, present, by=decision, author=author, clock=clock)
     review = Review(
         id=review_id,
         model_id=model.id,
@@ -50,6 +56,13 @@ def propose(session: Session, model: Model, *, review_id: UUID, author: Principa
     event = ReviewOpened(review=str(review_id), model=str(model.id), author=str(author.id), decision=str(decision.id))
     append(session, event, actor=actor_of(author), entry_id=uuid5(review_id, event.kind), clock=clock)
     return review
+
+
+def _supersede(session: Session, review: Review, *, by: GateRecord, author: Principal, clock: Clock) -> None:
+    review.state, review.closed_at = "superseded", clock()
+    session.flush()
+    event = ReviewSuperseded(review=str(review.id), model=str(review.model_id), decision=str(by.id))
+    append(session, event, actor=actor_of(author), entry_id=uuid5(review.id, event.kind), clock=clock)
 
 
 def vote(

@@ -36,6 +36,18 @@ class ReviewOpened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewSuperseded:
+    """The gate decided again while the board was being asked, and the board was asked anew on that ``decision``."""
+
+    kind: ClassVar[str] = "review.superseded"
+    version: ClassVar[int] = 1
+
+    review: str
+    model: str
+    decision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VoteCast:
     """A vote, or a changed vote (``revision`` above 0)."""
 

@@ -28,9 +28,9 @@ def training_id_of(proposal: Proposal) -> UUID:
     return uuid5(proposal.id, f"training/{proposal.attempt}")
 
 
-def mitigated_id_of(proposal: Proposal, model: Model) -> UUID:
-    """The copy of a model with exposure prices."""
-    return uuid5(proposal.id, f"mitigated/{model.id}")
+def mitigated_id_of(proposal: Proposal, model: Model, policy: str) -> UUID:
+    """The copy of a model with exposure prices that meet a policy (digest)."""
+    return uuid5(proposal.id, f"mitigated/{model.id}/{policy}")
 
 
 def review_id_of(proposal: Proposal, decision_id: UUID) -> UUID:
@@ -63,9 +63,17 @@ def begin(
     return proposal
 
 
-def pay_again(session: Session, proposal: Proposal, *, author: Principal, clock: Clock) -> Proposal:
-    """Begin the training anew, under a reservation of its own: the one before was cut off and stays paid for."""
+def begin_again(session: Session, proposal: Proposal, *, author: Principal, clock: Clock) -> Proposal:
+    """Count another training, with ids of its own.
+
+    Raises:
+        Conflict: the proposal trains nothing, or is over.
+    """
     session.refresh(proposal, with_for_update=True)
+    if proposal.model_id is not None or proposal.ended_at is not None:
+        found = "is over" if proposal.ended_at else "trains nothing"
+        msg = f"proposal {proposal.id} {found}: there is nothing to pay for"
+        raise Conflict(msg)
     proposal.attempt += 1
     session.flush()
     _log(session, proposal, author, clock)

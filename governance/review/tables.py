@@ -34,7 +34,8 @@ class Proposal(Base):
 class Review(Base):
     """The question whether a model may ship, put to the board on the strength of one gate decision.
 
-    ``state``: open → approved | refused. At most one review of a model is open.
+    ``state``: open → approved | refused | superseded (the gate decided again, and the board was asked anew). At most
+    one review of a model is open.
     """
 
     __tablename__ = "review"

@@ -42,6 +42,7 @@ from governance.review.events import (
     ReleaseProposed,
     ReviewClosed,
     ReviewOpened,
+    ReviewSuperseded,
     VoteCast,
 )
 from governance.rights.events import (
@@ -129,6 +130,7 @@ EXAMPLES: tuple[Any, ...] = (
     AlertAcknowledged(alert=ONE, model=TWO),
     ReleaseProposed(proposal=ONE, model_kind="ease", model="", snapshot=TWO, training=THREE, attempt=1),
     ReviewOpened(review=ONE, model=TWO, author=THREE, decision=ONE),
+    ReviewSuperseded(review=ONE, model=TWO, decision=THREE),
     VoteCast(review=ONE, voter=TWO, choice="approve", revision=0),
     ReviewClosed(review=ONE, model=TWO, outcome="approved", approvals=2),
     ModelDeployed(model=ONE, deployment=2, generation=2, replaced=TWO),

@@ -228,3 +228,27 @@ def test_a_pass_is_good_to_its_last_second(board: Board) -> None:
     board.build = replace(board.build, now=board.build.now + timedelta(days=90, seconds=-1))
 
     assert board.deploy(model) == 1
+
+
+def test_what_was_approved_is_proposed_anew_when_the_gate_has_decided_again(board: Board) -> None:
+    model = board.approved("m1")
+    board.build.judged(board.session, model, "pass", "again")
+    with pytest.raises(Conflict, match="has not approved model"):
+        board.deploy(model)
+
+    review = board.propose(model, "second")
+    for member in board.members[:2]:
+        board.vote(review, member, "approve")
+    assert board.deploy(model) == 1
+
+
+def test_a_review_on_an_older_decision_ends_when_the_board_is_asked_anew(board: Board) -> None:
+    model = board.model("m1")
+    first = board.propose(model)
+    board.build.judged(board.session, model, "pass", "again")
+    second = board.propose(model, "second")
+
+    assert (first.state, first.closed_at, second.state) == ("superseded", board.build.now, "open")
+    with pytest.raises(Conflict, match="is closed"):
+        board.vote(first, board.members[0], "refuse")
+    assert [entry.kind for entry in follow(board.session, limit=1000)][-2:] == ["review.superseded", "review.opened"]
