@@ -50,16 +50,16 @@ def again(
 
     A change raises an alert, which stands on the console's first page. Exit codes: as of `probity gate run`.
     """
-    here = opened(home)
     while True:
         try:
+            here = opened(home)  # each time: the policy in force may be another by now
             with progress("auditing what serves") as step:
                 done = reaudit(here, new_id=uuid4, progress=step)
         except (Conflict, OperationalError) as passing:
             # Nothing serves at the moment, or the database is away: by the next round that may be over.
             if every is None:
                 raise
-            say(f"{type(passing).__name__}; trying again")
+            say(f"{passing if isinstance(passing, Conflict) else 'the database cannot be reached'}; trying again")
         else:
             _say_reaudited(done, as_json=as_json)
             if every is None:

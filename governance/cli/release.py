@@ -14,8 +14,8 @@ from governance.cli.display import listing, progress, say, stdout, write_json
 from governance.cli.gate_display import show
 from governance.errors import InvalidInput
 from governance.pipeline.home import Home
-from governance.pipeline.release import Standing, Step, Walk, set_out
-from governance.review.proposals import get_proposal, list_proposals, pay_again
+from governance.pipeline.release import Standing, Step, Walk, pay_again, set_out
+from governance.review.proposals import get_proposal, list_proposals
 from governance.review.tables import Proposal
 from governance.settings import DEFAULT_HOME
 
@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 @release.command("propose")
 def propose(
-    kind: Annotated[str, typer.Option(help="The kind of model to train, for example ease.")] = "ease",
+    kind: Annotated[str | None, typer.Option(help="The kind of model to train; ease where none is said.")] = None,
     model: Annotated[UUID | None, typer.Option(help="Begin with this registered model; nothing is trained.")] = None,
     resume: Annotated[UUID | None, typer.Option(help="Take this proposal up again.")] = None,
     home: HomeOption = DEFAULT_HOME,
@@ -46,8 +46,7 @@ def propose(
     """
     here = opened(home)
     proposal, walker = _proposal(here, kind, model, resume, pay=again)
-    if not as_json:
-        say(f"proposal {proposal.id}: `probity release propose --resume {proposal.id}` takes it up again")
+    say(f"proposal {proposal.id}: `probity release propose --resume {proposal.id}` takes it up again")
     walked, done = _walk(here, proposal, walker, quiet=as_json)
     if as_json:
         steps = [{"step": each.name, "result": each.sentence, "again": each.again} for each in done]
@@ -75,19 +74,22 @@ def list_all(home: HomeOption = DEFAULT_HOME, *, as_json: JsonOption = False) ->
 
 
 def _proposal(
-    here: Home, kind: str, model: UUID | None, resume: UUID | None, *, pay: bool
+    here: Home, kind: str | None, model: UUID | None, resume: UUID | None, *, pay: bool
 ) -> tuple[Proposal, Principal]:
     if pay and resume is None:
         msg = "--pay-again goes with --resume: expected the proposal whose training was cut off"
         raise InvalidInput(msg)
+    if resume is not None and (model is not None or kind is not None):
+        msg = "--resume: expected no --model and no --kind beside it, for the proposal says which"
+        raise InvalidInput(msg)
     with here.transaction() as session:
         walker = acting(here, session, "models:propose")
-        if model is None:
+        proposal = None if resume is None else get_proposal(session, resume)
+        if model is None and (proposal is None or proposal.model_id is None):
             acting(here, session, "models:train")
-        if resume is not None:
-            proposal = get_proposal(session, resume)
-            return (pay_again(session, proposal, author=walker, clock=here.clock) if pay else proposal), walker
-    return set_out(here, proposal_id=uuid4(), kind=kind, model_id=model, walker=walker), walker
+    if proposal is not None:
+        return (pay_again(here, proposal.id, walker) if pay else proposal), walker
+    return set_out(here, proposal_id=uuid4(), kind=kind or "ease", model_id=model, walker=walker), walker
 
 
 def _walk(here: Home, proposal: Proposal, walker: Principal, *, quiet: bool) -> tuple[Walk, list[Step]]:

@@ -30,7 +30,7 @@ from governance.pipeline.home import Home
 from governance.pipeline.pricing import caveats, limited_categories, price_file, resampling_of
 from governance.policy.rules import FairnessPolicy, attention_of
 from governance.registry.lineage import get_release
-from governance.registry.models import get_model, register_model
+from governance.registry.models import find_by_digest, get_model, register_model
 from governance.registry.tables import Model
 from pseudonymisation.durable import write_atomically
 from pseudonymisation.sources.source import Catalogue
@@ -82,7 +82,8 @@ def mitigate(
 ) -> Mitigated:
     """Register a copy of the model with one price per category that an exposure rule speaks of.
 
-    The price file and the report are stored below the home, and the ledger's entry names their digests.
+    The price file and the report are stored below the home, and the ledger's entry names their digests. Where the same
+    model with the same prices is registered, it is given back, and nothing is written.
 
     Raises:
         NotFound: no such model.
@@ -100,6 +101,10 @@ def mitigate(
         f"{attribute}={category}": price for (attribute, category), price in found.fit.price_of().items() if price
     }
     priced = recommender.model.with_prices(_laid_out(recommender.model.items, found.known, prices))
+    with home.transaction() as session:
+        known = find_by_digest(session, priced.digest)
+    if known is not None:
+        return Mitigated(model=known, fit=found.fit, prices=prices, report=None, files=())
     path, report = save_model(home, priced), _report(home, recommender, found, policy)
     inputs = {"release": release.digest, "model": parent.digest, "catalogue": catalogue_digest(catalogue)}
     stored = _store(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
+from audits.errors import AuditError
 from governance.errors import Conflict, EmptySnapshot
 from governance.gate.alerts import UNAUDITED, Change, find_alert, find_standing, raise_alert
 from governance.gate.records import find_latest
@@ -12,6 +13,7 @@ from governance.pipeline.audit import audit_model, decide_on
 from governance.pipeline.home import OPERATOR, Home
 from governance.registry.models import get_model, serving
 from governance.registry.tables import Model
+from recommender.errors import RecommenderError
 
 Progress = Callable[[int, int], None]
 UNDECIDED = "not decided"
@@ -31,11 +33,11 @@ def reaudit(home: Home, *, new_id: Callable[[], UUID], progress: Progress | None
     """Audit the model that serves on the lake as it is now, and decide by the policy in force.
 
     The held-out subjects' events of since the last audit are in it. An alert is raised with the decision when the
-    verdict of anything changed, and once when there is nobody left to audit on.
+    verdict of anything changed, and once when it could not be audited: nobody
+    is left to audit on, or its files are not those that were registered.
 
     Raises:
         Conflict: nothing serves.
-        CorruptArtefact: the model's files are not those that were registered.
     """
     model, record = _served(home)
     before = UNDECIDED if record is None else record.outcome
@@ -43,6 +45,9 @@ def reaudit(home: Home, *, new_id: Callable[[], UUID], progress: Progress | None
         audit_model(home, model.id, progress=progress)
     except EmptySnapshot as cause:
         return _unaudited(home, model, before, str(cause), new_id())
+    except (RecommenderError, AuditError) as cause:
+        # Their sentences may name files and rows, which an entry and a page need not.
+        return _unaudited(home, model, before, f"a fault in the model or its lists ({type(cause).__name__})", new_id())
     decision_id = new_id()
     decision = decide_on(home, model.id, decision_id=decision_id)
     with home.transaction() as session:

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from audits.errors import InfeasibleLimits
 from audits.verdict import Outcome
-from governance.access.permissions import permissions_of
+from governance.access.permissions import permissions_of, require
 from governance.access.principals import actor_of
 from governance.access.tables import Principal
-from governance.errors import InvalidInput
+from governance.budget.reservations import cancel
+from governance.budget.tables import Reservation
+from governance.errors import Conflict, InvalidInput
 from governance.gate.decision import Decision
 from governance.gate.records import decision_of, find_latest
 from governance.gate.tables import GateRecord
@@ -87,10 +90,14 @@ class Walk:
         model = yield from self._model()
         record = yield from self._decided(model)
         if record.outcome == Outcome.FAIL and not model.prices and can_be_priced(self.home):
-            model = yield from self._priced(model)
-            record = yield from self._decided(model)
+            priced = yield from self._priced(model)
+            if priced is not None:
+                model, record = priced, (yield from self._decided(priced))
         if record.outcome != Outcome.PASS:
             self.standing = STANDINGS[Outcome(record.outcome)]
+            return
+        if self._serves(model):
+            self.standing = Standing.SERVING
             return
         review = yield from self._reviewed(model, record)
         if review.state == "approved":
@@ -117,14 +124,22 @@ class Walk:
         return model
 
     def _decided(self, model: Model) -> Generator[Step, None, GateRecord]:
-        """The gate's decision by the policy in force, on a report that is not too old."""
+        """The gate's decision by the policy in force, on a report that was made for it and is not too old.
+
+        What could not be decided is audited again: meanwhile more subjects may have come.
+        """
         with self.home.transaction() as session:
             record, report = find_latest(session, model), find_latest_report(session, model)
-        standing = record is not None and record.expires_at > self.home.clock()
+        standing = (
+            record is not None
+            and record.expires_at > self.home.clock()
+            and record.policy == self._policy
+            and record.outcome != Outcome.INCONCLUSIVE
+        )
         if report is None or (record is not None and not standing):
             report = audit_model(self.home, model.id, progress=self._told("audit")).record
             yield Step(name="audit", sentence=f"report {report.digest[:16]} on model {model.id}")
-        if record is None or not standing or (record.report, record.policy) != (report.digest, self._policy):
+        if record is None or not standing or record.report != report.digest:
             decision = decide_on(self.home, model.id, decision_id=self.new_id())
             yield Step(name="gate", sentence=str(decision.outcome), decision=decision)
         else:
@@ -134,16 +149,27 @@ class Walk:
         assert found is not None  # noqa: S101 - it was made above
         return found
 
-    def _priced(self, model: Model) -> Generator[Step, None, Model]:
-        mitigated_id = proposals.mitigated_id_of(self.proposal, model)
+    def _priced(self, model: Model) -> Generator[Step, None, Model | None]:
+        """The model with prices, or None where no prices can meet the rules."""
+        mitigated_id = proposals.mitigated_id_of(self.proposal, model, self._policy)
         with self.home.transaction() as session:
             known = session.get(Model, mitigated_id)
         if known is None:
+            require(self.walker, "models:train", self.home.policies.access.value)
             step = self._told("prices")
-            made = mitigate(self.home, model.id, mitigated_id=mitigated_id, author=self.walker, progress=step)
+            try:
+                made = mitigate(self.home, model.id, mitigated_id=mitigated_id, author=self.walker, progress=step)
+            except InfeasibleLimits as cause:
+                yield Step(name="prices", sentence=f"none can meet the rules: {cause}")
+                return None
         priced = known or made.model
         yield Step(name="prices", sentence=f"model {priced.id} has exposure prices", again=known is not None)
         return priced
+
+    def _serves(self, model: Model) -> bool:
+        with self.home.transaction() as session:
+            present = serving(session)
+        return present is not None and present.model_id == model.id
 
     def _reviewed(self, model: Model, record: GateRecord) -> Generator[Step, None, Review]:
         with self.home.transaction() as session:
@@ -163,12 +189,10 @@ class Walk:
             self.standing = Standing.APPROVED
             return
         with self.home.transaction() as session:
-            present = serving(session)
-            known = present is not None and present.model_id == model.id
             actor = actor_of(self.walker)
             deployment = deploy(session, get_model(session, model.id), actor=actor, clock=self.home.clock)
         self.standing = Standing.SERVING
-        yield Step(name="deployment", sentence=f"number {deployment.number} serves model {model.id}", again=known)
+        yield Step(name="deployment", sentence=f"number {deployment.number} serves model {model.id}")
 
     @property
     def _policy(self) -> str:
@@ -177,6 +201,26 @@ class Walk:
     def _told(self, step: str) -> Callable[[int, int], None] | None:
         progress = self.progress
         return None if progress is None else lambda done, total: progress(step, done, total)
+
+
+def pay_again(home: Home, proposal_id: UUID, walker: Principal) -> Proposal:
+    """Begin a proposal's training anew, under a reservation of its own; what was read before stays paid for.
+
+    A reservation under which nothing was read is given back.
+
+    Raises:
+        NotFound: no such proposal.
+        Conflict: it trains nothing, is over, or its training is done.
+    """
+    with home.transaction() as session:
+        proposal = proposals.get_proposal(session, proposal_id)
+        reservation = session.get(Reservation, proposals.training_id_of(proposal))
+        if reservation is not None and reservation.state == "spent":
+            msg = f"the training of proposal {proposal_id} is done: nothing has to be paid for again"
+            raise Conflict(msg)
+        if reservation is not None and reservation.state == "reserved":
+            cancel(session, reservation.id, actor=actor_of(walker), clock=home.clock)
+        return proposals.begin_again(session, proposal, author=walker, clock=home.clock)
 
 
 def set_out(home: Home, *, proposal_id: UUID, kind: str, model_id: UUID | None, walker: Principal) -> Proposal:

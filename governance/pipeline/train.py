@@ -78,8 +78,9 @@ def train(
 
     Raises:
         BudgetExceeded: nothing was read.
-        Conflict: the catalogue has changed since the snapshot, nothing was reserved; or a training of this id was cut
-            off while it read, which is paid for and lost: a new one takes a new id.
+        Conflict: the catalogue has changed since the snapshot, nothing was reserved; a training of this id was cut off
+            while it read, which is paid for and lost; or it was reserved under another guarantee. A new one takes a new
+            id.
         PolicyError: delta is above one over the number of subjects; nothing was reserved.
         EmptySnapshot: no subject of the snapshot has an interaction. The budget is spent: that was learnt by reading.
         UnknownVersion: an erasure made the snapshot's lake version unreadable; nothing was measured.
@@ -94,8 +95,11 @@ def train(
         return _finish(home, snapshot, training_id, author)
     mechanism, actor = planned(home), actor_of(author)
     _require_fitting(home, snapshot, mechanism)
-    if reached == "nothing":
+    if reservation is None:
         _reserve(home, mechanism, training_id, actor)
+    elif reservation.guarantee != dict(mechanism.guarantee.as_dict()):
+        msg = f"training {training_id} was reserved under another guarantee than privacy.yaml gives now: begin another"
+        raise Conflict(msg)
     with home.transaction() as session:
         begin_reading(session, training_id, actor=actor, clock=home.clock)
     release = _measure(home, snapshot, mechanism, progress)

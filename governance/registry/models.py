@@ -93,6 +93,11 @@ def get_model(session: Session, model_id: UUID) -> Model:
     return model
 
 
+def find_by_digest(session: Session, digest: str) -> Model | None:
+    """The model with this content digest (hex), if it is registered."""
+    return session.scalar(select(Model).where(Model.digest == digest))
+
+
 def list_models(session: Session, *, state: ModelState | None = None, offset: int = 0, limit: int = 100) -> list[Model]:
     """Models, newest first, in one state or all."""
     statement = select(Model).order_by(Model.registered_at.desc(), Model.id).offset(offset).limit(limit)

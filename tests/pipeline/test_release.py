@@ -26,11 +26,12 @@ from governance.pipeline.home import Home, initialise, open_home
 from governance.pipeline.ingest import ingest
 from governance.pipeline.reaudit import reaudit
 from governance.pipeline.recommend import deployed_model
-from governance.pipeline.release import Standing, Walk, set_out
+from governance.pipeline.release import Standing, Walk, pay_again, set_out
 from governance.registry.models import list_models, serving
+from governance.registry.tables import ReleaseRecord
 from governance.resources import policies_dir
-from governance.review.board import get_review, vote
-from governance.review.proposals import get_proposal, pay_again
+from governance.review.board import get_review, list_reviews, vote
+from governance.review.proposals import get_proposal
 from governance.settings import load_settings
 from pseudonymisation.sources.registry import open_source
 
@@ -175,7 +176,8 @@ def test_one_walk_leads_from_the_data_to_the_board_and_the_next_into_service(
     assert served.names == ("snapshot", "training", "gate", "board", "deployment")
 
     walk = taken_up(served, tmp_path)
-    assert all(again(walk).values())
+    assert again(walk) == {"snapshot": True, "training": True, "gate": True}
+    assert walk.standing == Standing.SERVING
     kinds = kinds_in(walk.home)
     for kind in ("review.release_proposed", "budget.spent", "gate.decided", "review.opened", "review.model_deployed"):
         assert kinds.count(kind) == 1
@@ -251,13 +253,77 @@ def test_a_training_that_was_cut_off_while_it_read_is_paid_for_and_another_is_pa
 
     with pytest.raises(Conflict, match="was cut off while it read"):
         list(walk.steps())
-    with home.transaction() as session:
-        walk.proposal = pay_again(session, session.merge(walk.proposal), author=walk.walker, clock=home.clock)
+    walk.proposal = pay_again(home, walk.proposal.id, walk.walker)
     list(walk.steps())
 
     assert walk.standing == Standing.WAITING
     with home.transaction() as session:
         assert sorted(session.scalars(select(Reservation.state))) == ["reading", "spent"]
+
+
+def test_what_was_reserved_is_what_is_spent_whatever_the_policy_says_by_then(
+    walk: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(train, "begin_reading", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            list(walk.steps())
+    policy = walk.home.settings.home / "policies/privacy.yaml"
+    policy.write_text(re.sub(r"release_epsilon: \S+", "release_epsilon: 2.5", policy.read_text()))
+    walk.home = initialise(load_settings(walk.home.settings.home), clock=system_clock)
+
+    with pytest.raises(Conflict, match="reserved under another guarantee"):
+        list(walk.steps())
+    walk.proposal = pay_again(walk.home, walk.proposal.id, walk.walker)
+    list(walk.steps())
+    with walk.home.transaction() as session:
+        found = {each.state: each.guarantee["epsilon"] for each in session.scalars(select(Reservation))}
+        (released,) = session.scalars(select(ReleaseRecord.guarantee))
+    assert (found["spent"], released["epsilon"]) == (2.5, 2.5)
+    assert "cancelled" in found
+
+
+def test_nothing_is_paid_again_where_nothing_was_cut_off(waiting: Walked, served: Walked, tmp_path: Path) -> None:
+    done, over = taken_up(waiting, tmp_path / "a"), taken_up(served, tmp_path / "b")
+
+    with pytest.raises(Conflict, match="is done"):
+        pay_again(done.home, done.proposal.id, done.walker)
+    with done.home.transaction() as session:
+        (model,) = [each for each in list_models(session) if each.kind == "ease"]
+    trains_nothing = set_out(done.home, proposal_id=uuid4(), kind="", model_id=model.id, walker=done.walker)
+    with pytest.raises(Conflict, match="trains nothing"):
+        pay_again(done.home, trains_nothing.id, done.walker)
+    with pytest.raises(Conflict, match="is done"):
+        pay_again(over.home, over.proposal.id, over.walker)
+
+
+def test_under_another_policy_the_model_is_audited_anew_and_the_board_asked_anew(
+    waiting: Walked, tmp_path: Path
+) -> None:
+    walk = taken_up(waiting, tmp_path)
+    write_policies(walk.home.settings.home / "policies", {**LENIENT, "METRIC": "effective_catalogue_size"})
+    walk.home = initialise(load_settings(walk.home.settings.home), clock=system_clock)
+
+    assert [step.name for step in walk.steps() if not step.again] == ["audit", "gate", "board"]
+    assert walk.standing == Standing.WAITING
+    with walk.home.transaction() as session:
+        assert sorted(each.state for each in list_reviews(session)) == ["open", "superseded"]
+    approve(walk.home)
+    list(walk.steps())
+    assert walk.standing == Standing.SERVING
+
+
+def test_a_model_whose_files_were_changed_is_said_to_be_unaudited(served: Walked, tmp_path: Path) -> None:
+    home = taken_up(served, tmp_path).home
+    with home.transaction() as session:
+        model = deployed_model(session, clock=home.clock)
+    for path in (home.settings.home / model.path).iterdir():
+        path.write_bytes(path.read_bytes() + b" ")
+
+    found = reaudit(home, new_id=uuid4)
+    assert found.after == "unaudited"
+    assert found.alert is not None
+    assert "CorruptArtefact" in found.alert.changes[0]
 
 
 def stricter(home: Home) -> Home:
@@ -353,6 +419,8 @@ def test_the_command_is_taken_up_by_the_id_that_it_says(
     assert (said["proposal"], said["standing"]) == (found[1], "waiting for the board")
     assert all(step["again"] for step in said["steps"])
     assert probity("release", "propose", "--pay-again", "--home", folder, env=env).code == 2
+    both = probity("release", "propose", "--resume", found[1], "--model", model["model"], "--home", folder, env=env)
+    assert (both.code, "expected no --model" in both.err) == (2, True)
     assert probity("release", "propose", "--resume", uuid4(), "--home", folder, env=env).code == 2
     board = probity("access", "add", "bob", "--role", "board", "--home", folder).out.strip()
     assert probity("release", "propose", "--home", folder, env={"PROBITY_TOKEN": board}).code == 1

@@ -31,6 +31,7 @@ def show_overview(
     permissions = permissions_of(principal, policies.access.value)
     may_read = "requests:read" in permissions
     values = {
+        "now": context.clock(),
         "alerts": list_alerts(session, standing=True),
         "deployment": deployment,
         "deployed": None if deployment is None else read_model(session, get_model(session, deployment.model_id)),
