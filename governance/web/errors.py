@@ -27,6 +27,7 @@ STATUS: dict[type[errors.GovernanceError], HTTPStatus] = {
     errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
     errors.InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.ConfigurationError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.MissingExtra: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.PolicyError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StaleDatabase: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.BudgetExceeded: HTTPStatus.CONFLICT,

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import zipfile
 from datetime import date
 from hashlib import sha256
@@ -156,19 +157,15 @@ def test_a_file_that_exists_and_a_folder_that_does_not_are_refused(filled: "Fill
     assert (filled.home / "mine.zip").read_bytes() == b"mine"
 
 
-def bytes_of(pack: Path, name: str) -> int:
-    """How large a member is."""
-    with zipfile.ZipFile(pack) as archive:
-        return archive.getinfo(name).file_size
-
-
-@pytest.mark.parametrize(("name", "day"), [("entries.csv", 23), ("manifest.json", 20)])
+@pytest.mark.parametrize("day", [23, 20])
 def test_a_period_too_long_for_whoever_reads_it_is_refused_before_it_is_logged(
-    filled: "Filled", name: str, day: int, monkeypatch: pytest.MonkeyPatch
+    filled: "Filled", day: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     period = Period(date(2026, 11, day), date(2026, 11, day))
     filled.pack(filled.home / "fits.zip", period)
-    limit = bytes_of(filled.home / "fits.zip", name) - 1
+    with zipfile.ZipFile(filled.home / "fits.zip") as archive:
+        largest = max(archive.infolist(), key=lambda member: member.file_size)
+    name, limit = re.escape(largest.filename), largest.file_size - 1
     monkeypatch.setattr("governance.evidence.layout.LARGEST_FILE_BYTES", limit)
 
     with pytest.raises(InvalidInput, match=rf"{name}: .* at most {limit} bytes.*ask for a shorter period"):

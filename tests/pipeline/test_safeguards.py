@@ -36,7 +36,7 @@ attention: logarithmic
 replicates: 200
 confidence: 0.95
 seed: 1
-max_unknown_share: 1.0
+max_unknown_share: 0.99
 rules:
   - id: quality
     metric: ndcg
