@@ -4,14 +4,18 @@ BIN := .venv/bin
 HOME_FOLDER ?= .probity
 DEMO ?=
 
-.PHONY: demo test check serve bench bench-ledger spark base format clean
+.PHONY: demo test test-large check serve bench bench-ledger spark base format clean
 
 demo: .venv/installed
 	$(BIN)/probity demo --home $(HOME_FOLDER) $(DEMO)
 
 # Bytecode is written even where the environment says not to: the tests start some hundred processes of ours.
 test: .venv/installed
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not large"
+
+# The pages of docs/ from an empty folder, the README's walk over MovieLens 1M, and the package installed elsewhere.
+test-large: .venv/installed
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile -m large
 
 check: .venv/installed
 	$(BIN)/ruff check .

@@ -74,12 +74,14 @@ def walked(shell: Shell) -> Shell:
     return shell
 
 
+@pytest.mark.large
 def test_the_engineers_page_runs_from_an_empty_folder_to_a_priced_model(walked: Shell) -> None:
     models = json.loads(walked.run("probity models --json"))
 
     assert [model["kind"] for model in models if model["priced"] == "yes"] == ["ease"]
 
 
+@pytest.mark.large
 def test_the_ledger_names_the_price_file_and_its_report_by_what_lies_below_the_home(walked: Shell) -> None:
     entries = json.loads(walked.run("probity ledger list --kind registry.model_registered --json"))
     (body,) = (entry["body"] for entry in entries if entry["body"]["prices"])
@@ -91,6 +93,7 @@ def test_the_ledger_names_the_price_file_and_its_report_by_what_lies_below_the_h
     assert MitigationReport.from_json(report).fitted_on == "1,500 synthetic subjects"
 
 
+@pytest.mark.large
 def test_the_reviewers_page_exports_a_log_that_verifies(walked: Shell) -> None:
     shown = walked.run("\n".join(blocks(DOCS / "reviewer.md", "sh")))
 
@@ -99,10 +102,12 @@ def test_the_reviewers_page_exports_a_log_that_verifies(walked: Shell) -> None:
     assert (walked.folder / "first-entry.tlog-proof").read_text().startswith("c2sp.org/tlog-proof@v1\n")
 
 
+@pytest.mark.large
 def test_the_operators_page_publishes_and_checks(walked: Shell) -> None:
     assert "probity.example/ledger+" in walked.run("\n".join(blocks(DOCS / "operator.md", "sh")))
 
 
+@pytest.mark.large
 def test_the_subjects_page_hands_over_a_package_and_then_a_certificate(walked: Shell) -> None:
     tokens = {
         "FRONTEND_TOKEN": walked.run("probity access add Frontend --role frontend").strip(),

@@ -20,8 +20,8 @@ def _demo(arguments: list[str], folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (SHARED / "ml-100k").is_dir(), reason="MovieLens 100K may not be redistributed and is not here")
-@pytest.mark.skipif((SHARED / "ml-1m").is_dir(), reason="the larger set walks the same path")
 def test_the_whole_path_holds_on_movielens_100k(tmp_path: Path) -> None:
     story = _demo(["--home", "home", "--data", str(SHARED / "ml-100k")], tmp_path)
 
@@ -30,7 +30,7 @@ def test_the_whole_path_holds_on_movielens_100k(tmp_path: Path) -> None:
     assert "verification says" in story
 
 
-@pytest.mark.slow
+@pytest.mark.large
 @pytest.mark.skipif(not (SHARED / "ml-1m").is_dir(), reason="MovieLens 1M may not be redistributed and is not here")
 def test_the_readmes_command_walks_the_whole_path_on_movielens_1m(tmp_path: Path) -> None:
     (line,) = re.findall(r"^\.venv/bin/probity demo (.*)$", (ROOT / "README.md").read_text(), re.MULTILINE)

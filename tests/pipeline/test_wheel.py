@@ -50,7 +50,7 @@ def test_policies_templates_and_migrations_travel_with_it(wheel: Path) -> None:
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/", "migrations/", "policies/"))]
 
 
-@pytest.mark.slow
+@pytest.mark.large
 def test_installed_elsewhere_its_script_runs_the_demo(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(site), str(wheel)]
