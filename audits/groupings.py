@@ -25,7 +25,9 @@ ABSENT = -1
 
 CROSSED = " × "
 """Between the attributes of an intersection, and between its groups: ``age × region = old × north``."""
-_UNNAMED = "group"
+UNNAMED = "group"
+"""What intersections call the division of a table that names none."""
+_IS = " = "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,12 +51,39 @@ class Grouping:
     @property
     def labels(self) -> tuple[str, ...]:
         """Names as reports give them: ``age = 18-24``, ``age × region = 18-24 × north``."""
-        return tuple(f"{self.attribute} = {group}" if self.attribute else group for group in self.groups)
+        return tuple(label_of(self.attribute, group) for group in self.groups)
 
     @property
     def unknown(self) -> int:
         """How many subjects have no group."""
         return int(np.count_nonzero(self.codes == ABSENT))
+
+
+def label_of(attribute: str, group: str) -> str:
+    """A group as reports name it, ``age = old``; the name alone where nothing is said to divide the subjects."""
+    return f"{attribute}{_IS}{group}" if attribute else group
+
+
+def divided_by(label: str) -> str:
+    """What divides the subjects into groups labelled like this one: ``age`` for ``age = old``, "" for ``old``."""
+    return label.partition(_IS)[0] if _IS in label else ""
+
+
+def wholes_of(label: str) -> Iterator[str]:
+    """Labels of the groups that an intersection is part of: ``age = old`` and ``region = north`` of the two crossed.
+
+    None for a simple group, and for the intersections merged into "other", which are part of several.
+    """
+    attributes, groups = divided_by(label).split(CROSSED), label.partition(_IS)[2].split(CROSSED)
+    if len(attributes) != len(groups):
+        return
+    for size in range(1, len(attributes)):
+        for at in combinations(range(len(attributes)), size):
+            attribute = CROSSED.join(attributes[each] for each in at)
+            group = CROSSED.join(groups[each] for each in at)
+            yield label_of(attribute, group)
+            if attribute == UNNAMED:
+                yield group
 
 
 def groupings_from(
@@ -196,7 +225,7 @@ def _cell_name(parts: Sequence[Grouping], column: Ints) -> str:
 
 def _name(grouping: Grouping) -> str:
     """What divides the subjects, as intersections call it."""
-    return grouping.attribute or _UNNAMED
+    return grouping.attribute or UNNAMED
 
 
 def _hidden(cell: Ints, count: int, margins: Sequence[Ints], smallest: int) -> Bools:

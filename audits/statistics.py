@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from audits.groupings import divided_by
+
 if TYPE_CHECKING:
     from scipy import sparse
 
@@ -240,7 +242,7 @@ def moderated(cells: Sequence[Cell], variance: Floats) -> Floats:
     families: dict[tuple[str | None, str | None, str], list[int]] = {}
     for at, cell in enumerate(cells):
         if cell.group is not None and cell.n > 0 and np.isfinite(variance[at]):
-            families.setdefault((cell.attribute, cell.category, _divides(cell.group)), []).append(at)
+            families.setdefault((cell.attribute, cell.category, divided_by(cell.group)), []).append(at)
     for members in families.values():
         n = subjects[members]
         per_subject = n * variance[members]
@@ -248,11 +250,6 @@ def moderated(cells: Sequence[Cell], variance: Floats) -> Floats:
         weighed = (_PRIOR_SUBJECTS * shared + (n - 1) * per_subject) / (_PRIOR_SUBJECTS + n - 1) / n
         found[members] = np.maximum(variance[members], weighed)
     return found
-
-
-def _divides(group: str) -> str:
-    """What divides subjects into groups labelled like this one: ``age`` for ``age = old``."""
-    return ", ".join(part.partition(" = ")[0] for part in group.split(", ")) if " = " in group else ""
 
 
 def _blocks(n: int) -> Iterator[slice]:

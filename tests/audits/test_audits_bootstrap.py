@@ -11,7 +11,7 @@ from audits.bootstrap import Resampling, intervals
 from audits.columns import Columns
 from audits.evidence import Evidence, Grouping
 from audits.quality import Quality, gap_by_group
-from audits.statistics import Cell, Scattered, Smooth, Stepped, ratios
+from audits.statistics import Cell, Scattered, Smooth, Stepped, moderated, ratios
 from audits.weights import POISSON, TWO_POINT, Weights, draw
 
 Floats = NDArray[np.float64]
@@ -294,3 +294,11 @@ def test_draws_follow_their_chances_and_depend_on_place_alone(weights: Weights) 
     # Five standard errors of a share of 409,600 draws.
     assert (np.abs(seen - chances) < 5 * np.sqrt(chances / first.size)).all()
     assert abs(np.corrcoef(first.ravel(), other.ravel())[0, 1]) < 0.01
+
+
+def test_a_comma_in_a_groups_name_does_not_cut_it_off_from_the_groups_beside_it() -> None:
+    cells = [Cell(n=10, span=1.0, group="home = Washington, DC"), Cell(n=100, group="home = Lima", span=1.0)]
+    found = moderated(cells, np.array([0.0, 0.01]))
+
+    # Per subject 0 and 1, together 100 / 110; that counts as ten beside nine of its own: 10 / 1.1 / 19 / 10.
+    assert found == pytest.approx([0.0478469, 0.01], abs=1e-7)
