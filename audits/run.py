@@ -89,7 +89,7 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
 
 
 def _sensitivity(evidence: Evidence, metrics: Sequence[Metric], config: AuditConfig) -> Sensitivity:
-    found = sensitivity(evidence, metrics, config.attention)
+    found = sensitivity(evidence, metrics, config.attention, min_subjects=config.min_subjects)
     bands = (replace(band, low=rounded(band.low), high=rounded(band.high)) for band in found.bands)
     return replace(found, bands=tuple(bands))
 

@@ -78,11 +78,17 @@ class Sensitivity:
 
 
 def sensitivity(
-    evidence: Evidence, metrics: "Sequence[Metric]", own: Attention, models: Sequence[Attention] = MODELS
+    evidence: Evidence,
+    metrics: "Sequence[Metric]",
+    own: Attention,
+    models: Sequence[Attention] = MODELS,
+    *,
+    min_subjects: int,
 ) -> Sensitivity:
     """Measure every metric that uses attention under the audit's own model and each of ``models``.
 
-    Cells that some model leaves undefined have no band.
+    Cells that some model leaves undefined have no band, and neither have those that rest on fewer than ``min_subjects``
+    of the subjects measured.
     """
     others = [model for model in models if model != own]
     few = _evenly(evidence, _TRIED_ON)
@@ -91,7 +97,7 @@ def sensitivity(
     some = _evenly(evidence, MOST_SUBJECTS)
     tried = [some, *(with_attention(some, model) for model in others)]
     names = tuple(model.text for model in (own, *others))
-    bands = tuple(band for metric in attended for band in _bands(metric, tried, names))
+    bands = tuple(band for metric in attended for band in _bands(metric, tried, names, min_subjects))
     return Sensitivity(models=names, subjects=some.subjects, bands=bands)
 
 
@@ -101,11 +107,11 @@ def _uses_attention(metric: "Metric", few: Sequence[Evidence]) -> bool:
     return not np.allclose(ours, theirs, rtol=_SAME, atol=_SAME, equal_nan=True)
 
 
-def _bands(metric: "Metric", tried: Sequence[Evidence], names: Sequence[str]) -> Iterator[Band]:
+def _bands(metric: "Metric", tried: Sequence[Evidence], names: Sequence[str], min_subjects: int) -> Iterator[Band]:
     found = [metric.measure(each) for each in tried]
     figures = np.stack([each.values() for each in found])
     for cell, column in zip(found[0].cells, figures.T, strict=True):
-        if np.isfinite(column).all():
+        if cell.n >= min_subjects and np.isfinite(column).all():
             yield _band(metric, cell, column, names)
 
 

@@ -2,15 +2,19 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from audits import sensitivity as module
 from audits.attention import Attention
 from audits.configuration import AuditConfig
+from audits.evidence import evidence_from
+from audits.measuring import rounded
+from audits.metrics import category_gap
 from audits.report import Report
 from audits.run import run
-from audits.sensitivity import Band, Sensitivity
+from audits.sensitivity import Band, Sensitivity, sensitivity
 from audits.tables import AuditInput
 
 Build = Callable[..., AuditInput]
@@ -86,3 +90,25 @@ def test_says_how_many_of_many_subjects_it_measured(build: Build, monkeypatch: p
     assert bands(report).subjects == 10
     assert math.isclose(band(report, "exposure_share", "doc").high, 0.5 * 2 / 3, rel_tol=0.3)
     assert Report.from_json(report.to_json()) == report
+
+
+def test_a_group_with_too_few_subjects_among_those_measured_has_no_band(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_SUBJECTS", 10)
+    names = [f"s{number:03d}" for number in range(30)]
+    given = build(
+        {name: ["b", "c"] if number % 4 else ["a", "b"] for number, name in enumerate(names)},
+        items=["a", "b", "c"],
+        genres=GENRES,
+        history={name: ["a"] for name in names},
+        groups={name: "few" if number < 6 else "more" if number < 18 else "most" for number, name in enumerate(names)},
+    )
+    config = AuditConfig(seed=1, model_digest="", min_subjects=3)
+    found = sensitivity(evidence_from(given, config), [category_gap.METRIC], config.attention, min_subjects=3)
+
+    # Of every third subject, two are among the few: their six would be enough.
+    assert {each.group for each in found.bands} == {"more", "most"}
+    assert run(given, config=replace(config, replicates=100, metrics=("category_gap",))).sensitivity == replace(
+        found, bands=tuple(replace(each, low=rounded(each.low), high=rounded(each.high)) for each in found.bands)
+    )
