@@ -12,20 +12,24 @@ somebody who compares releases over *different* subjects; ``audits.private_relea
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from itertools import combinations, groupby
+from itertools import groupby
 
 import numpy as np
 
 from audits.errors import InvalidConfig
+from audits.groupings import divided_by, label_of, wholes_of
+from audits.metrics import METRICS
+from audits.metrics.derived import Derived
 from audits.report import Measurement, Report, Undefined
+from audits.sensitivity import Sensitivity
 
 # Subjects behind the figure of each group, by label, and under None behind that of all.
 Counts = Mapping[str | None, int]
 
 SUPPRESSED = "suppressed"
 DEFAULT_K = 10
-_JOINS = ", "
-_IS = " = "
+_OF_SEVERAL_GROUPS = frozenset(metric.slug for metric in METRICS if isinstance(metric, Derived))
+"""Metrics whose one figure for an attribute, such as ``age = worst``, is about all its groups."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +46,7 @@ def disclosable(reports: Sequence[Report], *, k: int = DEFAULT_K) -> tuple[Repor
 
     Suppressed groups of one attribute leave one row, ``age = suppressed``, without figures and with the number of
     subjects they have together. Best and worst groups are left out for an attribute with suppressed groups, and so are
-    bands of suppressed groups.
+    bands of suppressed groups; where bands were measured on some of the subjects, those of all groups are.
 
     Raises:
         InvalidConfig: no report, a threshold below 2, or a report about fewer than ``k`` subjects.
@@ -82,10 +86,10 @@ def suppressed_groups(counts: Sequence[Counts], *, k: int) -> frozenset[str]:
 
 def _counts(reports: Iterable[Report]) -> list[Counts]:
     return [
-        {row.group: row.n for row in alike if row.n > 0 and row.group not in _of_several_groups(alike)}
+        {row.group: row.n for row in alike if row.n > 0}
         for report in reports
         for rows in (report.measurements, report.differences)
-        for alike in _by_metric(rows)
+        for alike in _by_metric(row for row in rows if row.metric not in _OF_SEVERAL_GROUPS)
     ]
 
 
@@ -94,24 +98,13 @@ def _by_metric(rows: Iterable[Measurement]) -> Iterator[list[Measurement]]:
     return (list(found) for _, found in groupby(rows, key=lambda row: (row.metric, row.attribute, row.category)))
 
 
-def _of_several_groups(alike: Sequence[Measurement]) -> set[str | None]:
-    """Labels such as ``age = worst``: the only one that its metric has for an attribute, so about all its groups."""
-    by_attribute: dict[str, list[str]] = {}
-    for row in alike:
-        if row.group is not None:
-            by_attribute.setdefault(_divided_by(row.group), []).append(row.group)
-    return {labels[0] for labels in by_attribute.values() if len(labels) == 1}
-
-
 def _lines(labels: Iterable[str], counts: Sequence[Counts]) -> list[_Line]:
-    """Which groups add up to what, read off their labels: ``age = old, region = north`` is part of ``age = old``."""
-    known = sorted(labels)
+    """Which groups add up to what: ``age × region = old × north`` is part of all, ``age = old``, ``region = north``."""
+    known = frozenset(labels)
     members: dict[tuple[str | None, str], list[str]] = {}
-    for label in known:
-        parts = _parts(label)
-        wholes = (_JOINS.join(some) for size in range(1, len(parts)) for some in combinations(parts, size))
-        for total in (None, *(whole for whole in wholes if whole in known)):
-            members.setdefault((total, _divided_by(label)), []).append(label)
+    for label in sorted(known):
+        for total in (None, *(whole for whole in wholes_of(label) if whole in known)):
+            members.setdefault((total, divided_by(label)), []).append(label)
     return [
         _Line(total=total, members=tuple(found), has_rest=_has_rest(total, found, counts))
         for (total, _), found in members.items()
@@ -122,16 +115,6 @@ def _has_rest(total: str | None, members: Sequence[str], counts: Sequence[Counts
     """Whether in every metric the total has subjects that are in none of its groups."""
     rests = [one[total] - sum(one.get(label, 0) for label in members) for one in counts if total in one]
     return bool(rests) and min(rests) > 0
-
-
-def _parts(label: str) -> list[str]:
-    pieces = label.split(_JOINS)
-    return pieces if all(_IS in piece for piece in pieces) else [label]
-
-
-def _divided_by(label: str) -> str:
-    """``age`` for ``age = old``, ``age × region`` for ``age = old, region = north`` and ``age × region = other``."""
-    return " × ".join(part.partition(_IS)[0] if _IS in part else "" for part in _parts(label))
 
 
 def _short_of_a_total(lines: Iterable[_Line], hidden: AbstractSet[str], counts: Iterable[Counts], k: int) -> list[str]:
@@ -168,32 +151,49 @@ def _given_away(lines: Sequence[_Line], hidden: AbstractSet[str]) -> list[str]:
 
 
 def _without(report: Report, hidden: AbstractSet[str], k: int) -> Report:
-    touched = {_divided_by(label) for label in hidden}
-    bands = report.sensitivity
-    if bands is not None:
-        kept = (band for band in bands.bands if band.group is None or _divided_by(band.group) not in touched)
-        bands = replace(bands, bands=tuple(kept))
+    touched = {divided_by(label) for label in hidden}
+    measurements = tuple(_rows(report.measurements, hidden, k))
     note = f"Figures of groups are suppressed, so that none of fewer than {k} subjects can be told."
     return replace(
         report,
-        measurements=tuple(_rows(report.measurements, hidden, k)),
+        measurements=measurements,
         differences=tuple(_rows(report.differences, hidden, k)),
-        group_spreads=tuple(each for each in report.group_spreads if _divided_by(each.worst) not in touched),
-        sensitivity=bands,
+        group_spreads=tuple(each for each in report.group_spreads if divided_by(each.worst) not in touched),
+        sensitivity=None
+        if report.sensitivity is None
+        else _bands(report.sensitivity, measurements, report.subjects, k),
         caveats=(*report.caveats, note) if hidden else report.caveats,
     )
 
 
+def _bands(found: Sensitivity, measurements: Iterable[Measurement], subjects: int, k: int) -> Sensitivity:
+    """Bands of the figures that are still published, where surely ``k`` subjects or more are behind them.
+
+    Bands measured on some of the subjects rest on fewer than the figures do: no group has one then, and all together
+    only where ``k`` are left should all who were not measured be among them.
+    """
+    left_out = subjects - found.subjects
+    behind = {
+        (row.metric, row.attribute, row.category, row.group): row.n - left_out
+        for row in measurements
+        if row.value is not None and (row.group is None or not left_out)
+    }
+    kept = (
+        each for each in found.bands if behind.get((each.metric, each.attribute, each.category, each.group), 0) >= k
+    )
+    return replace(found, bands=tuple(kept))
+
+
 def _rows(rows: Iterable[Measurement], hidden: AbstractSet[str], k: int) -> Iterator[Measurement]:
     """The rows; suppressed ones of one metric, category and attribute are gathered in the place of the first."""
-    touched = {_divided_by(label) for label in hidden}
+    touched = {divided_by(label) for label in hidden}
     for alike in _by_metric(rows):
-        together = _of_several_groups(alike)
         gathered: dict[str | None, list[Measurement]] = {}
         for row in alike:
-            about = None if row.group is None else _divided_by(row.group)
+            about = None if row.group is None else divided_by(row.group)
             # A figure that rests on nobody is none, and says nothing about anybody.
-            gone = 0 < row.n < k or row.group in hidden or (row.group in together and about in touched)
+            beside = row.metric in _OF_SEVERAL_GROUPS and about in touched
+            gone = 0 < row.n < k or row.group in hidden or beside
             if gone:
                 gathered.setdefault(about, []).append(row)
             else:
@@ -204,7 +204,7 @@ def _rows(rows: Iterable[Measurement], hidden: AbstractSet[str], k: int) -> Iter
 def _suppressed(about: str | None, rows: Sequence[Measurement]) -> Measurement:
     return replace(
         rows[0],
-        group=None if about is None else f"{about}{_IS}{SUPPRESSED}" if about else SUPPRESSED,
+        group=None if about is None else label_of(about, SUPPRESSED),
         value=None,
         low=None,
         high=None,

@@ -14,6 +14,7 @@ from audits.disclosure import disclosable, suppressed_groups
 from audits.errors import InvalidConfig
 from audits.report import Report, Undefined
 from audits.run import run
+from audits.sensitivity import Band, Sensitivity
 from audits.tables import AuditInput
 
 Build = Callable[..., AuditInput]
@@ -67,7 +68,35 @@ def test_figures_that_differ_by_group_alone_still_hide_two() -> None:
     assert suppressed_groups([counts(None, a=4, b=28, c=33)], k=10) == {"age = a", "age = b"}
 
 
-def test_an_intersection_is_protected_in_its_row_and_in_its_column() -> None:
+def divided(build: Build, *attributes: dict[str, str]) -> AuditInput:
+    """One list and one target for every subject s000, s001, …, who are divided by "age", "region" and so on."""
+    names = sorted({name for groups in attributes for name in groups})
+    rows = [
+        (name, attribute, group)
+        for attribute, groups in zip(("age", "region"), attributes, strict=False)
+        for name, group in groups.items()
+    ]
+    given = build(
+        {name: ["a", "b"] if int(name[1:]) % 2 else ["b", "a"] for name in names},
+        items=["a", "b"],
+        targets={name: ["a"] for name in names},
+    )
+    columns = zip(*rows, strict=True)
+    return replace(given, subject_groups=pa.table(dict(zip(("subject", "attribute", "group"), columns, strict=True))))
+
+
+def audited(given: AuditInput, *metrics: str) -> Report:
+    config = AuditConfig(
+        seed=1, model_digest="", replicates=100, min_subjects=1, intersections=2, metrics=metrics, sensitivity=False
+    )
+    return run(given, config=config)
+
+
+def groups_with_a_figure(report: Report, metric: str) -> set[str | None]:
+    return {row.group for row in report.select(metric) if row.value is not None}
+
+
+def test_an_intersection_is_protected_in_its_row_and_in_its_column(build: Build) -> None:
     table = {
         ("young", "north"): 4,
         ("young", "south"): 40,
@@ -76,15 +105,24 @@ def test_an_intersection_is_protected_in_its_row_and_in_its_column() -> None:
         ("old", "south"): 60,
         ("old", "west"): 20,
     }
-    one: dict[str | None, int] = {None: 204}
-    for (age, region), n in table.items():
-        one[f"age = {age}, region = {region}"] = n
-        one[f"age = {age}"] = one.get(f"age = {age}", 0) + n
-        one[f"region = {region}"] = one.get(f"region = {region}", 0) + n
-    hidden = suppressed_groups([one], k=10)
+    cells = [cell for cell, n in table.items() for _ in range(n)]
+    names = [f"s{at:03d}" for at in range(len(cells))]
+    ages, regions = (dict(zip(names, column, strict=True)) for column in zip(*cells, strict=True))
+    report = audited(divided(build, ages, regions), "ndcg")
+    (released,) = disclosable([report], k=10)
 
     # A rectangle: one more in the row, one more in the column, and where those two meet.
-    assert hidden == {f"age = {age}, region = {region}" for age in ("young", "old") for region in ("north", "west")}
+    hidden = {f"age × region = {age} × {region}" for age in ("young", "old") for region in ("north", "west")}
+    assert groups_with_a_figure(report, "ndcg") - groups_with_a_figure(released, "ndcg") == hidden
+
+
+def test_the_few_outside_the_only_group_that_a_table_names_are_hidden(build: Build) -> None:
+    # 204 less 199: the figure of all less that of the members would be the figure of 5.
+    names = [f"s{at:03d}" for at in range(204)]
+    given = divided(build, dict.fromkeys(names[:199], "member"), dict.fromkeys(names, "here"))
+    (released,) = disclosable([audited(given, "ndcg")], k=10)
+
+    assert groups_with_a_figure(released, "ndcg") == {None, "region = here"}
 
 
 sizes = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 40), min_size=2, max_size=8)
@@ -159,6 +197,35 @@ def test_a_figure_of_a_whole_attribute_goes_with_its_groups(reports: tuple[Repor
     released = disclosable([replace(one, measurements=(*one.measurements, worst))])[0]
 
     assert not [each for each in released.measurements if each.metric == "worst_ndcg" and each.value is not None]
+
+
+def band(group: str | None) -> Band:
+    return Band(
+        metric="ndcg",
+        attribute=None,
+        category=None,
+        group=group,
+        low=0.1,
+        low_model="uniform",
+        high=0.2,
+        high_model="logarithmic",
+    )
+
+
+@pytest.mark.parametrize(
+    ("measured", "kept"),
+    # 114 of the 120 subjects have targets. Of 100 subjects 94 or more do, of 10 perhaps 4; of a group perhaps none.
+    [(120, {None, "age = old"}), (100, {None}), (10, set())],
+)
+def test_bands_leave_only_beside_their_figures_and_of_enough_subjects(
+    reports: tuple[Report, Report], measured: int, kept: set[str | None]
+) -> None:
+    bands = tuple(band(group) for group in (None, "age = middle", "age = old", "age = young"))
+    found = Sensitivity(models=("logarithmic", "uniform"), subjects=measured, bands=bands)
+    (released,) = disclosable([replace(reports[1], sensitivity=found)])
+
+    assert released.sensitivity is not None
+    assert {each.group for each in released.sensitivity.bands} == kept
 
 
 def test_large_groups_leave_as_they_are(reports: tuple[Report, Report]) -> None:
