@@ -72,11 +72,20 @@ class Table:
     """Sums over subjects. One subject more or less moves them by at most ``bound`` in all (L1).
 
     ``contributions`` (n, cells) are whole numbers.
+
+    Raises:
+        ValueError: a subject contributes more than the bound.
     """
 
     name: str
     contributions: Ints
     bound: int
+
+    def __post_init__(self) -> None:
+        most = int(np.abs(self.contributions).sum(axis=1).max(initial=0))
+        if most > self.bound:
+            msg = f"table {self.name}: expected at most {self.bound} from one subject, got {most}"
+            raise ValueError(msg)
 
     @property
     def sums(self) -> Ints:
@@ -107,11 +116,12 @@ def private_release(
     The share is that of one list, averaged over subjects, so that each counts the same. ``groups`` names the groups of
     each attribute of subjects ("" where the table names none): which groups exist must not be read off the data. The
     catalogue with its categories, ``config`` and ``groups`` count as public. ``noise`` is OpenDP's where none is given;
-    another one voids the guarantee.
+    another one voids the guarantee, and the release names it as the mechanism.
 
     Raises:
         InvalidConfig: ε not positive, ``config.k`` not given (the longest list would tell something about a subject),
-            attention that depends on the grades of all, or an attribute of ``groups`` that the input lacks.
+            attention that depends on the grades of all, an attribute of ``groups`` that the input lacks, or a group
+            named twice (a subject in it would move two cells).
 
     Guarantees:
       - (ε, 0)-differential privacy for one subject more or less, with its list, targets and groups (add or remove one)
@@ -135,16 +145,17 @@ def private_release(
     noisy = {table.name: np.asarray(add(table.sums, table.bound, share), dtype=np.float64) for table in tables}
     bounds = {table.name: table.bound for table in tables}
     found = tuple(figure for each in means for figure in _figures(each, noisy, bounds, share, config.level))
-    return PrivateRelease(figures=found, level=config.level, guarantee=_guarantee(epsilon, len(tables)))
+    return PrivateRelease(figures=found, level=config.level, guarantee=_guarantee(epsilon, len(tables), noise))
 
 
-def _guarantee(epsilon: float, tables: int) -> Guarantee:
+def _guarantee(epsilon: float, tables: int, noise: Noise | None) -> Guarantee:
+    ours, theirs = "discrete Laplace noise on whole-number sums (OpenDP)", "the caller's own noise on whole-number sums"
     return Guarantee(
         epsilon=epsilon,
         delta=0.0,
         unit="one subject, with list, targets and groups",
         neighbours="one subject more or less",
-        mechanism="discrete Laplace noise on whole-number sums (OpenDP)",
+        mechanism=ours if noise is None else theirs,
         accountant=f"sum over {tables} tables, an equal part of epsilon each",
     )
 
@@ -197,6 +208,10 @@ def _members(
         msg = f"private release, groups: expected attributes among {sorted(present)}, got also {missing}"
         raise InvalidConfig(msg)
     for attribute in sorted(groups):
+        repeated = len(groups[attribute]) - len(set(groups[attribute]))
+        if repeated:
+            msg = f"private release, groups of {attribute!r}: expected each name once, got {repeated} repeated"
+            raise InvalidConfig(msg)
         grouping = present[attribute]
         code = {name: at for at, name in enumerate(grouping.groups)}
         # A group that nobody is in matches no subject, and is released like any other.

@@ -12,7 +12,7 @@ from audits.attention import Attention
 from audits.configuration import AuditConfig
 from audits.errors import InvalidConfig
 from audits.evidence import evidence_from
-from audits.private_release import GRAIN, PrivateRelease, opendp_noise, private_release, tables_of
+from audits.private_release import GRAIN, PrivateRelease, Table, opendp_noise, private_release, tables_of
 from audits.tables import AuditInput
 
 Build = Callable[..., AuditInput]
@@ -93,6 +93,8 @@ def test_epsilon_is_split_over_tables_and_stated_whole(build: Build) -> None:
     assert sum(epsilon for _, epsilon in asked) == pytest.approx(2.0)
     assert (found.guarantee.epsilon, found.guarantee.delta) == (2.0, 0.0)
     assert found.guarantee.neighbours == "one subject more or less"
+    # What the caller brought is not OpenDP's.
+    assert found.guarantee.mechanism == "the caller's own noise on whole-number sums"
 
 
 def test_without_noise_the_figures_are_the_plain_means(build: Build) -> None:
@@ -156,6 +158,18 @@ def test_refuses_what_would_tell_something_unaccounted_for(build: Build) -> None
     for epsilon in (0.0, -1.0, float("nan")):
         with pytest.raises(InvalidConfig, match="positive epsilon"):
             released(given, epsilon)
+
+
+def test_refuses_a_group_named_twice_since_its_subjects_would_move_two_cells(build: Build) -> None:
+    given = made(build, list(range(20)))
+    with pytest.raises(InvalidConfig, match="groups of '': expected each name once, got 1 repeated"):
+        private_release(given, config=CONFIG, groups={"": ("new", "old", "new")}, epsilon=1.0)
+
+
+def test_a_table_in_which_a_subject_counts_beyond_the_bound_cannot_be_made() -> None:
+    twice = np.array([[1, 0], [1, -1]])
+    with pytest.raises(ValueError, match="expected at most 1 from one subject, got 2"):
+        Table(name="members", contributions=twice, bound=1)
 
 
 def test_attributes_that_are_not_asked_for_are_not_released(build: Build) -> None:
