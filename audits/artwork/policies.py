@@ -19,6 +19,7 @@ Ints = NDArray[np.int64]
 
 _PRIOR_IMPRESSIONS = 10.0
 _CONFIDENCE = 0.95
+_ROUNDING = 1e-9
 
 COHORT_SENSITIVITY = Figure(
     slug="cohort_sensitivity",
@@ -117,8 +118,9 @@ class Exploration:
     Attributes:
         floor: chance that each must have.
         eligible: images of the titles that were shown.
-        below: images with a stated chance below the floor, or seen so rarely that their mean chance surely is.
-        unseen: images never shown and without a stated chance, of whom too little is known to say.
+        below: images whose chance is below the floor for some cohort: stated so, left so little by another image, or
+            surely so because they were never shown.
+        unknown: images of whose chance for some cohort too little is known to say.
         smallest: smallest chance stated, or None where none is.
         worst: up to ten of the images below the floor, "title / image".
     """
@@ -126,7 +128,7 @@ class Exploration:
     floor: float
     eligible: int
     below: int
-    unseen: int
+    unknown: int
     smallest: float | None
     worst: tuple[str, ...]
 
@@ -135,15 +137,16 @@ class Exploration:
         """Whether no image lies below the floor; None where some image is unknown."""
         if self.below:
             return False
-        return None if self.unseen else True
+        return None if self.unknown else True
 
 
 def exploration(gallery: Gallery, given: ArtworkInput, *, floor: float) -> Exploration:
     """Compare the smallest chance that each eligible image was given, in impressions and probes, with the floor.
 
-    Off-policy estimates of what an image would do need chances that are nowhere 0. Impressions state chances only of
-    images that were shown; probes state all. An image never shown in n impressions of its title has a mean chance of at
-    most 1 - 0.05^(1/n), with 95 % confidence: if that is below the floor, so is the image.
+    Off-policy estimates of what an image would do need chances that are nowhere 0, for no cohort. Probes state all
+    chances. An impression states that of the image shown, p, and leaves at most 1 - p to any other image of the title.
+    An image never shown in n impressions of its title in one of C cohorts has a mean chance there of at most 1 - (0.05
+    / C)^(1/n), with 95 % confidence: if that is below the floor, so is the image.
 
     Raises:
         InvalidConfig: the floor is not in (0, 1).
@@ -151,42 +154,93 @@ def exploration(gallery: Gallery, given: ArtworkInput, *, floor: float) -> Explo
     if not 0 < floor < 1:
         msg = f"artwork, floor: expected a chance between 0 and 1, got {floor}"
         raise InvalidConfig(msg)
-    stated = np.full(gallery.title_of.size, np.inf)
-    if gallery.propensity is not None:
-        np.minimum.at(stated, gallery.image, gallery.propensity)
-    if given.probes is not None:
-        stated = np.minimum(stated, _probed(gallery, given.probes, sorted(image_keys(given.images))))
-    shown = np.bincount(gallery.image, minlength=stated.size)
-    of_title = np.bincount(gallery.title, minlength=len(gallery.titles))[gallery.title_of]
-    at_most = 1.0 - (1.0 - _CONFIDENCE) ** (1.0 / np.maximum(of_title, 1))
-    known = np.isfinite(stated)
-    asked = known | (of_title > 0)
-    never = asked & ~known & (shown == 0)
-    below = asked & np.where(known, stated < floor, never & (at_most < floor))
+    seen = _by_cohort(gallery, given)
+    known = np.isfinite(seen.stated)
+    asked = known | (seen.of_title > 0)
+    never = asked & ~known & (seen.shown == 0)
+    surely = 1.0 - ((1.0 - _CONFIDENCE) / known.shape[1]) ** (1.0 / np.maximum(seen.of_title, 1))
+    least = np.minimum(np.minimum(seen.stated, seen.left_over), np.where(never, surely, 1.0))
+    # What is left beside 0.9 is 0.1, and not below it by rounding.
+    below = (asked & (least < floor - _ROUNDING)).any(axis=1)
     labels = [key.replace("\x1f", " / ") for key in sorted(image_keys(given.images))]
-    worst = sorted(np.flatnonzero(below), key=lambda at: (min(stated[at], at_most[at]), labels[at]))
+    smallest = np.where(asked, least, np.inf).min(axis=1)
+    worst = sorted(np.flatnonzero(below), key=lambda at: (smallest[at], labels[at]))
     return Exploration(
         floor=floor,
-        eligible=int(asked.sum()),
+        eligible=int(asked.any(axis=1).sum()),
         below=int(below.sum()),
-        unseen=int((asked & ~known & ~below).sum()),
-        smallest=float(stated[known].min()) if known.any() else None,
+        unknown=int(((asked & ~known).any(axis=1) & ~below).sum()),
+        smallest=float(seen.stated[known].min()) if known.any() else None,
         worst=tuple(labels[at] for at in worst[:10]),
     )
 
 
-def _probed(gallery: Gallery, probes: pa.Table, names: list[str]) -> Floats:
-    """Smallest probability of each eligible image in the probes of its title; infinite where its title has none.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Seen:
+    """What is known of each eligible image in each cohort, (images, cohorts) each.
+
+    ``stated`` is its smallest chance, infinite where none is; ``left_over`` the most that another image's chance leaves
+    it; ``shown`` its impressions and ``of_title`` those of its title.
+    """
+
+    stated: Floats
+    left_over: Floats
+    shown: Ints
+    of_title: Ints
+
+
+def _by_cohort(gallery: Gallery, given: ArtworkInput) -> _Seen:
+    probes = given.probes
+    asked_of = [] if probes is None else probes["cohort"].to_pylist()
+    cohorts = sorted({*gallery.cohorts, *asked_of})
+    cohort = np.array([cohorts.index(name) for name in gallery.cohorts])[gallery.cohort_of[gallery.subject]]
+    images = (gallery.title_of.size, len(cohorts))
+    shown, of_title = np.zeros(images, dtype=np.int64), np.zeros((len(gallery.titles), len(cohorts)), dtype=np.int64)
+    np.add.at(shown, (gallery.image, cohort), 1)
+    np.add.at(of_title, (gallery.title, cohort), 1)
+    stated, largest = np.full(images, np.inf), np.zeros(images)
+    if gallery.propensity is not None:
+        np.minimum.at(stated, (gallery.image, cohort), gallery.propensity)
+        np.maximum.at(largest, (gallery.image, cohort), gallery.propensity)
+    if probes is not None:
+        stated = np.minimum(stated, _probed(gallery, probes, sorted(image_keys(given.images)), cohorts))
+    return _Seen(
+        stated=stated,
+        left_over=1.0 - _largest_of_others(largest, gallery.title_of),
+        shown=shown,
+        of_title=of_title[gallery.title_of],
+    )
+
+
+def _largest_of_others(chances: Floats, title_of: Ints) -> Floats:
+    """The largest chance that another image of the same title has, 0 where there is none; in the shape of ``chances``.
+
+    Example: 0.9, 0.2 and 0.1 of one title: 0.2, 0.9, 0.9.
+    """
+    titles = (int(title_of.max()) + 1, chances.shape[1])
+    first, second, holder = np.zeros(titles), np.zeros(titles), np.zeros(titles, dtype=np.int64)
+    np.maximum.at(first, title_of, chances)
+    image, cohort = np.nonzero(chances == first[title_of])
+    holder[title_of[image], cohort] = image
+    holds = holder[title_of] == np.arange(title_of.size)[:, None]
+    np.maximum.at(second, title_of, np.where(holds, 0.0, chances))
+    return np.where(holds, second[title_of], first[title_of])
+
+
+def _probed(gallery: Gallery, probes: pa.Table, names: list[str], cohorts: list[str]) -> Floats:
+    """Smallest probability of each eligible image in each cohort's probes, infinite where its title has none.
 
     A probe that leaves an image out gives it none: its probabilities sum to 1 without it.
     """
     image = codes(pa.chunked_array([pa.array(image_keys(probes), pa.string())]), names)
-    smallest = np.full(len(names), np.inf)
-    np.minimum.at(smallest, image, np.asarray(probes["probability"]))
+    cohort, shape = codes(probes["cohort"], cohorts), (len(names), len(cohorts))
+    smallest, found = np.full(shape, np.inf), np.zeros(shape, dtype=np.int64)
+    np.minimum.at(smallest, (image, cohort), np.asarray(probes["probability"]))
+    np.add.at(found, (image, cohort), 1)
     cases = probes.group_by(["title", "subject", "cohort"]).aggregate([])
-    asked = np.bincount(codes(cases["title"], gallery.titles), minlength=len(gallery.titles))[gallery.title_of]
-    left_out = np.bincount(image, minlength=len(names)) < asked
-    return np.where(left_out, 0.0, smallest)
+    asked = np.zeros((len(gallery.titles), len(cohorts)), dtype=np.int64)
+    np.add.at(asked, (codes(cases["title"], gallery.titles), codes(cases["cohort"], cohorts)), 1)
+    return np.where(found < asked[gallery.title_of], 0.0, smallest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,14 +114,42 @@ def test_every_eligible_image_needs_its_chance_and_one_never_seen_is_not_forgott
     many = [(f"s{u}", "x", "ab"[u % 2]) for u in range(1000)]
     rare = audit_artwork(given(impressions(many, propensity=[0.5] * 1000)), config=CONFIG).exploration
 
-    assert (few.eligible, few.below, few.unseen, few.smallest) == (3, 1, 2, 0.005)
+    assert (few.eligible, few.below, few.unknown, few.smallest) == (3, 1, 2, 0.005)
     assert (few.holds, few.worst) == (False, ("film / a",))
     # Never in 1,000 impressions: a mean chance below 1 - 0.05^(1/1000) = 0.3 %, which is below 1 %.
-    assert (rare.below, rare.unseen, rare.worst) == (1, 0, ("film / c",))
+    assert (rare.below, rare.unknown, rare.worst) == (1, 0, ("film / c",))
     lenient = audit_artwork(
         given(impressions(many, propensity=[0.5] * 1000)), config=replace(CONFIG, floor=0.001)
     ).exploration
-    assert (lenient.holds, lenient.unseen) == (None, 1)
+    assert (lenient.holds, lenient.unknown) == (None, 1)
+
+
+def test_a_chance_that_leaves_no_other_image_one_breaks_the_floor_of_that_cohort() -> None:
+    shown = impressions(
+        [("s", "x", "a"), ("t", "y", "a"), ("u", "y", "b"), ("v", "y", "c")], propensity=[1.0, 0.4, 0.3, 0.3]
+    )
+    found = audit_artwork(given(shown), config=CONFIG).exploration
+
+    # Cohort x is shown image a for certain, whatever chances the others have in y.
+    assert (found.eligible, found.below, found.unknown, found.smallest) == (3, 2, 0, 0.3)
+    assert (found.holds, found.worst) == (False, ("film / b", "film / c"))
+
+
+def test_a_chance_stated_for_one_cohort_says_nothing_of_another() -> None:
+    shown = impressions(
+        [("s", "x", "a"), ("t", "x", "b"), ("u", "x", "c"), ("v", "y", "a")], propensity=[0.5, 0.3, 0.2, 0.5]
+    )
+    found = audit_artwork(given(shown), config=CONFIG).exploration
+
+    assert (found.holds, found.below, found.unknown) == (None, 0, 2)
+
+
+def test_what_a_chance_leaves_over_is_not_below_the_floor_by_rounding() -> None:
+    shown = impressions([("s", "x", "a"), ("t", "x", "b")], propensity=[0.9, 0.1])
+    found = audit_artwork(given(shown), config=replace(CONFIG, floor=0.1)).exploration
+
+    # 1 - 0.9 is 0.09999999999999998 to a computer.
+    assert (found.below, found.unknown) == (0, 1)
 
 
 def test_a_probe_that_leaves_an_image_out_gives_it_no_chance() -> None:
