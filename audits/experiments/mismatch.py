@@ -34,10 +34,14 @@ def sample_ratio_mismatch(counts: Sequence[int], shares: Sequence[float], *, alp
     visits are no independent draws.
 
     Raises:
-        InvalidConfig: shares that are not positive or do not sum to 1, a negative count, or no subjects.
+        InvalidConfig: shares that are not positive or do not sum to 1, a negative count, no subjects, or alpha outside
+            (0, 1).
     """
     from scipy import stats
 
+    if not 0 < alpha < 1:
+        msg = f"sample ratio, alpha: expected a number between 0 and 1, got {alpha}"
+        raise InvalidConfig(msg)
     wanted = _shares(counts, shares)
     total = sum(counts)
     if len(counts) == 2 and total < _EXACT_BELOW:  # noqa: PLR2004 - the binomial has two outcomes
@@ -63,7 +67,7 @@ def mismatch_evidence(counts: Sequence[int], shares: Sequence[float], *, concent
     Example: concentration 2, shares 1/2 and 1/2, n of n in one arm: 2^n / (n + 1).
 
     Raises:
-        InvalidConfig: as for ``sample_ratio_mismatch``, or a concentration that is not positive.
+        InvalidConfig: shares or counts as for ``sample_ratio_mismatch``, or a concentration that is not positive.
     """
     from scipy.special import gammaln
 

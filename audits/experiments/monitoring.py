@@ -104,8 +104,9 @@ def bernstein_sequence(values: Floats, *, low: float, high: float, alpha: float 
     nothing but the range and a constant conditional mean.
 
     Raises:
-        InvalidConfig: numbers outside [low, high], or none.
+        InvalidConfig: numbers outside [low, high], or none, alpha outside (0, 1).
     """
+    _require(0 < alpha < 1, "alpha", "between 0 and 1", alpha)
     _require(values.ndim == 1 and values.size > 0 and low < high, "values", "numbers and a range", values.shape)
     _require(bool(np.all((values >= low) & (values <= high))), "values", f"between {low} and {high}", "others")
     x = (values - low) / (high - low)
@@ -130,10 +131,11 @@ def asymptotic_sequence(values: Floats, *, tightest_at: int, alpha: float = 0.05
     2024). Below some hundred subjects use ``bernstein_sequence``.
 
     Raises:
-        InvalidConfig: no values, or ``tightest_at`` below 1.
+        InvalidConfig: no values, ``tightest_at`` below 1, or alpha outside (0, 1).
     """
     from scipy.special import lambertw
 
+    _require(0 < alpha < 1, "alpha", "between 0 and 1", alpha)
     _require(values.ndim == 1 and values.size > 0, "values", "numbers", values.shape)
     _require(tightest_at >= 1, "tightest_at", "1 or more", tightest_at)
     t = np.arange(1, values.size + 1, dtype=np.float64)

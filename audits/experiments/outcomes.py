@@ -82,7 +82,9 @@ def _check(table: pa.Table, outcomes: list[str]) -> None:
             raise InvalidTable(msg)
     arms = set(pc.unique(table["arm"].cast(pa.string())).to_pylist())
     if arms != {CONTROL, TREATMENT}:
-        msg = f"experiment, column arm: expected control and treatment, got {sorted(arms)}"
+        # Not which: where columns were swapped, they are identifiers.
+        others, found = len(arms - {CONTROL, TREATMENT}), sorted(arms & {CONTROL, TREATMENT})
+        msg = f"experiment, column arm: expected control and treatment, got {found} and {others} other values"
         raise InvalidTable(msg)
     for name in outcomes:
         kind = table[name].type

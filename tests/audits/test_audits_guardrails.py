@@ -216,6 +216,18 @@ def test_refuses_a_log_that_is_no_experiment(change: dict[str, list | None], say
         outcomes_from(pa.table(columns))
 
 
+def test_a_column_taken_for_the_arm_is_counted_and_not_repeated() -> None:
+    swapped = {**LOG, "arm": LOG["subject"], "subject": LOG["arm"]}
+    with pytest.raises(InvalidTable, match=r"expected control and treatment, got \[\] and 3 other values$"):
+        outcomes_from(pa.table(swapped))
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0, -0.1, math.nan])
+def test_refuses_an_alarm_at_no_level(alpha: float) -> None:
+    with pytest.raises(InvalidConfig, match="sample ratio, alpha: expected a number between 0 and 1"):
+        sample_ratio_mismatch([60, 40], [0.5, 0.5], alpha=alpha)
+
+
 def test_sample_ratios_are_tested_as_scipy_does() -> None:
     large = sample_ratio_mismatch([50_500, 49_500], [0.5, 0.5])
     small = sample_ratio_mismatch([60, 40], [0.5, 0.5])

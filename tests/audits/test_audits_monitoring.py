@@ -191,3 +191,11 @@ def test_refuses_numbers_out_of_range() -> None:
         asymptotic_sequence(np.array([]), tightest_at=10)
     with pytest.raises(InvalidConfig, match="tightest_at: expected 1 or more"):
         asymptotic_sequence(np.array([1.0]), tightest_at=0)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0, -0.1, math.nan])
+def test_refuses_a_sequence_at_no_level(alpha: float) -> None:
+    with pytest.raises(InvalidConfig, match="alpha: expected between 0 and 1"):
+        bernstein_sequence(np.array([0.5]), low=0.0, high=1.0, alpha=alpha)
+    with pytest.raises(InvalidConfig, match="alpha: expected between 0 and 1"):
+        asymptotic_sequence(np.array([0.5]), tightest_at=10, alpha=alpha)
