@@ -52,8 +52,9 @@ def category_gaps(evidence: Evidence, *, taste_held_fixed: bool) -> Stepped:
         msg = "gaps given taste need histories"
         raise ValueError(msg)
     cells: list[Cell] = []
-    figures: list[Floats] = []
-    changes: list[Floats] = []
+    # Empty ones first: groups may name none of the subjects.
+    figures: list[Floats] = [np.empty(0)]
+    changes: list[Floats] = [np.empty((evidence.subjects, 0))]
     for attribute in evidence.attributes:
         shown, chosen = _shares(evidence.exposure, attribute), _shares(evidence.history, attribute)
         # Not of intersections: categories times cells would be a family in which hardly anything is certain.

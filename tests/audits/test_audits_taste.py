@@ -152,3 +152,17 @@ def test_a_group_that_holds_everybody_has_no_gap(build: Build) -> None:
     assert run(given, config=config).select("category_gap") == ()
     assert {row.undefined for row in report.select("category_gap")} == {"n = 0"}
     assert evidence_from(given, AuditConfig(seed=1, model_digest="m")).history_lengths.tolist() == [1] * 20
+
+
+def test_groups_of_other_subjects_leave_nothing_to_compare(build: Build) -> None:
+    lists = {f"s{u:02d}": ["a"] for u in range(20)}
+    given = build(
+        lists,
+        items=["a", "b"],
+        genres={"a": ["x"], "b": ["y"]},
+        history={s: ["a"] for s in lists},
+        groups={"somebody": "else"},
+    )
+    config = AuditConfig(seed=1, model_digest="m", replicates=100, metrics=("category_gap", "exposure_share"))
+
+    assert {row.metric for row in run(given, config=config).measurements} == {"exposure_share"}
