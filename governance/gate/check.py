@@ -16,7 +16,7 @@ from audits.tables import AuditInput, Membership
 from governance.gate.baseline import CAVEAT, against_report
 from governance.gate.decision import Decision, decide
 from governance.gate.divisions import with_divisions
-from governance.gate.gaps import gaps, ungrouped
+from governance.gate.gaps import gaps, has_shorter_baseline, ungrouped
 from governance.policy.rules import FairnessPolicy, attention_of
 from governance.policy.waivers import Waiver
 
@@ -50,6 +50,7 @@ def check(
 
     Guarantees:
       - equal arguments give equal reports and decisions
+      - a rule against a baseline with more short lists than the recommender has no evidence
 
     Raises:
         InvalidInput: the baseline was measured in another way.
@@ -58,6 +59,8 @@ def check(
     config = configuration(policy, given.membership, model_digest=UNREGISTERED, seed=seed)
     config = with_divisions(config, policy, given)
     report = run(given, config=replace(config, metrics=asked_metrics(policy, given, config)), progress=progress)
+    if has_shorter_baseline(given, policy):
+        report = replace(report, differences=())
     if baseline is not None:
         report = against_report(report, baseline)
     without = ungrouped(given)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from audits.tables import AuditInput
+from audits.tables import AuditInput, Recommendations
 from governance.policy.rules import FairnessPolicy
 
 
@@ -25,17 +25,31 @@ def ungrouped(given: AuditInput) -> dict[str, float]:
 
 def gaps(given: AuditInput, policy: FairnessPolicy, without: Mapping[str, float]) -> tuple[str, ...]:
     """The same in sentences; none where nothing is left out."""
-    ranks = given.recommendations.table["rank"]
-    lists, full = (pc.sum(pc.equal(ranks, rank)).as_py() for rank in (1, policy.list_length))
-    short = (
-        f"{lists - full:,} of {lists:,} lists have fewer than the {policy.list_length} titles that the policy looks at."
-    )
+    asked = f"have fewer than the {policy.list_length} titles that the policy looks at"
+    lists, short = _short(given.recommendations, policy)
+    theirs, cut = (0, 0) if given.baseline is None else _short(given.baseline, policy)
+    worse = "; differences from them would flatter the recommender and are left out" if cut > short else ""
     unknown = [
         f"{share:.1%} of the subjects have no {name or 'group'} and count in no figure by it."
         for name, share in without.items()
         if share
     ]
-    return (*([short] if full < lists else []), *unknown)
+    return (
+        *([f"{short:,} of {lists:,} lists {asked}."] if short else []),
+        *([f"{cut:,} of the baseline's {theirs:,} lists {asked}{worse}."] if cut else []),
+        *unknown,
+    )
+
+
+def has_shorter_baseline(given: AuditInput, policy: FairnessPolicy) -> bool:
+    """Whether more of the baseline's lists are short: cut off, it serves worse than it does, and hides a regression."""
+    return given.baseline is not None and _short(given.baseline, policy)[1] > _short(given.recommendations, policy)[1]
+
+
+def _short(lists: Recommendations, policy: FairnessPolicy) -> tuple[int, int]:
+    """How many lists, and how many of those with fewer titles than the policy looks at."""
+    every, full = (pc.sum(pc.equal(lists.table["rank"], rank)).as_py() for rank in (1, policy.list_length))
+    return every, every - full
 
 
 def _without(subjects: pa.Array, groups: pa.Table) -> float:

@@ -15,8 +15,10 @@ from typer.testing import CliRunner, Result
 from audits.metrics import METRICS
 from audits.report import Report
 from audits.tables import AuditInput, Membership, Recommendations
+from audits.verdict import Outcome
 from governance.cli.main import build
 from governance.errors import PolicyError
+from governance.gate.check import check
 from governance.gate.gaps import gaps, ungrouped
 from governance.gate.ratchet import tighten
 from governance.policy.loader import load
@@ -250,6 +252,30 @@ def test_short_lists_and_subjects_of_no_group_are_counted() -> None:
         "75.0% of the subjects have no age and count in no figure by it.",
     )
     assert gaps(given, rules, {}) == ("1 of 4 lists have fewer than the 5 titles that the policy looks at.",)
+
+
+@pytest.mark.parametrize(("titles", "outcome"), [(5, Outcome.PASS), (3, Outcome.INCONCLUSIVE)])
+def test_a_baseline_whose_lists_were_cut_off_shows_no_regression_and_is_no_evidence(
+    titles: int, outcome: Outcome
+) -> None:
+    def lists(length: int) -> Recommendations:
+        rows = [(f"s{s:02d}", f"i{(s + at) % 5}", at + 1) for s in range(60) for at in range(length)]
+        return Recommendations(pa.table(dict(zip(("subject", "item", "rank"), zip(*rows, strict=True), strict=True))))
+
+    given = AuditInput(
+        recommendations=lists(5),
+        membership=Membership(pa.table({"item": ["i0"], "attribute": ["genre"], "category": ["drama"]})),
+        items=[f"i{item}" for item in range(5)],
+        relevance=pa.table({"subject": [f"s{s:02d}" for s in range(60)], "item": ["i0"] * 60}),
+        baseline=lists(titles),
+    )
+    rules = replace(policy(quality("no_regression", tolerance=0.5)), list_length=5, replicates=200)
+    decision = check(given, rules, today=None).decision
+    cut = "60 of the baseline's 60 lists have fewer than the 5 titles that the policy looks at; "
+
+    assert decision.outcome == outcome
+    assert any(caveat.startswith(cut) for caveat in decision.caveats) == (titles < 5)
+    assert decision.findings[0].sentence.startswith("The report has no ndcg") == (titles < 5)
 
 
 def test_a_day_that_is_none_is_a_usage_error(gate: Gate) -> None:
