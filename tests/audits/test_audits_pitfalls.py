@@ -40,7 +40,7 @@ def test_a_swap_towards_the_top_raises_the_groups_exposure(build: Build, model: 
 
 
 def test_log_dp_falls_on_the_right_side_of_the_inverted_weights(build: Build) -> None:
-    """1: on one list of ten, four documentaries at ranks 1, 4, 7 and 10; clipped weights and their reciprocals."""
+    """1: on one list of ten, four documentaries at ranks 1, 4, 7 and 10, by clipped weights."""
     items = [f"i{j}" for j in range(10)]
     genres = {name: ["doc" if j % 3 == 0 else "comedy"] for j, name in enumerate(items)}
     config = AuditConfig(seed=1, model_digest="m", min_subjects=1, attention=Attention("clipped"))
@@ -48,10 +48,6 @@ def test_log_dp_falls_on_the_right_side_of_the_inverted_weights(build: Build) ->
 
     # 1 + 1/2 + 1/2.8074 + 1/3.3219 = 2.1572 against 1 + 0.6309 + 0.4307 + 0.3869 + 1/3 + 0.3155 = 3.0973.
     assert first_value(log_dp.METRIC, evidence, "doc") == pytest.approx(-0.36169, abs=1e-4)
-    # Upside down it would be ln(9.1293 / 13.2454).
-    upside_down = np.log2(np.maximum(np.arange(1, 11), 2))
-    doc = np.arange(10) % 3 == 0
-    assert np.log(upside_down[doc].sum() / upside_down[~doc].sum()) == pytest.approx(-0.394, abs=0.03)
 
 
 def test_attention_to_the_first_rank_does_not_depend_on_its_relevance(build: Build) -> None:
