@@ -15,6 +15,7 @@ from audits.encoding import decode, encode
 from audits.errors import InvalidConfig
 from audits.evidence import Evidence, evidence_from
 from audits.means import mean_by_group
+from audits.measuring import rounded, why_undefined
 from audits.metrics import exposure_entropy, exposure_gini, fragmentation, item_fragmentation, list_entropy
 from audits.profiles import listed
 from audits.report import Undefined
@@ -136,7 +137,7 @@ def drift(given: AuditInput, *, config: AuditConfig, progress: Progress | None =
         level=config.level,
         replicates=config.replicates,
         seed=config.seed,
-        critical_value=_rounded(found.critical_value),
+        critical_value=rounded(found.critical_value),
     )
 
 
@@ -168,31 +169,18 @@ def _change(
         ends = [min(max(end, 0.0), 1.0) for end in ends]
     defined = bool(found.defined[index])
     before, after = (each[index] if defined and np.isfinite(each[index]) else None for each in levels)
-    numbers = [_rounded(end) if defined else None for end in ends]
+    numbers = [rounded(end) if defined else None for end in ends]
     places = [field.name for field in fields(Change) if field.name in _INTERVAL]
     return Change(
         metric=name,
         attribute=cell.attribute,
         group=cell.group,
-        before=None if before is None else _rounded(before),
-        after=None if after is None else _rounded(after),
+        before=None if before is None else rounded(before),
+        after=None if after is None else rounded(after),
         n=cell.n,
-        undefined=None if defined else _reason(cell.n, config.min_subjects, steady=bool(found.steady[index])),
+        undefined=None if defined else why_undefined(found, index, config.min_subjects),
         **dict(zip(places, numbers, strict=True)),
     )
 
 
 _INTERVAL = frozenset({"change", "low", "high", "pointwise_low", "pointwise_high"})
-
-
-def _reason(n: int, min_subjects: int, *, steady: bool) -> Undefined:
-    if n == 0:
-        return Undefined.NO_SUBJECT
-    if n < min_subjects:
-        return Undefined.TOO_FEW
-    return Undefined.NO_DENOMINATOR if steady else Undefined.UNSTEADY
-
-
-def _rounded(number: float) -> float:
-    """Ten significant digits: what differs beyond them is the order of floating-point sums, not the data."""
-    return float(f"{number:.10g}") + 0.0

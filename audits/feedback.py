@@ -19,6 +19,7 @@ from audits.encoding import decode, encode
 from audits.errors import InvalidConfig, InvalidTable
 from audits.evidence import ABSENT
 from audits.fragmentation import mean_distance_to_others, mean_divergence_to_others
+from audits.measuring import rounded
 from audits.profiles import category_mix
 
 if TYPE_CHECKING:
@@ -213,15 +214,15 @@ def _measured(
     return Round(
         seed=seed,
         number=number,
-        exposure_entropy=_rounded(entropy(by_item)),
-        exposure_gini=_rounded(gini(by_item)),
-        coverage=_rounded(np.count_nonzero(by_item) / items),
-        item_fragmentation=_rounded(float(mean_distance_to_others(exposure).mean())),
+        exposure_entropy=rounded(entropy(by_item)),
+        exposure_gini=rounded(gini(by_item)),
+        coverage=rounded(np.count_nonzero(by_item) / items),
+        item_fragmentation=rounded(float(mean_distance_to_others(exposure).mean())),
         attributes=tuple(
             AttributeRound(
                 attribute=name,
-                list_entropy=_rounded(float(entropy_bits(mix).mean())),
-                fragmentation=_rounded(float(mean_divergence_to_others(mix).mean())),
+                list_entropy=rounded(float(entropy_bits(mix).mean())),
+                fragmentation=rounded(float(mean_divergence_to_others(mix).mean())),
             )
             for name, mix in mixes
         ),
@@ -251,7 +252,3 @@ def _matrix(lists: Ints, weights: Floats, shape: tuple[int, int]) -> "sparse.csr
 
     row, rank = np.nonzero(lists != ABSENT)
     return sparse.csr_array((weights[row, rank], (row, lists[row, rank])), shape=shape)
-
-
-def _rounded(number: float) -> float:
-    return float(f"{number:.10g}") + 0.0

@@ -4,7 +4,6 @@ from typing import Protocol
 
 from audits.bootstrap import Intervals
 from audits.report import Measurement, Undefined
-from audits.statistics import Cell
 
 
 class Measured(Protocol):
@@ -48,17 +47,19 @@ def measurement(metric: Measured, found: Intervals, index: int, min_subjects: in
         group=cell.group,
         n=cell.n,
         target=None if cell.target is None else rounded(cell.target),
-        undefined=None if found.defined[index] else _reason(cell, min_subjects, steady=bool(found.steady[index])),
+        undefined=None if found.defined[index] else why_undefined(found, index, min_subjects),
         **numbers,
     )
 
 
-def _reason(cell: Cell, min_subjects: int, *, steady: bool) -> Undefined:
-    if cell.n == 0:
+def why_undefined(found: Intervals, index: int, min_subjects: int) -> Undefined:
+    """Why there is no figure at ``index`` of these intervals."""
+    n = found.cells[index].n
+    if n == 0:
         return Undefined.NO_SUBJECT
-    if cell.n < min_subjects:
+    if n < min_subjects:
         return Undefined.TOO_FEW
-    return Undefined.NO_DENOMINATOR if steady else Undefined.UNSTEADY
+    return Undefined.NO_DENOMINATOR if found.steady[index] else Undefined.UNSTEADY
 
 
 def rounded(number: float) -> float:

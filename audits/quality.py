@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from audits import means
 from audits.evidence import ABSENT, Evidence, Grouping
-from audits.statistics import Cell, Smooth, ratios
+from audits.statistics import Cell, Smooth
 
 Floats = NDArray[np.float64]
 
@@ -69,32 +70,26 @@ def ideal(evidence: Evidence, discounts: Floats) -> Floats:
 
 def mean_by_group(quality: Quality, evidence: Evidence) -> Smooth:
     """Mean over counted subjects: of all, then of each group."""
-    everyone = np.ones((evidence.subjects, 1))
-    members = [_indicators(grouping) for grouping in evidence.groupings]
-    counted = np.hstack([everyone, *members]) * quality.counted[:, None]
-    names = (None, *(label for grouping in evidence.groupings for label in grouping.labels))
-    cells = [Cell(n=int(n), span=1.0, group=name) for name, n in zip(names, counted.sum(axis=0), strict=True)]
-    return ratios(cells, counted * quality.values[:, None], counted)
+    return means.mean_by_group(evidence, quality.values[:, None], quality.counted, span=1.0)
 
 
 def gap_by_group(quality: Quality, evidence: Evidence) -> Smooth:
     """Mean of each group less the mean of all other subjects that the same attribute divides."""
-    members = [_indicators(grouping) * quality.counted[:, None] for grouping in evidence.groupings]
-    counted = np.hstack(members)
+    counted = means.memberships(evidence)[:, 1:] * quality.counted[:, None]
     size = counted.shape[1]
     # Which columns belong to one attribute: the others of a group are those beside it.
-    owner = np.repeat(np.arange(len(members)), [each.shape[1] for each in members])
+    owner = np.repeat(np.arange(len(evidence.groupings)), [len(each.groups) for each in evidence.groupings])
     beside = (owner[:, None] == owner).astype(np.float64)
     sizes = counted.sum(axis=0)
-    labels = [label for grouping in evidence.groupings for label in grouping.labels]
+    labels = means.group_names(evidence)[1:]
     # The smaller side decides how much a gap can be trusted.
     cells = [
         Cell(n=int(min(n, rest)), span=2.0, group=label, target=0.0)
         for label, n, rest in zip(labels, sizes, sizes @ beside - sizes, strict=True)
     ]
 
-    def value_of(means: NDArray[np.inexact]) -> NDArray[np.inexact]:
-        total, n = means[..., :size], means[..., size:]
+    def value_of(of_all: NDArray[np.inexact]) -> NDArray[np.inexact]:
+        total, n = of_all[..., :size], of_all[..., size:]
         gap: NDArray[np.inexact] = total / n - (total @ beside - total) / (n @ beside - n)
         return gap
 
@@ -114,9 +109,9 @@ def group_spread(metric: str, quality: Quality, grouping: Grouping, *, min_subje
         return None
     sums = np.bincount(grouping.codes[used], weights=quality.values[used], minlength=len(grouping.groups))
     # One row a group: MetricFrame compares them, and a million rows of subjects would take it minutes.
-    means = sums[large] / sizes[large]
+    served = sums[large] / sizes[large]
     names = np.array(grouping.labels, dtype=object)[large]
-    frame = MetricFrame(metrics=_mean, y_true=means, y_pred=means, sensitive_features=names)
+    frame = MetricFrame(metrics=_mean, y_true=served, y_pred=served, sensitive_features=names)
     by_group = frame.by_group.astype(float)
     best, worst = float(by_group.max()), float(by_group.min())
     return GroupSpread(
@@ -130,8 +125,3 @@ def group_spread(metric: str, quality: Quality, grouping: Grouping, *, min_subje
 
 def _mean(values: Floats, _: Floats) -> float:
     return float(np.mean(values))
-
-
-def _indicators(grouping: Grouping) -> Floats:
-    belongs: NDArray[np.bool_] = grouping.codes[:, None] == np.arange(len(grouping.groups))
-    return belongs.astype(np.float64)

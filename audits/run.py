@@ -16,13 +16,14 @@ from audits.configuration import AuditConfig
 from audits.digest import inputs_digest
 from audits.errors import InvalidConfig
 from audits.evidence import Evidence, audited_attributes, evidence_from
+from audits.grades import has_targets
 from audits.groupings import notes
 from audits.measuring import measurement, rounded
 from audits.metrics import METRICS, ndcg, privacy_leak, recall
 from audits.metrics.derived import Derived, derive
 from audits.metrics.metric import Metric
 from audits.privacy import PrivacyAttack
-from audits.quality import GroupSpread, group_spread, target_counts
+from audits.quality import GroupSpread, group_spread
 from audits.report import Measurement, Report, UnknownLabels
 from audits.sensitivity import Sensitivity, sensitivity
 from audits.statistics import Statistics
@@ -72,7 +73,7 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
         attention=config.attention.text,
         attention_formula=config.attention.description,
         subjects=evidence.subjects,
-        subjects_with_targets=0 if evidence.targets is None else int(np.count_nonzero(target_counts(evidence))),
+        subjects_with_targets=0 if evidence.targets is None else int(np.count_nonzero(has_targets(evidence))),
         items=evidence.items,
         level=config.level,
         replicates=config.replicates,

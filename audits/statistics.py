@@ -86,12 +86,6 @@ class Smooth:
 
         return at
 
-    def influence(self) -> Floats:
-        """First-order change that each subject causes, shape (n, cells), column means 0."""
-        mean = self.channels.mean(axis=0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray((self.channels - mean) @ self._slopes(mean), dtype=np.float64)
-
     def spread(self) -> Spread:
         """Variance by the delta method, from blocks of subjects."""
         n = self.channels.shape[0]

@@ -1,8 +1,9 @@
 """How many subjects find anything at all in their list."""
 
 from audits.evidence import Evidence
+from audits.grades import has_targets
 from audits.metrics.metric import Metric
-from audits.quality import Quality, hits, mean_by_group, target_counts
+from audits.quality import Quality, hits, mean_by_group
 from audits.statistics import Smooth
 
 
@@ -13,7 +14,7 @@ def per_subject(evidence: Evidence) -> Quality:
 
     Example: targets {a, b}, list (c, a): 1; list (c, d): 0.
     """
-    return Quality(values=hits(evidence).max(axis=1), counted=target_counts(evidence) > 0)
+    return Quality(values=hits(evidence).max(axis=1), counted=has_targets(evidence))
 
 
 def measure(evidence: Evidence) -> Smooth:

@@ -1,8 +1,9 @@
 """How much of the list fits."""
 
 from audits.evidence import Evidence
+from audits.grades import has_targets
 from audits.metrics.metric import Metric
-from audits.quality import Quality, hits, mean_by_group, target_counts
+from audits.quality import Quality, hits, mean_by_group
 from audits.statistics import Smooth
 
 
@@ -14,7 +15,7 @@ def per_subject(evidence: Evidence) -> Quality:
 
     Example: targets {a, b}, list (c, a) of at most k = 4: 1 / 4.
     """
-    return Quality(values=hits(evidence).mean(axis=1), counted=target_counts(evidence) > 0)
+    return Quality(values=hits(evidence).mean(axis=1), counted=has_targets(evidence))
 
 
 def measure(evidence: Evidence) -> Smooth:

@@ -3,8 +3,9 @@
 import numpy as np
 
 from audits.evidence import Evidence
+from audits.grades import has_targets
 from audits.metrics.metric import Metric
-from audits.quality import Quality, hits, mean_by_group, target_counts
+from audits.quality import Quality, hits, mean_by_group
 from audits.statistics import Smooth
 
 
@@ -16,7 +17,7 @@ def per_subject(evidence: Evidence) -> Quality:
     Example: targets {a, b}, list (c, a, b): 1 / 2.
     """
     ranks = np.arange(1, evidence.lists.shape[1] + 1)
-    return Quality(values=(hits(evidence) / ranks).max(axis=1), counted=target_counts(evidence) > 0)
+    return Quality(values=(hits(evidence) / ranks).max(axis=1), counted=has_targets(evidence))
 
 
 def measure(evidence: Evidence) -> Smooth:
