@@ -260,7 +260,7 @@ def _caveats(given: ArtworkInput, gallery: Gallery, config: ArtworkConfig) -> tu
             gallery.propensity is None or gallery.clicked is None,
         ),
         (
-            "Chances are known only of images that were shown; the floor for others rests on how often they were not.",
+            "Chances are known only of images shown; of others, what those leave and how often they were not is all.",
             given.probes is None,
         ),
         (f"Off-policy weights above {config.clip} are clipped, which biases the estimates.", config.clip is not None),
