@@ -11,7 +11,7 @@ from typing import Final
 from audits.metrics.metric import Metric
 from audits.report import Measurement, Report
 from governance.errors import InvalidInput
-from governance.gate.margins import Reach, reach
+from governance.gate.margins import Reach, reach, written
 from governance.gate.matching import EACH, UNKNOWN, Figure, catalogue_share, division, figures
 from governance.policy.rules import FairnessRule, metric_of
 
@@ -159,7 +159,7 @@ def _written(rule: FairnessRule, report: Report, measured_on: date, *, binding: 
         "metric": rule.metric,
         **{name: _quoted(value) for name, value in places.items() if value is not None},
         "comparison": rule.comparison,
-        **{name: f"{value!r}" for name, value in numbers.items() if value is not None},
+        **{name: written(value) for name, value in numbers.items() if value is not None},
         "level": "error" if binding else "warn",
         "rationale": _quoted(f"{title}, measured on {measured_on}: {span}."),
         "approved_by": '""',

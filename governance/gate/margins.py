@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from governance.gate.matching import Figure
 
 _DIGITS = 3
@@ -33,6 +35,11 @@ def reach(figures: Sequence[Figure], slack: float) -> Reach | None:
     return (
         Reach(floor=_outward(min(floors), math.floor), ceiling=_outward(max(ceilings), math.ceil)) if floors else None
     )
+
+
+def written(limit: float) -> str:
+    """A limit as policies hold it: YAML 1.1 reads 1e-05 as a text, so all digits are written out."""
+    return np.format_float_positional(limit, trim="0")
 
 
 def _outward(number: float, rounding: Callable[[float], int]) -> float:

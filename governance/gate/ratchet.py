@@ -8,7 +8,7 @@ import yaml
 
 from audits.report import Report
 from governance.errors import PolicyError
-from governance.gate.margins import reach
+from governance.gate.margins import reach, written
 from governance.gate.matching import figures
 from governance.policy.loader import parse
 from governance.policy.rules import FairnessPolicy, FairnessRule
@@ -89,7 +89,7 @@ def _edited(text: str, changes: tuple[Tightened, ...]) -> str:
     nodes = {str(fields["id"].value): fields for fields in map(_fields, rules)}
     edits = [(nodes[change.rule][change.field], change.after) for change in changes]
     for node, after in sorted(edits, key=lambda edit: edit[0].start_mark.index, reverse=True):
-        text = text[: node.start_mark.index] + repr(after) + text[node.end_mark.index :]
+        text = text[: node.start_mark.index] + written(after) + text[node.end_mark.index :]
     return text
 
 

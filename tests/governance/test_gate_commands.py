@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from audits.metrics import METRICS
@@ -20,6 +21,7 @@ from governance.cli.main import build
 from governance.errors import PolicyError
 from governance.gate.check import check
 from governance.gate.gaps import gaps, ungrouped
+from governance.gate.margins import written
 from governance.gate.ratchet import tighten
 from governance.policy.loader import load
 from governance.policy.rules import FairnessPolicy
@@ -282,6 +284,14 @@ def test_a_day_that_is_none_is_a_usage_error(gate: Gate) -> None:
     result = gate("check", "--today", "soon")
 
     assert (result.exit_code, "expected a date such as" in result.stderr) == (2, True)
+
+
+def test_limits_are_written_with_all_their_digits() -> None:
+    assert [written(each) for each in (1e-05, 0.25, 2.0, -1.5e-07, 1e17)] == [
+        *("0.00001", "0.25", "2.0", "-0.00000015"),
+        "100000000000000000.0",
+    ]
+    assert all(isinstance(yaml.safe_load(written(each)), float) for each in (1e-05, 1e17, 0.1))
 
 
 def test_a_fault_inside_is_four_without_a_traceback_and_with_one_where_asked_for(
