@@ -33,6 +33,8 @@ COMPARISONS = (
 
 LIMITING = ("at_least", "at_most", "between")
 """Those that limit the metric itself."""
+TOLERATING = ("no_regression", "equivalence")
+"""Those that limit its difference from another figure."""
 NUMBERS = ("limit", "floor", "ceiling", "tolerance")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from governance.policy.comparisons import (
     LIMITING,
     NUMBERS,
+    TOLERATING,
     Against,
     Bounds,
     Comparison,
@@ -169,11 +170,15 @@ class FairnessRule:
         """The same with an exception down, or up, to this value.
 
         Raises:
-            ValueError: the rule allows as much by itself, or no figure can be so bad.
+            ValueError: the rule allows as much by itself, or no figure can be worse.
         """
         metric = metric_of(self.metric)
-        possible = self.comparison not in LIMITING or metric.low <= worst_value <= metric.high
-        _require(holds=possible, found=f"worst_value {worst_value}, outside what {self.metric} can be")
+        if self.comparison in LIMITING:
+            possible = metric.low <= worst_value <= metric.high
+            _require(holds=possible, found=f"worst_value {worst_value}, outside what {self.metric} can be")
+            missable = metric.low < worst_value < metric.high
+            _require(holds=missable, found=f"worst_value {worst_value}, which {self.metric} can never miss")
+        _require_missable(self, "worst_value", worst_value)
         return self._bounds(loosened(self.comparison, self._numbers, worst_value))
 
     def _bounds(self, numbers: Mapping[str, float | None]) -> Bounds:
@@ -239,6 +244,7 @@ def _require_metric(rule: FairnessRule) -> None:
     )
     ratio = rule.comparison == "ratio" and metric.low < 0
     _require(holds=not ratio, found=f"comparison ratio, where {rule.metric} can be below 0 and has no ratio")
+    _require_missable(rule, "tolerance", rule.tolerance or 0.0)
     if rule.comparison not in LIMITING:
         return
     floor, ceiling = rule.bounds
@@ -249,6 +255,13 @@ def _require_metric(rule: FairnessRule) -> None:
         _require(holds=within, found=found)
     missable = (floor is not None and floor > metric.low) or (ceiling is not None and ceiling < metric.high)
     _require(holds=missable, found=f"limit {rule.limit}, which {rule.metric} can never miss")
+
+
+def _require_missable(rule: FairnessRule, name: str, tolerated: float) -> None:
+    """Refuse to tolerate a difference as large as any that the metric can have."""
+    metric = metric_of(rule.metric)
+    missable = rule.comparison not in TOLERATING or tolerated < metric.high - metric.low
+    _require(holds=missable, found=f"{name} {tolerated}, a difference that {rule.metric} can never have")
 
 
 @dataclass(frozen=True)

@@ -159,6 +159,25 @@ def test_a_division_that_leaves_out_too_many_subjects_is_no_evidence() -> None:
 
 
 @pytest.mark.parametrize(
+    ("comparison", "fields", "found"),
+    [
+        ("no_regression", {"metric": "coverage", "tolerance": 5.0}, "tolerance 5.0, a difference that coverage"),
+        ("no_regression", {"metric": "coverage", "tolerance": 1.0}, "tolerance 1.0, a difference that coverage"),
+        ("equivalence", {"tolerance": 5.0, "against": "baseline"}, "tolerance 5.0, a difference that ndcg"),
+    ],
+)
+def test_a_tolerance_that_no_figure_can_miss_is_refused(comparison: str, fields: dict[str, object], found: str) -> None:
+    with pytest.raises(ValueError, match=f"^{found} can never have"):
+        quality(comparison, **fields)
+
+
+def test_a_metric_without_an_end_may_change_by_any_tolerance() -> None:
+    asked = quality("no_regression", metric="popularity_lift", tolerance=5.0, better="lower")
+
+    assert asked.bounds == (None, 5.0)
+
+
+@pytest.mark.parametrize(
     ("change", "half", "outcome"),
     [(-0.002, 0.005, PASS), (0.05, 0.01, PASS), (-0.02, 0.005, FAIL), (-0.008, 0.005, INCONCLUSIVE)],
 )

@@ -93,7 +93,7 @@ def test_missing_evidence_is_not_waived() -> None:
 
 
 @STEADY
-@given(st.floats(0, 1), st.floats(0, 0.5), st.floats(0.0, 0.299), st.integers(1, 1000))
+@given(st.floats(0, 1), st.floats(0, 0.5), st.floats(0.001, 0.299), st.integers(1, 1000))
 def test_an_expired_waiver_never_turns_anything_into_a_pass(value: float, half: float, worst: float, ago: int) -> None:
     expired = waiver(worst, expires_on=DAY - timedelta(days=ago))
 
@@ -101,7 +101,7 @@ def test_an_expired_waiver_never_turns_anything_into_a_pass(value: float, half: 
 
 
 @STEADY
-@given(st.floats(0, 1), st.floats(0, 0.5), st.floats(0.0, 0.299), st.floats(0.0, 0.299))
+@given(st.floats(0, 1), st.floats(0, 0.5), st.floats(0.001, 0.299), st.floats(0.001, 0.299))
 def test_a_waiver_that_tolerates_less_never_helps(value: float, half: float, one: float, other: float) -> None:
     stricter, looser = (_decide(waiver(each), value=value, half=half).outcome for each in sorted((one, other))[::-1])
 
@@ -133,6 +133,7 @@ waivers:
         ("worst_value: 0.2", "worst_value: .inf", ":4: waivers.0.: .* got worst_value inf"),
         ("worst_value: 0.2", "worst_value: 0.3", ":2: .* worst_value 0.3, which the rule allows anyway .at least 0.3."),
         ("worst_value: 0.2", "worst_value: -0.1", ":2: .* worst_value -0.1, outside what exposure_share can be"),
+        ("worst_value: 0.2", "worst_value: 0.0", ":2: .* worst_value 0.0, which exposure_share can never miss"),
         ("rule: works", "rule: work", ":2: .* from a rule 'work' that there is not"),
         (GRANTED.partition("\n")[2], GRANTED.partition("\n")[2] * 2, ":10: .* waiver id 'until-spring' a second time"),
         ("owner: Olga", "owner: Olga\n    line: 3", ":6: waivers.0..line: expected one of .*, got an unknown key"),
@@ -145,6 +146,15 @@ def test_a_waiver_that_cannot_be_one_is_refused_with_its_line(tmp_path: Path, ol
 
     with pytest.raises(PolicyError, match=f"^{path}{message}"):
         load_waivers(path, policy(WORKS))
+
+
+def test_a_waiver_that_tolerates_any_change_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "waivers.yaml"
+    steady = replace(WORKS, comparison="no_regression", limit=None, tolerance=0.01, better="higher")
+    path.write_text(GRANTED.replace("worst_value: 0.2", "worst_value: 1.0"))
+
+    with pytest.raises(PolicyError, match=r":2: .* worst_value 1.0, a difference that exposure_share can never have"):
+        load_waivers(path, policy(steady))
 
 
 def test_waivers_beside_a_policy_hold_like_its_own(tmp_path: Path) -> None:
