@@ -32,7 +32,7 @@ def record_decision(
 ) -> GateRecord:
     """Store a decision on a model, and log it with the exceptions that it rests on and those that have ended.
 
-    A pass is good for ``valid_days``, and no longer than the exceptions that it rests on.
+    A pass is good for ``valid_days`` from when the audit was made, and no longer than the exceptions that it rests on.
 
     Raises:
         Conflict: the report is about another model, or the id is taken.
@@ -56,7 +56,7 @@ def record_decision(
         waivers=[{**asdict(waiver), "state": str(waiver.state)} for waiver in decision.waivers],
         number=number,
         decided_at=now,
-        expires_at=min([now + timedelta(days=valid_days), *_ends(decision)]),
+        expires_at=min([min(now, report.recorded_at) + timedelta(days=valid_days), *_ends(decision)]),
     )
     session.add(record)
     session.flush()

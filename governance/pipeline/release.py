@@ -6,6 +6,7 @@ by walking it anew. What each step makes is logged and attested by the step itse
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -130,13 +131,15 @@ class Walk:
         """
         with self.home.transaction() as session:
             record, report = find_latest(session, model), find_latest_report(session, model)
+        now, days = self.home.clock(), self.home.policies.fairness.value.decision_valid_days
         standing = (
             record is not None
-            and record.expires_at > self.home.clock()
+            and record.expires_at > now
             and record.policy == self._policy
             and record.outcome != Outcome.INCONCLUSIVE
         )
-        if report is None or (record is not None and not standing):
+        fresh = report is not None and report.recorded_at + timedelta(days=days) > now
+        if report is None or not fresh or (record is not None and not standing):
             report = audit_model(self.home, model.id, progress=self._told("audit")).record
             yield Step(name="audit", sentence=f"report {report.digest[:16]} on model {model.id}")
         if record is None or not standing or record.report != report.digest:

@@ -276,7 +276,7 @@ class FairnessPolicy:
     max_unknown_share: float
     rules: tuple[FairnessRule, ...]
     decision_valid_days: int = 90
-    """For so long a pass lets a model ship and serve."""
+    """For so long after its audit a pass lets a model ship and serve."""
     waivers: tuple[Waiver, ...] = ()
 
     def __post_init__(self) -> None:

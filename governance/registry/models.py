@@ -113,13 +113,18 @@ def set_state(session: Session, model: Model, state: ModelState) -> None:
 def register_report(
     session: Session, model: Model, digest: str, *, path_json: str, path_html: str, actor: str, clock: Clock
 ) -> AuditRecord:
-    """Record a report under the digest (hex) of its JSON. The same one a second time changes nothing.
+    """Record a report under the digest (hex) of its JSON.
+
+    The same one a second time, from an audit that found what it had found before, is as new as that audit: it moves to
+    now, and the log has it already.
 
     Raises:
         Conflict: the digest is known as another model's report.
     """
     known = session.get(AuditRecord, digest)
     if known is not None and known.model_id == model.id:
+        known.recorded_at = clock()
+        session.flush()
         return known
     if known is not None:
         msg = f"report {digest} is registered for another model"

@@ -223,6 +223,21 @@ def test_the_log_says_when_a_decision_rests_on_a_waiver_and_when_that_has_ended(
     assert (ended.body["model"], ended.body["model_state"]) == (str(one[0].id), "registered")
 
 
+def test_a_pass_is_counted_from_its_audit_and_an_audit_that_finds_the_same_renews_it(
+    session: Session, build: Build, judged: Judged
+) -> None:
+    model, audit = _audited(session, build, "one")
+    audit.recorded_at = build.now - timedelta(days=60)
+    judged("first", model, audit, date(2027, 1, 1))
+    assert get_decision(session, build.id("first")).expires_at == build.now + timedelta(days=30)
+
+    again = register_report(
+        session, model, audit.digest, path_json="j", path_html="h", actor=build.actor, clock=build.clock
+    )
+    judged("second", model, again, date(2027, 1, 1))
+    assert get_decision(session, build.id("second")).expires_at == build.now + timedelta(days=90)
+
+
 def test_a_decision_under_a_waiver_is_worked_out_again_from_the_policy_and_its_day(tmp_path: Path) -> None:
     text = f"""\
 list_length: 20

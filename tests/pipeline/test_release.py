@@ -225,6 +225,19 @@ def stopping(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
+def test_a_report_that_grew_too_old_before_it_was_decided_on_is_made_anew(
+    walk: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(release, "decide_on", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            list(walk.steps())
+    walk.home = replace(walk.home, clock=lambda: system_clock() + timedelta(days=31))
+
+    assert [step.name for step in walk.steps() if not step.again] == ["audit", "gate", "board"]
+    assert walk.standing == Standing.WAITING
+
+
 @pytest.mark.parametrize("place", ["begin_reading", "_fit_models"])
 def test_a_training_that_was_cut_off_beside_its_reading_goes_on_and_pays_once(
     walk: Walk, monkeypatch: pytest.MonkeyPatch, place: str
