@@ -4,6 +4,7 @@ Exit codes: 0 pass, 1 fail, 2 usage or configuration, 3 inconclusive or evidence
 """
 
 from dataclasses import replace
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
@@ -38,6 +39,8 @@ from governance.cli.gate_tables import (
     read_audit_report,
     read_tables,
 )
+from governance.clock import system_clock
+from governance.errors import InvalidInput
 from governance.gate.check import Checked, check
 from governance.gate.outputs import installed_version
 from governance.gate.outputs.decided import Decided, policy_source
@@ -81,7 +84,9 @@ def run(
         typer.Option(help="Another recommender's lists for the same subjects, or an audit's report (.json)."),
     ] = None,
     waivers: Annotated[Path | None, typer.Option(help="A file of waivers beside the policy's own.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of the resampling; default: the policy's.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of the resampling; with another than the policy's nothing passes.")
+    ] = None,
     formats: FormatsOption = None,
     out: OutOption = None,
     sign_with: SignOption = None,
@@ -92,6 +97,7 @@ def run(
     with answering(debug_log):
         require_place(formats or [TERMINAL], out, sign_with)
         day = day_of(today)
+        _require_signable(sign_with, today=day, seed=seed)
         rules = load(policy, FairnessPolicy)
         exceptions = None if waivers is None else load_waivers(waivers, rules.value)
         report = read_audit_report(Path(baseline)) if baseline is not None and baseline.endswith(".json") else None
@@ -125,6 +131,23 @@ def run(
             subjects=digests_of(recommendations) or None,
         )
     raise typer.Exit(EXITS[checked.decision.outcome])
+
+
+def _require_signable(sign_with: Path | None, *, today: date, seed: int | None) -> None:
+    """Refuse to sign, as of now, what was decided for another day or by another seed than the policy's.
+
+    Raises:
+        InvalidInput: a signature is asked for, and one of them.
+    """
+    if sign_with is None:
+        return
+    present = system_clock().date()
+    if today != present:
+        msg = f"--today: expected {present} where the decision is signed, got {today}"
+        raise InvalidInput(msg)
+    if seed is not None:
+        msg = "--seed: expected the policy's own where the decision is signed, got another"
+        raise InvalidInput(msg)
 
 
 def _bound(checked: Checked, waivers: Loaded[WaiversFile] | None, baseline: Report | None) -> Checked:

@@ -46,7 +46,8 @@ def check(
 
     The family of intervals that hold together is what the policy's rules name, no more, so that nothing else widens
     them. ``baseline`` is the report of another recommender where its lists are not in ``given``; ``seed`` stands in for
-    the policy's; ``progress(done, replicates)`` is called during the bootstrap.
+    the policy's, to see what another draw would say: nothing passes by it. ``progress(done, replicates)`` is called
+    during the bootstrap.
 
     Guarantees:
       - equal arguments give equal reports and decisions

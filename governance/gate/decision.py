@@ -354,13 +354,14 @@ def _wrong_settings(report: Report, policy: FairnessPolicy) -> Iterator[Finding]
         about="the audit",
         value=None,
         low=None,
+        or report.seed != policy.seed
         high=None,
         limit=float(policy.list_length),
         blocks=True,
         sentence=(
             f"The audit was made with lists of {report.k}, {report.attention} attention, {report.replicates} resamples "
-            f"at {report.level:.0%}; the policy asks for {policy.list_length}, {policy.attention}, {policy.replicates} "
-            f"at {policy.confidence:.0%}."
+            f"at {report.level:.0%} from seed {report.seed}; the policy asks for {policy.list_length}, "
+            f"{policy.attention}, {policy.replicates} at {policy.confidence:.0%} from {policy.seed}."
         ),
     )
 

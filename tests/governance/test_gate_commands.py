@@ -286,6 +286,21 @@ def test_a_day_that_is_none_is_a_usage_error(gate: Gate) -> None:
     assert (result.exit_code, "expected a date such as" in result.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(("option", "value"), [("--today", "2026-01-01"), ("--seed", "1")])
+def test_what_was_decided_for_another_day_or_draw_is_not_signed(
+    gate: Gate, tmp_path: Path, option: str, value: str
+) -> None:
+    result = gate("check", "--out", tmp_path / "out", "--sign-with", tmp_path / "gate.key", option, value)
+
+    assert (result.exit_code, f"{option}: expected" in result.stderr) == (2, True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_seed_than_the_policys_passes_nothing(gate: Gate) -> None:
+    assert gate("check", "--seed", 1).exit_code == 0
+    assert gate("check", "--seed", 2).exit_code == 3
+
+
 def test_limits_are_written_with_all_their_digits() -> None:
     assert [written(each) for each in (1e-05, 0.25, 2.0, -1.5e-07, 1e17)] == [
         *("0.00001", "0.25", "2.0", "-0.00000015"),

@@ -35,7 +35,7 @@ list_length: 20
 attention: logarithmic
 replicates: 1000
 confidence: 0.95
-seed: 1
+seed: 20260101
 max_unknown_share: 0.05
 rules:
   - id: european-works
