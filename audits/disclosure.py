@@ -17,6 +17,7 @@ from itertools import groupby
 import numpy as np
 
 from audits.errors import InvalidConfig
+from audits.group_sizes import GroupSize
 from audits.groupings import divided_by, label_of, wholes_of
 from audits.metrics import METRICS
 from audits.metrics.derived import Derived
@@ -46,7 +47,8 @@ def disclosable(reports: Sequence[Report], *, k: int = DEFAULT_K) -> tuple[Repor
 
     Suppressed groups of one attribute leave one row, ``age = suppressed``, without figures and with the number of
     subjects they have together. Best and worst groups are left out for an attribute with suppressed groups, and so are
-    bands of suppressed groups; where bands were measured on some of the subjects, those of all groups are.
+    bands of suppressed groups, and names and sizes of groups that are suppressed or merged; where bands were measured
+    on some of the subjects, those of all groups are.
 
     Raises:
         InvalidConfig: no report, a threshold below 2, or a report about fewer than ``k`` subjects.
@@ -162,6 +164,7 @@ def _without(report: Report, hidden: AbstractSet[str], k: int) -> Report:
         sensitivity=None
         if report.sensitivity is None
         else _bands(report.sensitivity, measurements, report.subjects, k),
+        group_sizes=tuple(_sizes(report.group_sizes, hidden, k)),
         caveats=(*report.caveats, note) if hidden else report.caveats,
     )
 
@@ -182,6 +185,18 @@ def _bands(found: Sensitivity, measurements: Iterable[Measurement], subjects: in
         each for each in found.bands if behind.get((each.metric, each.attribute, each.category, each.group), 0) >= k
     )
     return replace(found, bands=tuple(kept))
+
+
+def _sizes(sizes: Iterable[GroupSize], hidden: AbstractSet[str], k: int) -> Iterator[GroupSize]:
+    """The sizes of groups that figures are about alone; of the others of an attribute that there are some, no more."""
+    gone: list[str] = []
+    for size in sizes:
+        if size.merged or size.group in hidden or 0 < size.subjects < k:
+            gone.append(divided_by(size.group))
+        else:
+            yield size
+    for about in dict.fromkeys(gone):
+        yield GroupSize(group=label_of(about, SUPPRESSED), subjects=0, merged=True)
 
 
 def _rows(rows: Iterable[Measurement], hidden: AbstractSet[str], k: int) -> Iterator[Measurement]:

@@ -4,7 +4,7 @@ Small groups are merged, crossed ones too, and so that no difference of two figu
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from audits.cold_start import ACTIVITY, ACTIVITY_TIERS, activity_tiers
 from audits.configuration import AuditConfig
 from audits.errors import InvalidConfig
+from audits.group_sizes import GroupSize, group_sizes
 from audits.tables import codes
 
 Ints = NDArray[np.int64]
@@ -40,6 +41,8 @@ class Grouping:
         codes: group of each subject, shape (n,), ``ABSENT`` for a subject without one.
         merged: how many groups were too small to stand alone.
         parts: the attributes that are crossed, empty for a simple grouping.
+        given: names before merging.
+        given_codes: group before merging of each subject, then of those whom the table names though they have no list.
     """
 
     attribute: str
@@ -47,11 +50,21 @@ class Grouping:
     codes: Ints
     merged: int
     parts: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
+    given_codes: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Names as reports give them: ``age = 18-24``, ``age × region = 18-24 × north``."""
-        return tuple(label_of(self.attribute, group) for group in self.groups)
+        return self._labelled(self.groups)
+
+    @property
+    def sizes(self) -> tuple[GroupSize, ...]:
+        """Subjects with a list of each group before merging, those of whom nobody has one included."""
+        return group_sizes(self._labelled(self.given), self.given_codes, self.codes)
+
+    def _labelled(self, groups: Sequence[str]) -> tuple[str, ...]:
+        return tuple(label_of(self.attribute, group) for group in groups)
 
     @property
     def unknown(self) -> int:
@@ -98,7 +111,11 @@ def groupings_from(
         InvalidConfig: tiers of activity are asked for without a history, or intersections of attributes that do not
             exist.
     """
-    simple = [*_given(table, subjects, config.min_subjects), *_by_activity(table, history_lengths, config)]
+    everybody = (*subjects, *_without_list(table, subjects))
+    simple = [
+        *_given(table, everybody, len(subjects), config.min_subjects),
+        *_by_activity(table, history_lengths, len(everybody), config),
+    ]
     simple.sort(key=lambda grouping: grouping.attribute)
     crossed: list[Grouping] = []
     for parts in _asked(config.intersections, simple):
@@ -120,25 +137,36 @@ def notes(groupings: Sequence[Grouping], subjects: int, config: AuditConfig) -> 
         yield f"Groups below {least} of the subjects count in no worst group, ratio or difference of groups."
 
 
-def _given(table: pa.Table | None, subjects: Sequence[str], smallest: int) -> Iterator[Grouping]:
+def _without_list(table: pa.Table | None, subjects: Sequence[str]) -> list[str]:
+    """Whom the table names though they have no list, sorted."""
+    if table is None:
+        return []
+    named = pc.unique(table["subject"])
+    listed = pc.is_in(named, value_set=pa.array(subjects, pa.string()))
+    return sorted(named.filter(pc.invert(listed)).to_pylist())
+
+
+def _given(table: pa.Table | None, everybody: Sequence[str], listed: int, smallest: int) -> Iterator[Grouping]:
     if table is None:
         return
     if "attribute" not in table.column_names:
-        yield _grouping("", table, subjects, smallest)
+        yield _grouping("", table, everybody, listed, smallest)
         return
     for attribute in sorted(pc.unique(table["attribute"]).to_pylist()):
-        yield _grouping(attribute, table.filter(pc.equal(table["attribute"], attribute)), subjects, smallest)
+        rows = table.filter(pc.equal(table["attribute"], attribute))
+        yield _grouping(attribute, rows, everybody, listed, smallest)
 
 
-def _grouping(attribute: str, table: pa.Table, subjects: Sequence[str], smallest: int) -> Grouping:
+def _grouping(attribute: str, table: pa.Table, everybody: Sequence[str], listed: int, smallest: int) -> Grouping:
     names = tuple(sorted(pc.unique(table["group"]).to_pylist()))
-    row, group = codes(table["subject"], subjects), codes(table["group"], names)
-    found = np.full(len(subjects), ABSENT, dtype=np.int64)
-    found[row[row != ABSENT]] = group[row != ABSENT]
-    return _merged(attribute, names, found, smallest)
+    found = np.full(len(everybody), ABSENT, dtype=np.int64)
+    found[codes(table["subject"], everybody)] = codes(table["group"], names)
+    return _merged(attribute, names, found, listed, smallest)
 
 
-def _by_activity(table: pa.Table | None, lengths: Ints | None, config: AuditConfig) -> Iterator[Grouping]:
+def _by_activity(
+    table: pa.Table | None, lengths: Ints | None, everybody: int, config: AuditConfig
+) -> Iterator[Grouping]:
     if not config.activity_tiers:
         return
     taken = (
@@ -150,10 +178,14 @@ def _by_activity(table: pa.Table | None, lengths: Ints | None, config: AuditConf
         expected = f"no attribute {ACTIVITY!r} among the subjects' groups" if taken else "a table history"
         msg = f"audit setting activity_tiers: expected {expected}, got {'one' if taken else 'none'}"
         raise InvalidConfig(msg)
-    yield _merged(ACTIVITY, ACTIVITY_TIERS, activity_tiers(lengths, config.cold_below), config.min_subjects)
+    # Without a list nobody's history is looked at.
+    tiers = np.full(everybody, ABSENT, dtype=np.int64)
+    tiers[: lengths.size] = activity_tiers(lengths, config.cold_below)
+    yield _merged(ACTIVITY, ACTIVITY_TIERS, tiers, lengths.size, config.min_subjects)
 
 
-def _merged(attribute: str, names: Sequence[str], found: Ints, smallest: int) -> Grouping:
+def _merged(attribute: str, names: Sequence[str], given: Ints, listed: int, smallest: int) -> Grouping:
+    found = given[:listed]
     sizes = np.bincount(found[found != ABSENT], minlength=len(names))
     small = _too_small(names, sizes, smallest)
     kept = sorted({OTHER_GROUP if small[code] else name for code, name in enumerate(names) if sizes[code]})
@@ -163,6 +195,8 @@ def _merged(attribute: str, names: Sequence[str], found: Ints, smallest: int) ->
         groups=tuple(kept),
         codes=np.where(found == ABSENT, ABSENT, to[found]).astype(np.int64),
         merged=sum(1 for code, name in enumerate(names) if small[code] and name != OTHER_GROUP),
+        given=tuple(names),
+        given_codes=given,
     )
 
 
@@ -200,12 +234,8 @@ def _asked(intersections: int | tuple[tuple[str, ...], ...], simple: Sequence[Gr
 def _crossing(parts: Sequence[Grouping], published: Sequence[Grouping], smallest: int) -> Grouping:
     """The intersections of these groupings, small ones merged into "other"."""
     attributes = tuple(_name(part) for part in parts)
-    stacked = np.stack([part.codes for part in parts])
-    labelled = np.all(stacked != ABSENT, axis=0)
-    cells, found = np.unique(stacked[:, labelled], axis=1, return_inverse=True)
-    cell = np.full(labelled.size, ABSENT, dtype=np.int64)
-    cell[labelled] = found.ravel()
-    names = [_cell_name(parts, column) for column in cells.T]
+    names, cell = _cells([(part.groups, part.codes) for part in parts])
+    given, given_codes = _cells([(part.given, part.given_codes) for part in parts])
     margins = [each.codes for each in published if set(each.parts or (_name(each),)) < set(attributes)]
     hidden = _hidden(cell, len(names), margins, smallest)
     shown = sorted(name for name, merged in zip(names, hidden, strict=True) if not merged)
@@ -216,11 +246,20 @@ def _crossing(parts: Sequence[Grouping], published: Sequence[Grouping], smallest
         codes=np.array([*to, ABSENT], dtype=np.int64)[cell],
         merged=int(hidden.sum()),
         parts=attributes,
+        given=given,
+        given_codes=given_codes,
     )
 
 
-def _cell_name(parts: Sequence[Grouping], column: Ints) -> str:
-    return CROSSED.join(part.groups[code] for part, code in zip(parts, column, strict=True))
+def _cells(parts: Sequence[tuple[Sequence[str], Ints]]) -> tuple[tuple[str, ...], Ints]:
+    """The cells that anybody is in, by name, and everybody's, from the groups and the codes of what is crossed."""
+    stacked = np.stack([codes for _, codes in parts])
+    labelled = np.all(stacked != ABSENT, axis=0)
+    cells, found = np.unique(stacked[:, labelled], axis=1, return_inverse=True)
+    cell = np.full(labelled.size, ABSENT, dtype=np.int64)
+    cell[labelled] = found.ravel()
+    names = (CROSSED.join(groups[code] for (groups, _), code in zip(parts, column, strict=True)) for column in cells.T)
+    return tuple(names), cell
 
 
 def _name(grouping: Grouping) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from audits.encoding import decode, encode
+from audits.group_sizes import GroupSize
 from audits.privacy import PrivacyAttack
 from audits.quality import GroupSpread
 from audits.sensitivity import Sensitivity
@@ -90,6 +91,7 @@ class Report:
         inputs_digest: SHA-256 of everything read.
         sensitivity: figures under other attention models, or None where that was not asked for.
         attack: the result of an attack on the recommender, or None where none was given.
+        group_sizes: every group of subjects in the input, before small ones are merged; labels and numbers only.
     """
 
     measurements: tuple[Measurement, ...]
@@ -114,6 +116,7 @@ class Report:
     inputs_digest: str
     sensitivity: Sensitivity | None = None
     attack: PrivacyAttack | None = None
+    group_sizes: tuple[GroupSize, ...] = ()
 
     def to_json(self) -> bytes:
         """The report's one encoding; equal reports give equal bytes."""

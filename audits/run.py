@@ -86,6 +86,7 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
         inputs_digest=inputs_digest(given),
         sensitivity=_sensitivity(evidence, metrics, config) if config.sensitivity else None,
         attack=given.attack,
+        group_sizes=tuple(size for grouping in evidence.groupings for size in grouping.sizes),
     )
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 
+from audits.group_sizes import GroupSize
 from audits.groupings import CROSSED
 from audits.report import Report
 from audits.verdict import Outcome, Verdict
 from governance.gate.judging import judge_within
-from governance.gate.matching import Figure, division, figures, places, unknown_share, why_absent
+from governance.gate.matching import Figure, division, figures, places, too_few, unknown_share, why_absent
 from governance.gate.sentences import asked_of, figure_sentence, limit_in_words, subject_of, waiver_words
 from governance.gate.waivers import Excepted, WaiverState, excepted, state_of
 from governance.policy.comparisons import Comparison
@@ -139,7 +140,8 @@ def decide(
         waived by one, or is inconclusive and says ``when_inconclusive: warn``; and at least one was met or waived
       - ``fail`` if one is missed, or undecided where it says ``when_inconclusive: fail``
       - otherwise ``inconclusive``: so too where evidence is missing, undefined, too thin, made by other settings or
-        about too many titles of unknown category or subjects of unknown group, whoever waives it
+        about too many titles of unknown category or subjects of unknown group, or lacks a group that the rule is asked
+        of because it is too small, whoever waives it
       - raising a floor, lowering a ceiling, widening an interval or adding an expired waiver never turns another
         outcome into ``pass``
     """
@@ -203,7 +205,8 @@ def _findings(rule: FairnessRule, case: _Case, absent: str | None) -> Iterator[_
         yield _refusal(rule, asked_of(rule), why), ()
         return
     found = figures(rule, case.report)
-    if not found:
+    small = too_few(rule.group, case.report, min_subjects=rule.min_subjects)
+    if not found and not small:
         yield _refusal(rule, asked_of(rule), f"The report has no {_what(rule)}{_instead(rule, case.report)}."), ()
     for figure in found:
         missing = figure.missing or _left_out(figure, case)
@@ -212,6 +215,17 @@ def _findings(rule: FairnessRule, case: _Case, absent: str | None) -> Iterator[_
         else:
             about = subject_of(figure.measured.attribute, figure.measured.category, figure.measured.group)
             yield _refusal(rule, about, f"The {rule.metric} of {about} {missing}."), ()
+    told = {figure.measured.group for figure in found if figure.missing}
+    yield from ((_of_few(rule, each), ()) for each in small if each.group not in told)
+
+
+def _of_few(rule: FairnessRule, size: GroupSize) -> Finding:
+    """What a rule says about a group that is too small to be measured, or was measured together with such a one."""
+    about = subject_of(rule.attribute, rule.category, size.group)
+    if size.subjects >= rule.min_subjects:
+        return _refusal(rule, about, f"The {rule.metric} of {about} is measured together with smaller groups only.")
+    has = f"{size.group} has too few subjects with a list, {size.subjects} where the rule asks for {rule.min_subjects}"
+    return _refusal(rule, about, f"No {rule.metric} of {about}: {has}.")
 
 
 def _left_out(figure: Figure, case: _Case) -> str | None:
@@ -340,6 +354,7 @@ def _differs(report: Report, policy: FairnessPolicy) -> bool:
         or report.attention_formula != asked.description
         or report.level < policy.confidence
         or report.replicates < policy.replicates
+        or report.seed != policy.seed
     )
 
 
@@ -354,7 +369,6 @@ def _wrong_settings(report: Report, policy: FairnessPolicy) -> Iterator[Finding]
         about="the audit",
         value=None,
         low=None,
-        or report.seed != policy.seed
         high=None,
         limit=float(policy.list_length),
         blocks=True,

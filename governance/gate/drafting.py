@@ -12,7 +12,7 @@ from audits.metrics.metric import Metric
 from audits.report import Measurement, Report
 from governance.errors import InvalidInput
 from governance.gate.margins import Reach, reach, written
-from governance.gate.matching import EACH, UNKNOWN, Figure, catalogue_share, division, figures
+from governance.gate.matching import EACH, UNKNOWN, Figure, catalogue_share, division, figures, too_few
 from governance.policy.rules import FairnessRule, metric_of
 
 STARTERS: Final = ("exposure_ratio", "exposure_gini", "coverage", "popularity_lift", "ndcg", "recall")
@@ -62,7 +62,7 @@ def draft(report: Report, *, metrics: Sequence[str], measured_on: date, slack: f
         InvalidInput: the report has no figure that a limit could be drawn from.
     """
     families = [cells for cells in _families(report) if cells[0].metric in metrics]
-    rules = _named([rule for cells in families for rule in _rules(cells, slack)])
+    rules = _named([rule for cells in families for rule in _rules(cells, report, slack)])
     if not rules:
         msg = "the audit has no figure on enough subjects that a limit could be drawn from"
         raise InvalidInput(msg)
@@ -91,20 +91,26 @@ def _families(report: Report) -> list[list[Measurement]]:
     for row in report.measurements:
         small = row.category is not None and catalogue_share(report, row) < _SMALLEST
         if not small and row.category != UNKNOWN:
-            divided = None if row.group is None else division(row.group) or EACH
-            found.setdefault((row.metric, row.attribute, row.category, divided), []).append(row)
+            found.setdefault((row.metric, row.attribute, row.category, _divided(row)), []).append(row)
     return list(found.values())
 
 
-def _rules(cells: Sequence[Measurement], slack: float) -> Iterator[FairnessRule]:
-    """One rule for all cells; where one of them is no evidence, one for each of the others."""
+def _divided(row: Measurement) -> str | None:
+    """The division that a rule on a figure's group is about, or None."""
+    return None if row.group is None else division(row.group) or EACH
+
+
+def _rules(cells: Sequence[Measurement], report: Report, slack: float) -> Iterator[FairnessRule]:
+    """One rule for all cells; where one of them is no evidence, or a group has none, one for each of the others."""
     usable = [each for each in cells if each.value is not None and each.n >= _FEWEST]
-    groups = [usable] if len(usable) == len(cells) else [[each] for each in usable]
-    for asked in groups:
+    lacking = too_few(_divided(cells[0]), report, min_subjects=_FEWEST)
+    whole = len(usable) == len(cells) and not lacking
+    alone = [[each] for each in usable if not too_few(each.group, report, min_subjects=_FEWEST)]
+    for asked in [usable] if whole else alone:
         ends = reach([Figure(read=each, measured=each) for each in asked], slack)
         numbers = None if ends is None else _limits(ends, metric_of(asked[0].metric))
         if numbers is not None:
-            yield _rule(asked, numbers, alone=len(groups) > 1 or len(usable) < len(cells))
+            yield _rule(asked, numbers, alone=not whole)
 
 
 def _limits(ends: Reach, metric: Metric) -> dict[str, object] | None:
@@ -122,7 +128,6 @@ def _limits(ends: Reach, metric: Metric) -> dict[str, object] | None:
 
 def _rule(cells: Sequence[Measurement], numbers: Mapping[str, object], *, alone: bool) -> FairnessRule:
     first = cells[0]
-    divided = None if first.group is None else division(first.group) or EACH
     return FairnessRule(
         id="draft",
         metric=first.metric,
@@ -131,7 +136,7 @@ def _rule(cells: Sequence[Measurement], numbers: Mapping[str, object], *, alone:
         approved_by=_NOBODY,
         attribute=first.attribute,
         category=first.category,
-        group=first.group if alone else divided,
+        group=first.group if alone else _divided(first),
         **numbers,  # type: ignore[arg-type] # comparison and numbers as `_limits` pairs them
     )
 

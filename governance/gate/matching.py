@@ -8,6 +8,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from audits.group_sizes import GroupSize
+from audits.groupings import CROSSED
 from audits.report import Measurement, Report
 from governance.policy.rules import FairnessRule, metric_of
 
@@ -53,11 +55,30 @@ def why_absent(rule: FairnessRule, report: Report) -> str | None:
     if rule.attribute is not None and rule.attribute not in labelled:
         return f"the catalogue has no {rule.attribute} to measure by"
     groups = {each.group for each in report.measurements if each.group is not None}
+    # Groups that nothing was measured for are there all the same.
+    groups |= {each.group for each in report.group_sizes}
     if rule.group is None or any(_in_group(rule.group, each) for each in groups):
         return None
+    parts = set(rule.group.partition(" = ")[0].split(CROSSED))
+    divisions = {division(each) for each in groups}
+    if len(parts) > 1 and parts <= divisions and CROSSED.join(sorted(parts)) not in divisions:
+        return None  # what could be crossed, and was not
     if not report.subjects_with_targets and "relevance" in metric_of(rule.metric).needs:
         return None  # groups or not, there was nothing to measure by
     return "there are no groups of subjects" if rule.group == EACH else f"there are no subjects by {rule.group}"
+
+
+def too_few(asked: str | None, report: Report, *, min_subjects: int) -> list[GroupSize]:
+    """Of the groups that a rule is asked of, those of which no figure is evidence: too small, or merged with others.
+
+    What is no group of the input, such as "age = other" or "age = worst", stands for all of its division.
+    """
+    if asked is None:
+        return []
+    if not any(_in_group(asked, each.group) for each in report.group_sizes):
+        asked = division(asked) or EACH
+    found = [each for each in report.group_sizes if _in_group(asked, each.group)]
+    return [each for each in found if each.merged or each.subjects < min_subjects]
 
 
 def unknown_share(rule: FairnessRule, report: Report) -> float:

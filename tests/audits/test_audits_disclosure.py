@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from audits.configuration import AuditConfig
 from audits.disclosure import disclosable, suppressed_groups
 from audits.errors import InvalidConfig
+from audits.group_sizes import GroupSize
 from audits.report import Report, Undefined
 from audits.run import run
 from audits.sensitivity import Band, Sensitivity
@@ -226,6 +227,20 @@ def test_bands_leave_only_beside_their_figures_and_of_enough_subjects(
 
     assert released.sensitivity is not None
     assert {each.group for each in released.sensitivity.bands} == kept
+
+
+def test_of_suppressed_and_merged_groups_leaves_only_that_there_are_some(reports: tuple[Report, Report]) -> None:
+    sizes = tuple(
+        GroupSize(group=f"age = {name}", subjects=n, merged=merged)
+        for name, n, merged in (("old", 4, False), ("mid", 30, True), ("young", 300, False), ("new", 0, False))
+    )
+    released = disclosable([replace(reports[0], group_sizes=sizes)])[0]
+
+    assert [(each.group, each.subjects, each.merged) for each in released.group_sizes] == [
+        ("age = young", 300, False),
+        ("age = new", 0, False),
+        ("age = suppressed", 0, True),
+    ]
 
 
 def test_large_groups_leave_as_they_are(reports: tuple[Report, Report]) -> None:

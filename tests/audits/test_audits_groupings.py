@@ -98,6 +98,22 @@ def test_subjects_without_one_of_the_groups_are_in_no_cell_and_count_as_out_of_s
     assert "age × region = old × north" not in sizes(both)
 
 
+def test_sizes_are_those_of_the_input_before_merging_and_with_those_who_have_no_list() -> None:
+    groups, subjects = table(age=["old"] * 4 + ["mid"] * 12 + ["young"] * 84 + ["new"] * 2, sex=["f", "m"] * 51)
+    age, _, both = groupings_from(groups, None, subjects[:100], replace(CONFIG, intersections=2))
+
+    assert age.groups == ("other", "young")
+    assert [(each.group, each.subjects, each.merged) for each in age.sizes] == [
+        ("age = mid", 12, True),
+        ("age = new", 0, False),
+        ("age = old", 4, True),
+        ("age = young", 84, False),
+    ]
+    assert {each.group.partition(" = ")[2]: each.subjects for each in both.sizes} == {
+        f"{name} × {sex}": n for name, n in (("mid", 6), ("new", 0), ("old", 2), ("young", 42)) for sex in "fm"
+    }
+
+
 groups = st.lists(
     st.tuples(st.sampled_from("abc"), st.sampled_from(["x", "y", "z", None]), st.sampled_from("pq")),
     min_size=1,

@@ -6,6 +6,7 @@ from uuid import UUID, uuid5
 
 from sqlalchemy.orm import Session
 
+from audits.group_sizes import GroupSize
 from audits.report import Measurement, Report, UnknownLabels
 from audits.verdict import Outcome
 from governance.access.principals import add_principal
@@ -186,7 +187,8 @@ def measured(  # noqa: PLR0917 - reads as the row of a table
 
 
 def report(*measurements: Measurement) -> Report:
-    """A report made as the shipped policy asks, with fully labelled genres and origins."""
+    """A report made as the shipped policy asks, with fully labelled genres and origins, and its groups as measured."""
+    groups = {each.group: each.n for each in measurements if each.group is not None}
     return Report(
         measurements=measurements,
         differences=(),
@@ -208,4 +210,5 @@ def report(*measurements: Measurement) -> Report:
         caveats=(),
         model_digest="ab" * 32,
         inputs_digest="cd" * 32,
+        group_sizes=tuple(GroupSize(group=name, subjects=n, merged=False) for name, n in groups.items()),
     )

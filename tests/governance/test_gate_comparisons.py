@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audits.group_sizes import GroupSize
 from audits.report import Measurement, Undefined
 from audits.verdict import Outcome
 from governance.gate.decision import Decision, Finding, decide
@@ -156,6 +157,44 @@ def test_a_division_that_leaves_out_too_many_subjects_is_no_evidence() -> None:
 
     assert (few.outcome, many.outcome, both.outcome) == (PASS, INCONCLUSIVE, INCONCLUSIVE)
     assert "leaves out 6.0% of the subjects, whose group is unknown" in many.findings[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("asked", "about"),
+    [
+        ({"group": "age"}, {"age = old", "age = mid"}),
+        ({"group": "each"}, {"age = old", "age = mid"}),
+        ({"group": "age = old"}, {"age = old"}),
+        ({"group": "age = old", "when_absent": "not_applicable"}, {"age = old"}),
+        ({"group": "age = other"}, {"age = old", "age = mid"}),
+        ({"group": "age", "min_subjects": 1}, {"age = old", "age = mid"}),
+        ({"group": "age = new", "when_inconclusive": "warn"}, {"age = new"}),
+    ],
+)
+def test_a_rule_about_a_group_that_was_merged_or_is_empty_is_not_met(asked: dict[str, object], about: set[str]) -> None:
+    sizes = [("mid", 50, True), ("old", 4, True), ("young", 346, False)]
+    sizes += [("new", 0, False)] if asked["group"] == "age = new" else []
+    rows = [of_group("age = other", 0.3, 0.01, n=54), of_group("age = young", 0.3, 0.01, n=346)]
+    known = tuple(GroupSize(group=f"age = {name}", subjects=n, merged=merged) for name, n, merged in sizes)
+    rule_, met = quality("at_least", limit=0.1, **asked), quality("at_least", id="met", limit=0.1)
+    decision = decide(policy(rule_, met), replace(report(*rows, measured("ndcg", 0.3, 0.29, 0.31)), group_sizes=known))
+
+    assert decision.outcome == INCONCLUSIVE
+    assert {finding.about for finding in decision.reasons} == about
+
+
+@pytest.mark.parametrize("metric", ["popularity_lift", "exposure_gini"])  # not measured; has no form by group
+def test_the_groups_of_the_input_say_whether_a_rule_applies(metric: str) -> None:
+    rows = (measured("ndcg", 0.3, 0.29, 0.31), measured("exposure_gini", 0.3, 0.29, 0.31))
+    known = tuple(GroupSize(group=f"age = {name}", subjects=200, merged=False) for name in ("old", "young"))
+    known += tuple(GroupSize(group=f"sex = {name}", subjects=200, merged=False) for name in "fm")
+    for group in ("age", "age × sex", "sex × age", "each"):
+        asked = quality("at_most", limit=0.9, group=group, metric=metric, when_absent="not_applicable")
+        decision = decide(
+            policy(asked, quality("at_least", id="met", limit=0.1)), replace(report(*rows), group_sizes=known)
+        )
+        assert (decision.outcome, decision.not_applicable) == (INCONCLUSIVE, ())
+        assert f"The report has no {metric} of each" in decision.reasons[0].sentence
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,14 @@ import pyarrow as pa
 import pytest
 
 from audits.configuration import AuditConfig
+from audits.run import run
 from audits.tables import AuditInput, Membership, Recommendations
 from audits.verdict import Outcome
 from governance.gate.check import Checked, check
 from governance.gate.divisions import with_divisions
+from governance.gate.drafting import draft
 from governance.policy.rules import FairnessRule
-from tests.governance.gate_examples import policy, quality, rule
+from tests.governance.gate_examples import DAY, policy, quality, rule
 
 CONFIG = AuditConfig(seed=1, model_digest="m")
 
@@ -54,6 +56,42 @@ def test_a_rule_on_an_intersection_finds_whom_neither_attribute_shows() -> None:
     (failed,) = [each for each in found.decision.findings if each.verdict is Outcome.FAIL]
     assert failed.rule == "crossed"
     assert "old × north" in failed.about
+
+
+def regrouped(old: int, *, others: int = 0) -> AuditInput:
+    """The same tables with so many old subjects, and so many more old ones who have no list."""
+    groups = [(f"s{u:03d}", "age", "old" if u < old else "young") for u in range(400)]
+    groups += [(f"x{u:03d}", "age", "old") for u in range(others)]
+    columns = dict(zip(("subject", "attribute", "group"), zip(*groups, strict=True), strict=True))
+    return replace(tables(), subject_groups=pa.table({name: list(values) for name, values in columns.items()}))
+
+
+@pytest.mark.parametrize(("old", "others"), [(4, 0), (0, 100), (12, 0)])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        quality("at_least", limit=0.05, group="age"),
+        quality("at_least", limit=0.05, group="age = old", when_absent="not_applicable"),
+        quality("at_least", metric="worst_ndcg", limit=0.01, group="age"),
+    ],
+    ids=["each", "named", "worst"],
+)
+def test_a_group_with_too_few_lists_never_passes(asked: FairnessRule, old: int, others: int) -> None:
+    rules = policy(asked, quality("at_least", id="met", limit=0.05))
+    found = check(regrouped(old, others=others), replace(rules, replicates=200), today=None)
+
+    assert found.decision.outcome == Outcome.INCONCLUSIVE
+    assert "age = old" in {finding.about for finding in found.decision.reasons}
+
+
+def test_a_first_policy_leaves_out_what_a_small_group_is_hidden_in() -> None:
+    config = replace(CONFIG, k=3, replicates=200, metrics=("ndcg", "worst_ndcg"))
+    text = draft(
+        run(regrouped(4), config=config), metrics=config.metrics, measured_on=DAY, slack=1.0, max_unknown_share=0.05
+    )
+
+    assert "id: ndcg\n" in text
+    assert "group:" not in text
 
 
 def test_the_worst_group_has_one_verdict() -> None:
