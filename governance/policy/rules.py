@@ -296,7 +296,8 @@ def require_waivable(waivers: Sequence[Waiver], rules: Sequence[FairnessRule]) -
     """Refuse waivers that are about nothing.
 
     Raises:
-        Misplaced: two of one id, one from a rule that there is not, or one that tolerates no more than its rule.
+        Misplaced: two of one id, one from a rule that there is not, or one that tolerates no more than its rule or
+            all that its metric can be.
     """
     require_distinct(waivers)
     known = {rule.id: rule for rule in rules}
