@@ -98,6 +98,20 @@ def test_a_page_fits_its_host_and_says_what_was_left_out(number: int) -> None:
     assert ("left out" in comment.decode()) == (number >= 1_000)
 
 
+def test_signs_that_are_replaced_by_longer_ones_do_not_burst_the_page() -> None:
+    given = many(1_000, sentence="\x01" * 900)
+
+    assert len(markdown.render(given)) <= 1_000_000
+    assert len(markdown.render_comment(given)) <= 60_000
+
+
+def test_the_number_of_an_issue_makes_no_link() -> None:
+    text = page(decided(replace(EVERY_STANDING, findings=(finding("GH-12", "a", Outcome.FAIL, sentence="gh-7"),))))
+
+    assert "GH-\N{ZERO WIDTH SPACE}12" in text
+    assert "gh-\N{ZERO WIDTH SPACE}7" in text
+
+
 def test_a_single_sentence_without_end_is_cut() -> None:
     endless = decided(replace(EVERY_STANDING, findings=(finding("r", "a", Outcome.FAIL, sentence="x" * 2_000_000),)))
 

@@ -25,6 +25,7 @@ MARKER: Final = "<!-- probity-gate -->"
 
 _SIGNS = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.INCONCLUSIVE: "❓"}
 _SPECIAL = re.compile(r"([\\`*_\[\]#|~$])")
+_ISSUE = re.compile(r"\b(GH-)(?=\d)", re.IGNORECASE)
 _CHANGES_SHOWN = 12
 _LONGEST_TEXT = 1_000
 
@@ -196,18 +197,18 @@ def _foot(decided: Decided) -> list[str]:
 
 def _escaped(text: str) -> str:
     """Text as text: no markup, no table cell, no mention of a person, no link and no reference to an issue."""
-    flat = " ".join(text.split())
+    flat = steadied(" ".join(text.split()))
     flat = flat if len(flat) <= _LONGEST_TEXT else f"{flat[: _LONGEST_TEXT - 1]}…"
     flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     flat = _SPECIAL.sub(r"\\\1", flat)
     # A zero-width space: the host looks for these in the rendered text, where a backslash is gone.
     for sign in ("@", "#", "://", "www."):
         flat = flat.replace(sign, f"{sign[0]}\N{ZERO WIDTH SPACE}{sign[1:]}")
-    return flat
+    return _ISSUE.sub("\\1\N{ZERO WIDTH SPACE}", flat)
 
 
 def _code(text: str) -> str:
-    flat = " ".join(text.split())[:_LONGEST_TEXT]
+    flat = steadied(" ".join(text.split()))[:_LONGEST_TEXT]
     longest = max((len(run) for run in re.findall("`+", flat)), default=0)
     fence = "`" * (longest + 1)
     edge = " " if longest else ""
