@@ -257,6 +257,12 @@ def test_the_serial_number_names_the_content() -> None:
     assert one.startswith("urn:uuid:")
 
 
+def test_two_decisions_on_one_report_have_two_serial_numbers() -> None:
+    one, two = (json.loads(cyclonedx.render(decided(each)))["serialNumber"] for each in (EVERY_STANDING, PASSED))
+
+    assert one != two
+
+
 def test_hostile_names_are_all_there_in_json() -> None:
     found = json.loads(decision_json.render(hostile()))
 

@@ -6,11 +6,13 @@ that follows from content: equal decisions give equal bytes.
 """
 
 import re
+from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID, uuid5
 
 from audits.report import Measurement
 from governance.gate.decision import AppliedWaiver, Finding
+from governance.gate.outputs import decision_json
 from governance.gate.outputs.decided import Decided
 from governance.gate.outputs.plain_text import encode_document
 from governance.gate.outputs.standing import Standing, standing, summary_line, worst_first
@@ -36,7 +38,7 @@ def render(decided: Decided) -> bytes:
         "$schema": SCHEMA,
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
-        "serialNumber": f"urn:uuid:{uuid5(_SPACE, f'{decided.report_sha256} {decided.source.sha256}')}",
+        "serialNumber": f"urn:uuid:{uuid5(_SPACE, sha256(decision_json.render(decided)).hexdigest())}",
         "version": 1,
         "metadata": {
             "tools": {
