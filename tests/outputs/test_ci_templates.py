@@ -138,6 +138,18 @@ def test_a_fault_is_no_decision_an_input_no_command_and_an_earlier_run_not_this_
         assert "${{" not in step["run"]
 
 
+@pytest.mark.parametrize("code", [0, 1, 3])
+def test_without_a_decisions_file_an_exit_code_is_no_verdict(shop: Path, code: int) -> None:
+    (shop / "bin" / "probity").write_text(f"#!/bin/sh\nexit {code}\n")
+    job = GITLAB["probity-gate"]
+
+    done, outputs = as_github(shop, inconclusive="warn")
+    gitlab = run(shop, job["script"][0], **{name: str(value) for name, value in job["variables"].items()})
+
+    assert (done.returncode, outputs) == (4, {"exit-code": "4", "outcome": "error"})
+    assert gitlab.returncode == 4
+
+
 def test_gitlabs_job_fails_on_a_missed_limit_and_keeps_its_report(shop: Path) -> None:
     job = GITLAB["probity-gate"]
     write_policy(shop, 0.9)
