@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audits.bootstrap import Intervals, Resampling, intervals
+from audits.categories import UNKNOWN
 from audits.errors import InvalidConfig
 from audits.exposure_problem import Floats, Ints, Mask, Scores
 from audits.mitigation import PriceFit, serve
@@ -300,7 +301,7 @@ def _ratios(exposure: Sequence[ExposureChange]) -> tuple[ExposureRatio, ...]:
 
 
 def _limited(row: ExposureChange) -> bool:
-    return row.floor > 0 or row.ceiling < 1
+    return row.category != UNKNOWN and (row.floor > 0 or row.ceiling < 1)
 
 
 def _interval(found: Intervals, cell: int) -> tuple[float | None, float | None, float | None]:

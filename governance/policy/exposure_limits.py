@@ -1,6 +1,6 @@
 """The limits on exposure that a fairness policy's rules amount to, category by category."""
 
-from audits.categories import Categories
+from audits.categories import UNKNOWN, Categories
 from governance.policy.rules import FairnessPolicy, FairnessRule
 
 Name = tuple[str, str]
@@ -15,7 +15,7 @@ def limited_attributes(policy: FairnessPolicy, present: frozenset[str]) -> list[
 def exposure_limits(whole: Categories, policy: FairnessPolicy) -> dict[Name, tuple[float, float]]:
     """Floor and ceiling of each category's share of the attention, at what the rules aim at.
 
-    ``whole`` are the categories of the whole catalogue.
+    ``whole`` are the categories of the whole catalogue; titles without a label have no limits.
     """
     limits = {}
     for name, catalogue_share in zip(whole.names, whole.catalogue_shares, strict=True):
@@ -34,6 +34,8 @@ def exposure_limits(whole: Categories, policy: FairnessPolicy) -> dict[Name, tup
 
 def _covers(rule: FairnessRule, name: Name, catalogue_share: float) -> bool:
     attribute, category = name
+    if category == UNKNOWN:  # the gate asks nothing of titles without a label, so nothing may be paid for them
+        return False
     asked = rule.level == "error" and rule.metric in {"exposure_share", "exposure_ratio"} and rule.group is None
     if not asked or rule.attribute != attribute or rule.category not in {None, category}:
         return False
