@@ -5,6 +5,7 @@ certificate is measured on held-out subjects (``audits.held_out``), before and a
 of a report hold together.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from audits.encoding import decode, encode
@@ -101,9 +102,9 @@ class ExposureChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExposureRatio:
-    """Exposure relative to the catalogue over an attribute's priced or limited categories: smallest / largest.
+    """Exposure relative to the catalogue over an attribute's limited categories: smallest / largest.
 
-    1 is parity for all.
+    1 is parity for all. Titles without a label are no category of their own.
     """
 
     attribute: str
@@ -169,11 +170,14 @@ def sentences(report: MitigationReport) -> tuple[str, ...]:
         f"reach {proof.utility:.4f}, with no share further than {max(proof.largest_violation, 1e-4):.2%} of attention "
         "outside its limits."
     )
+    if not proof.converged:
+        said.append(
+            "The fit did not converge: no mixture of lists within the limits was found that reaches this bound."
+        )
     priced = sorted((row for row in report.exposure if row.price), key=lambda row: -abs(row.price))[:_MOST_PRICES]
     if priced:
         said.append(f"The largest prices: {', '.join(map(price_in_words, priced))}.")
-    payers = [row for row in report.utility if row.against_others_high is not None and row.against_others_high < 0]
-    said += [_payer(row) for row in payers] or ["No group of subjects surely pays more than the others."]
+    said += _payers(report.utility)
     said += [
         f"By {ratio.attribute}, the category shown least for its part of the catalogue had {ratio.before:.2f} of the "
         f"exposure of the one shown most, and now has {ratio.after:.2f}."
@@ -198,6 +202,14 @@ def _cost(row: UtilityKept) -> str:
     interval = "" if row.low is None or row.high is None else f" ({row.low:.1%} to {row.high:.1%})"
     subjects = f"{row.n:,} subjects the prices were not fitted on"
     return f"{subjects} keep {row.kept:.1%}{interval} of their {MEASURES[row.measure]}."
+
+
+def _payers(utility: Sequence[UtilityKept]) -> list[str]:
+    highs = [(row, row.against_others_high) for row in utility if row.against_others_high is not None]
+    if not highs:
+        return ["No groups of subjects were compared."]
+    payers = [_payer(row) for row, high in highs if high < 0]
+    return payers or ["No group of subjects surely pays more than the others."]
 
 
 def _payer(row: UtilityKept) -> str:

@@ -84,6 +84,33 @@ def test_the_group_that_pays_is_named_and_without_a_difference_none_is() -> None
     assert "No group of subjects surely pays more than the others." in sentences(fair)
 
 
+def test_where_nobody_was_compared_nobody_is_said_to_pay_no_more() -> None:
+    said = sentences(reported(groups={}))
+
+    assert "No groups of subjects were compared." in said
+    assert not any("pays more" in sentence for sentence in said)
+
+
+def test_a_fit_that_did_not_converge_is_said_to_be_none() -> None:
+    report = reported()
+    stopped = replace(report, certificate=replace(report.certificate, converged=False))
+
+    words = "The fit did not converge: no mixture of lists within the limits was found that reaches this bound."
+    assert (words in sentences(report), words in sentences(stopped)) == (False, True)
+
+
+def test_titles_without_a_label_are_not_compared_with_a_category() -> None:
+    lower, scores = np.array([0.1, 0.18]), drawn(np.random.default_rng(1), 300)
+    ratios = []
+    for last in ("documentary", "unknown"):
+        fit = fit_prices(scores, GROUPS, (("genre", "drama"), ("genre", last)), W, lower, np.ones(2))
+        held_out = HeldOut(subjects=tuple(map(str, range(100))), scores=drawn(np.random.default_rng(2), 100))
+        report = report_on(fit, GROUPS, np.array([0.8, 0.2]), W, held_out, resampling=RESAMPLING)
+        ratios.append([each.attribute for each in report.ratios])
+
+    assert ratios == [["genre"], []]
+
+
 def test_fair_prices_are_rarely_said_to_burden_a_group() -> None:
     # Groups at random over 60 populations: joint intervals may err in 1 of 20, so 3 expected and more than 9 unlikely.
     fit, wrong = fitted(), 0
