@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 stdout = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
@@ -83,9 +84,12 @@ def say(words: str) -> None:
     stderr.print(words, markup=False, soft_wrap=True)
 
 
-def _text(cell: object) -> str:
+def _text(cell: object) -> Text:
+    """The cell as text, no markup and no order to the terminal: it may be the name of somebody's category."""
+    from governance.ledger.published import printable  # brings cryptography along, which the list of commands need not
+
     if isinstance(cell, float):
-        return f"{cell:,.4g}"
+        return Text(f"{cell:,.4g}")
     if isinstance(cell, int) and not isinstance(cell, bool):
-        return f"{cell:,}"
-    return "" if cell is None else str(cell)
+        return Text(f"{cell:,}")
+    return Text("\n".join(map(printable, str(cell).split("\n"))) if cell is not None else "")

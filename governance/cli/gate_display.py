@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from rich.text import Text
+
 from audits.verdict import Outcome
 from governance.cli.display import stdout
 from governance.gate.decision import Decision, Finding
@@ -32,7 +34,8 @@ def _line(finding: Finding) -> None:
     colour, mark = COLOURS[finding.verdict], _MARKS[finding.verdict]
     if finding.waived_by is not None:
         colour, mark = "magenta", "w"
-    stdout.print(f"  [{colour}]{mark}[/] [bold]{finding.rule}[/] ({finding.level}): ", end="")
+    head = Text.assemble("  ", (mark, colour), " ", (printable(finding.rule), "bold"), f" ({finding.level}): ")
+    stdout.print(head, end="")
     stdout.print(printable(finding.sentence), markup=False)
 
 

@@ -12,6 +12,7 @@ import typer
 from audits.mitigation_report import MitigationReport, sentences
 from governance.cli.display import JsonOption, progress, say, stdout, table, write_json
 from governance.errors import InvalidInput
+from governance.ledger.published import printable
 
 if TYPE_CHECKING:
     from governance.pipeline.pricing import Priced
@@ -146,7 +147,7 @@ def _show_priced(priced: "Priced", digest: str, *, as_json: bool) -> None:
 
 def _show_report(report: MitigationReport) -> None:
     for sentence in sentences(report):
-        stdout.print(f"  {sentence}", markup=False, soft_wrap=True)
+        stdout.print(f"  {printable(sentence)}", markup=False, soft_wrap=True)
 
 
 def _refuse(given: dict[str, Path | None]) -> None:

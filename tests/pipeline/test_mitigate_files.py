@@ -100,6 +100,16 @@ def test_the_report_says_who_pays_and_is_the_same_again(files: Path, probity: Ru
     assert (files / "report.html").read_text().startswith("<!doctype html>")
 
 
+def test_a_categorys_name_is_text_and_no_markup(files: Path, probity: Run) -> None:
+    items = (files / "items.csv").read_text()
+    (files / "items.csv").write_text(items.replace("documentary", "[/red]doc[bold]"))
+
+    ran = probity(*arguments(files))
+
+    assert (ran.code, "category = [/red]doc[bold]" in ran.out) == (0, True)
+    assert "to [/red]doc[bold]" in ran.out
+
+
 def test_parquet_and_relative_scores_give_prices_that_our_models_take(files: Path, probity: Run) -> None:
     rows = list(csv.DictReader((files / "scores.csv").read_text().splitlines()))
     columns = {name: [row[name] for row in rows] for name in ("subject", "item")}
