@@ -3,18 +3,18 @@
 Exit codes: 0 pass, 1 fail, 2 usage or configuration, 3 inconclusive or evidence missing, 4 data or internal error.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from audits.report import Report
 from governance.cli import gate_key
 from governance.cli.display import progress
-from governance.cli.gate_display import EXITS
 from governance.cli.gate_outputs import (
     TERMINAL,
     FormatsOption,
@@ -24,6 +24,9 @@ from governance.cli.gate_outputs import (
     digests_of,
     hand_out,
     require_place,
+    shown_path,
+    shown_place,
+    title_of,
 )
 from governance.cli.gate_tables import (
     DayOption,
@@ -44,16 +47,14 @@ from governance.errors import InvalidInput
 from governance.gate.check import Checked, check
 from governance.gate.outputs import installed_version
 from governance.gate.outputs.decided import Decided, policy_source
+from governance.gate.outputs.standing import EXITS
 from governance.policy.granted import load_waivers
 from governance.policy.loader import Loaded, load
 from governance.policy.rules import FairnessPolicy
 from governance.policy.waivers import WaiversFile
 
-_DECIDING = (
-    *("recommendations", "items", "policy", "relevance", "history", "groups", "popularity", "baseline", "waivers"),
-    "seed",
-)
-"""The options that a decision follows from; the day is one where there are waivers."""
+_TABLES = ("recommendations", "items", "relevance", "history", "groups", "popularity", "baseline")
+_FILES = ("policy", "waivers")
 
 
 def register(app: typer.Typer) -> None:
@@ -114,15 +115,14 @@ def run(
                 progress=step,
             )
         checked = _bound(checked, exceptions, report)
-        made_again = {name: context.params[name] for name in _DECIDING}
-        made_again["today"] = day if rules.value.waivers or exceptions is not None else None
+        dated = bool(rules.value.waivers) or exceptions is not None
         hand_out(
             Decided(
                 decision=checked.decision,
                 report=checked.report,
                 source=policy_source(rules, policy, root=Path.cwd()),
-                title=Path(recommendations).name,
-                command=command_line(["probity", "gate", "check"], made_again),
+                title=title_of(recommendations),
+                command=_again(context.params, day if dated else None),
                 version=installed_version(),
             ),
             formats=formats or [TERMINAL],
@@ -148,6 +148,16 @@ def _require_signable(sign_with: Path | None, *, today: date, seed: int | None) 
     if seed is not None:
         msg = "--seed: expected the policy's own where the decision is signed, got another"
         raise InvalidInput(msg)
+
+
+def _again(given: Mapping[str, Any], day: date | None) -> str:
+    """The command that decides the same again: the options that a decision follows from, the day if waivers hang on it.
+
+    It goes into files that are published, so it names places as those who read them may know them.
+    """
+    tables = {name: shown_place(given[name]) for name in _TABLES if given[name] is not None}
+    files = {name: shown_path(given[name]) for name in _FILES if given[name] is not None}
+    return command_line(["probity", "gate", "check"], {**tables, **files, "seed": given["seed"], "today": day})
 
 
 def _bound(checked: Checked, waivers: Loaded[WaiversFile] | None, baseline: Report | None) -> Checked:

@@ -9,6 +9,8 @@ from typing import Annotated, Final
 
 import typer
 
+from audits.sources.formats import source_at
+from audits.sources.source import Source
 from governance.cli.display import say, stdout
 from governance.clock import system_clock
 from governance.errors import InvalidInput
@@ -18,6 +20,7 @@ from pseudonymisation.durable import write_atomically
 
 REPORT: Final = "report.json"
 TERMINAL: Final = "terminal"
+_SCHEMES_OF_FILES: Final = ("duckdb", "spark")
 
 FormatsOption = Annotated[
     list[str] | None,
@@ -100,3 +103,32 @@ def command_line(words: Sequence[str], options: Mapping[str, object | None]) -> 
     """A command to type again: its words, and the options that were given."""
     given = [(name, value) for name, value in options.items() if value is not None]
     return shlex.join([*words, *(part for name, value in given for part in (f"--{name}", str(value)))])
+
+
+def shown_place(place: str) -> str:
+    """A table's place as outputs name it: no user and no password of a database, and no folder of this machine."""
+    source = source_at(place)
+    start = 0 if source.format is None else len(source.format) + 1
+    return place[:start] + _shown(source) + place[start + len(str(source.at)) :]
+
+
+def shown_path(path: Path) -> str:
+    """A file's place as outputs name it: from here, or by its name alone where an absolute path leads elsewhere."""
+    if not path.is_absolute():
+        return str(path)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else path.name
+
+
+def title_of(place: str) -> str:
+    """What a table is called for people: its file's name, or the end of its URL."""
+    return Path(_shown(source_at(place))).name
+
+
+def _shown(source: Source) -> str:
+    if source.url is None:
+        return shown_path(source.path)
+    scheme, rest = source.url
+    if scheme not in _SCHEMES_OF_FILES:
+        return source.place
+    where, mark, table = rest.partition("#")
+    return f"{scheme}://{shown_path(Path(where)) if where else ''}{mark}{table}"

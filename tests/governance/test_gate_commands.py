@@ -17,6 +17,7 @@ from audits.metrics import METRICS
 from audits.report import Report
 from audits.tables import AuditInput, Membership, Recommendations
 from audits.verdict import Outcome
+from governance.cli.gate_outputs import shown_place, title_of
 from governance.cli.main import build
 from governance.errors import PolicyError
 from governance.gate.check import check
@@ -132,6 +133,48 @@ def test_the_same_files_give_the_same_bytes_wherever_and_whenever(gate: Gate, tm
     assert [path.name for path in (tmp_path / "one").iterdir()] == [path.name for path in (tmp_path / "two").iterdir()]
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("place", "shown", "title"),
+    [
+        ("out/lists.csv?subject=viewer", "out/lists.csv?subject=viewer", "lists.csv"),
+        ("/home/ann/lists.csv", "lists.csv", "lists.csv"),
+        ("trec_run:/home/ann/out.txt?order=score", "trec_run:out.txt?order=score", "out.txt"),
+        ("postgresql://audit:hunter2@db#lists", "postgresql://db#lists", "db#lists"),
+        ("postgres://audit:hunter2@db/shop#lists?item=sku", "postgres://db/shop#lists?item=sku", "shop#lists"),
+        ("postgresql:///shop?password=hunter2#lists", "postgresql:///shop?password=…#lists", "shop?password=…#lists"),
+        ("duckdb:///home/ann/service.db#lists", "duckdb://service.db#lists", "service.db#lists"),
+        ("duckdb://service.db#lists", "duckdb://service.db#lists", "service.db#lists"),
+        ("spark://#lists", "spark://#lists", "#lists"),
+    ],
+)
+def test_a_table_is_named_without_who_reads_it_and_without_the_folders_of_a_machine(
+    place: str, shown: str, title: str
+) -> None:
+    assert (shown_place(place), title_of(place)) == (shown, title)
+
+
+def test_no_output_holds_a_place_of_the_machine(gate: Gate, tmp_path: Path, lists: Path) -> None:
+    formats = "terminal,json,junit,sarif,markdown,comment,annotations,html,cyclonedx"
+    before = ("--baseline", lists / "before.csv", "--relevance", lists / "relevance.csv")
+    assert gate("check", *before, "--format", formats, "--out", tmp_path / "out").exit_code == 0
+    command = json.loads((tmp_path / "out" / "gate.json").read_text())["command"]
+
+    places = "--recommendations lists.csv --items items.csv --relevance relevance.csv --baseline before.csv"
+    assert command == f"probity gate check {places} --policy policy.yaml"
+    for path in (tmp_path / "out").iterdir():
+        assert str(tmp_path) not in path.read_text()
+        assert str(lists) not in path.read_text()
+
+
+def test_a_file_below_the_folder_of_the_command_is_named_from_there(
+    gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path.parent)
+    command = json.loads(gate("check", "--format", "json").stdout)["command"]
+
+    assert command.endswith(f"--policy {tmp_path.name}/policy.yaml")
 
 
 def test_only_what_the_policy_names_is_measured(gate: Gate, tmp_path: Path, lists: Path) -> None:

@@ -50,7 +50,8 @@ class Decided:
 
     Attributes:
         title: what was judged, for people.
-        command: what to run to get the same again, or empty.
+        command: what to run to get the same again, or empty. Outputs repeat both as they are, so whoever makes them
+            leaves out passwords and the folders of a machine.
         version: of the software that decided.
     """
 
