@@ -64,11 +64,11 @@ def hand_out(
         if stdout.is_terminal:
             terminal.show(decided, stdout)
         else:
-            sys.stdout.write(terminal.render(decided).decode())
+            _write(terminal.render(decided))
     if out is None:
         for output in asked:
             if output.slug != TERMINAL:
-                sys.stdout.buffer.write(output.render(decided))
+                _write(output.render(decided))
         return
     write_outputs(
         decided.decision,
@@ -82,6 +82,13 @@ def hand_out(
     write_atomically(out / REPORT, decided.report.to_json(), mode=0o644)
     if sign_with is not None:
         _sign(decided, out, sign_with, subjects)
+
+
+def _write(content: bytes) -> None:
+    """Every format is UTF-8, whatever the terminal's encoding is."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
 
 
 def _sign(decided: Decided, out: Path, key: Path, subjects: Mapping[str, str] | None) -> None:

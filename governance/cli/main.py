@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from enum import IntEnum
 from importlib import import_module
+from io import TextIOWrapper
 from typing import NoReturn
 
 import typer
@@ -99,7 +100,9 @@ def _asked_for(arguments: Sequence[str]) -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command; an expected error is one line on stderr and an exit code, never a traceback."""
+    """Run the command; every error is one line on stderr and an exit code, never a traceback."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that its encoding cannot say stops no command
     try:
         _asked_for(sys.argv[1:])()
     except ModuleNotFoundError as absent:

@@ -1,6 +1,7 @@
 """`probity gate check`, `init` and `ratchet` on files, without a home."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -376,6 +377,31 @@ def test_the_command_needs_no_database_and_no_torch(lists: Path, tmp_path: Path)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["outcome"] == "pass"
+
+
+@pytest.mark.parametrize(("asked", "sign"), [("terminal", "✓"), ("markdown", "✅")])
+def test_a_pipe_gets_utf_8_whatever_the_encoding_of_the_terminal(
+    lists: Path, tmp_path: Path, asked: str, sign: str
+) -> None:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    command = [sys.executable, "-m", "governance.cli", "gate", "check", "--policy", "policy.yaml", "--format", asked]
+    tables = ["--recommendations", str(lists / "lists.csv"), "--items", str(lists / "items.csv")]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run([*command, *tables], cwd=tmp_path, env=env, capture_output=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert sign in done.stdout.decode("utf-8")
+
+
+def test_a_sign_that_the_terminal_cannot_show_changes_no_exit_code(gate: Gate, tmp_path: Path) -> None:
+    assert gate("check", "--out", tmp_path / "out").exit_code == 0
+    _edited(tmp_path, "limit: 0.2      # a fifth of the attention\n    aim: 0.25", "limit: 0.6")
+    command = [sys.executable, "-m", "governance.cli", "gate", "ratchet", "--policy", "policy.yaml"]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONIOENCODING": "cp1252"}
+    report = ["--report", str(tmp_path / "out" / "report.json")]
+    done = subprocess.run([*command, *report], cwd=tmp_path, env=env, capture_output=True, check=False)
+
+    assert (done.returncode, b"documentaries" in done.stdout) == (1, True)
 
 
 def test_a_drafted_policy_is_refused_until_somebody_approves_it_and_then_the_lists_pass(
