@@ -1,6 +1,5 @@
-"""`probity gate`: the policy against a report. Exit codes: 0 pass, 1 fail, 3 inconclusive."""
+"""`probity gate`: the policy against a report. Exit codes: as of `probity gate check`."""
 
-from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID, uuid4
 
@@ -8,9 +7,9 @@ import typer
 
 from governance.cli import gate_check, gate_policy
 from governance.cli.context import HomeOption, JsonOption, opened
-from governance.cli.display import write_json
-from governance.cli.gate_display import EXITS, show
-from governance.cli.gate_outputs import TERMINAL, FormatsOption, OutOption, SignOption, hand_out, require_place
+from governance.cli.gate_display import show
+from governance.cli.gate_outputs import JSON, TERMINAL, FormatsOption, OutOption, SignOption, hand_out, require_place
+from governance.gate.outputs.standing import EXITS
 from governance.resources import DEFAULT_HOME
 
 gate = typer.Typer(help="Decide whether a model may ship.", no_args_is_help=True)
@@ -33,27 +32,20 @@ def run(
     out: OutOption = None,
     sign_with: SignOption = None,
 ) -> None:
-    """Decide on a model's latest report by policies/fairness.yaml; every reason is printed."""
+    """Decide on a model's latest report by policies/fairness.yaml; every reason is printed.
+
+    --json is short for --format json.
+    """
     from governance.pipeline.audit import decide_on, decided_on  # brings the database that `check` does without
 
-    require_place(formats or [TERMINAL], out, sign_with)
+    asked = [JSON] if as_json else formats or [TERMINAL]
+    require_place(asked, out, sign_with)
     here = opened(home)
     decision = decide_on(here, model, decision_id=uuid4())
-    if as_json:
-        findings = [{**asdict(each), "verdict": str(each.verdict)} for each in decision.findings]
-        waivers = [{**asdict(each), "state": str(each.state)} for each in decision.waivers]
-        write_json(
-            {
-                "outcome": str(decision.outcome),
-                "findings": findings,
-                "not_applicable": decision.not_applicable,
-                "waivers": waivers,
-            }
-        )
-    elif formats or out is not None:
+    if not as_json and not formats and out is None:
+        show(decision)
+    else:
         decided = decided_on(here, model, decision)
         about = {f"models/{model}": decided.report.model_digest}
-        hand_out(decided, formats=formats or [TERMINAL], out=out, sign_with=sign_with, subjects=about)
-    else:
-        show(decision)
+        hand_out(decided, formats=asked, out=out, sign_with=sign_with, subjects=about)
     raise typer.Exit(EXITS[decision.outcome])

@@ -20,6 +20,7 @@ from pseudonymisation.durable import write_atomically
 
 REPORT: Final = "report.json"
 TERMINAL: Final = "terminal"
+JSON: Final = "json"
 _SCHEMES_OF_FILES: Final = ("duckdb", "spark")
 
 FormatsOption = Annotated[

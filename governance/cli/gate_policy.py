@@ -13,7 +13,7 @@ from audits.metrics.metric import Metric
 from audits.run import possible_metrics
 from audits.run import run as audit
 from governance.cli.display import JsonOption, listing, progress, say, table
-from governance.cli.gate_display import EXITS, show
+from governance.cli.gate_display import show
 from governance.cli.gate_tables import (
     DayOption,
     DebugOption,
@@ -32,6 +32,7 @@ from governance.errors import Conflict
 from governance.gate.check import UNREGISTERED
 from governance.gate.decision import decide
 from governance.gate.drafting import SIZES, STARTERS, draft
+from governance.gate.outputs.standing import EXITS
 from governance.gate.ratchet import tighten
 from governance.policy.loader import load
 from governance.policy.rules import FairnessPolicy

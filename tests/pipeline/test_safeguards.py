@@ -110,6 +110,17 @@ def test_a_report_that_was_rewritten_is_no_basis_for_a_decision(home: Path, prob
     assert probity("ledger", "list", "--kind", "gate.decided", "--json", "--home", home).out.strip() == "[]"
 
 
+def test_the_decision_as_json_is_the_one_of_the_format(home: Path, probity: Run) -> None:
+    model = _trained(probity, home)
+
+    short, long = (
+        probity("gate", "run", "--model", model, "--home", home, *words) for words in (["--json"], ["--format", "json"])
+    )
+
+    assert (short.code, json.loads(short.out)["outcome"]) == (0, "pass")
+    assert short.out == long.out
+
+
 def test_a_decision_under_a_new_policy_replaces_the_old_policys_verdict_on_the_audit(home: Path, probity: Run) -> None:
     model, policy = _trained(probity, home), home / "policies" / "fairness.yaml"
     before, _ = _in_force(home, model, TestResult)
