@@ -2,6 +2,7 @@
 
 GovernanceError
 ├── NotFound            the thing asked for does not exist, or not for you
+│   └── Unaudited           a model that nobody has audited yet
 ├── Gone                it existed and was erased, for good
 ├── Conflict            the state of the thing forbids it
 ├── Forbidden           your role forbids it
@@ -35,6 +36,10 @@ class GovernanceError(Exception):
 
 class NotFound(GovernanceError):  # noqa: N818 - reads as the answer it is
     """The thing asked for does not exist, or not for the one who asks."""
+
+
+class Unaudited(NotFound):
+    """A model has no report yet: evidence that is missing, where something is to be decided on it."""
 
 
 class Gone(GovernanceError):  # noqa: N818 - reads as the answer it is

@@ -32,6 +32,7 @@ class Exit(IntEnum):
 EXITS: tuple[tuple[type[Exception], Exit], ...] = (
     (errors.ConfigurationError, Exit.USAGE),
     (errors.InvalidInput, Exit.USAGE),
+    (errors.Unaudited, Exit.UNDECIDABLE),
     (errors.NotFound, Exit.USAGE),
     (errors.EmptySnapshot, Exit.UNDECIDABLE),
     (errors.Unreachable, Exit.UNDECIDABLE),
@@ -43,7 +44,7 @@ EXITS: tuple[tuple[type[Exception], Exit], ...] = (
     (AuditError, Exit.UNDECIDABLE),
     (OSError, Exit.INTERNAL),
 )
-"""The first type that fits decides; what `_database_errors` names is internal too."""
+"""The first type that fits decides; what `_database_errors` names is internal too, and so is what nobody expects."""
 
 
 def build(asked: Sequence[str] = ()) -> typer.Typer:
@@ -106,10 +107,9 @@ def main() -> None:
     try:
         _asked_for(sys.argv[1:])()
     except ModuleNotFoundError as absent:
-        if (extra := extra_of(absent.name or "")) is None:
-            raise
-        _leave(missing_extra("this command", extra))
-    except _expected() as error:
+        extra = extra_of(absent.name or "")
+        _leave(absent if extra is None else missing_extra("this command", extra))
+    except Exception as error:  # noqa: BLE001 - Python's own exit code for the rest is 1, which says refused
         _leave(error)
 
 
@@ -127,6 +127,9 @@ def _for_a_terminal(words: str) -> str:
 
 
 def _words(error: Exception) -> str:
+    if not isinstance(error, _expected()):
+        # Its own words may quote a row, and so a subject.
+        return f"something went wrong inside ({errors.fault_of(error)}); nothing was acknowledged that is not stored"
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror or type(error).__name__}; nothing was acknowledged that is not stored"

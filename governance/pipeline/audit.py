@@ -123,7 +123,8 @@ def decide_on(home: Home, model_id: UUID, *, decision_id: UUID) -> Decision:
     attested anew, by the policy that is in force now.
 
     Raises:
-        NotFound: no such model, or no report on it.
+        NotFound: no such model.
+        Unaudited: no report on it.
         BrokenProof: the stored report is not the one that was registered.
     """
     fairness, now = home.policies.fairness, home.clock()
@@ -158,7 +159,8 @@ def decided_on(home: Home, model_id: UUID, decision: Decision) -> Decided:
     """A decision that was just made on a model's latest report, with what it rests on, to hand out in any format.
 
     Raises:
-        NotFound: no such model, or no report on it.
+        NotFound: no such model.
+        Unaudited: no report on it.
         BrokenProof: the stored report is not the one that was registered.
     """
     with home.transaction() as session:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from governance.access.tables import Principal
 from governance.clock import Clock
-from governance.errors import Conflict, NotFound
+from governance.errors import Conflict, NotFound, Unaudited
 from governance.ledger.store import append
 from governance.registry.events import AuditRecorded, ModelRegistered
 from governance.registry.tables import AuditRecord, Deployment, Model, ModelState, ReleaseRecord
@@ -165,12 +165,12 @@ def latest_report(session: Session, model: Model) -> AuditRecord:
     """The model's newest report.
 
     Raises:
-        NotFound: it was never audited.
+        Unaudited: it was never audited.
     """
     record = find_latest_report(session, model)
     if record is None:
         msg = f"model {model.id} has no report: run `probity audit run {model.id}` first"
-        raise NotFound(msg)
+        raise Unaudited(msg)
     return record
 
 

@@ -73,8 +73,19 @@ def test_a_command_whose_extra_is_absent_says_in_one_sentence_which_to_install(a
 def test_a_module_that_no_extra_brings_is_a_fault_of_ours_and_no_advice_to_install() -> None:
     done = probity("status", before=BLOCK.format(modules=["yaml"]))
 
-    assert done.returncode == 1
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (4, "", 1)
+    assert done.stderr.startswith("probity: something went wrong inside (ModuleNotFoundError at ")
     assert "pip install" not in done.stderr
+
+
+def test_what_nobody_expected_is_told_without_its_own_words_which_may_quote_a_row() -> None:
+    fault = "import typer.main\ndef call(*_, **__): raise ZeroDivisionError('s17 watched i3')\n"
+
+    done = probity("gate", "metrics", before=f"{fault}typer.main.Typer.__call__ = call")
+
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (4, "", 1)
+    assert done.stderr.startswith("probity: something went wrong inside (ZeroDivisionError at ")
+    assert "s17" not in done.stderr
 
 
 def test_an_unknown_command_is_refused_without_loading_any() -> None:

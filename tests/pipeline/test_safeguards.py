@@ -105,9 +105,23 @@ def test_a_report_that_was_rewritten_is_no_basis_for_a_decision(home: Path, prob
 
     ran = probity("gate", "run", "--model", model, "--home", home)
 
-    assert (ran.code, ran.err.count("\n")) == (1, 1)
+    assert (ran.code, ran.err.count("\n")) == (3, 1)
     assert "is not the report that was registered" in ran.err
     assert probity("ledger", "list", "--kind", "gate.decided", "--json", "--home", home).out.strip() == "[]"
+
+
+def test_a_model_that_nobody_audited_lacks_evidence_and_one_that_is_not_there_is_a_mistake(
+    home: Path, probity: Run
+) -> None:
+    assert probity("train", "--home", home).code == 0
+    model = probity("models", "--kind", "ease", "--ids", "--home", home).out.split()[0]
+
+    unaudited = probity("gate", "run", "--model", model, "--home", home)
+    absent = probity("gate", "run", "--model", "6f0d3b4e-52a1-4d3c-8b53-0a4d7f0b7f10", "--home", home)
+
+    assert (unaudited.code, unaudited.out, unaudited.err.count("\n")) == (3, "", 1)
+    assert f"model {model} has no report" in unaudited.err
+    assert (absent.code, absent.out) == (2, "")
 
 
 def test_the_decision_as_json_is_the_one_of_the_format(home: Path, probity: Run) -> None:
