@@ -16,8 +16,8 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     SPARK: ("pyspark",),
     TRAIN: ("opendp", "torch"),
     SERVER: (
-        *("alembic", "fastapi", "great_expectations", "httpx", "idna", "pydantic"),
-        *("pydantic_settings", "python_multipart", "sqlalchemy", "starlette", "uvicorn"),
+        *("alembic", "fastapi", "great_expectations", "httpx", "idna", "pydantic_settings"),
+        *("python_multipart", "sqlalchemy", "starlette", "uvicorn"),
     ),
 }
 """Each optional extra of pyproject.toml, and the modules that it brings and the base lacks; the first that has one."""
