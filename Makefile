@@ -13,7 +13,7 @@ demo: .venv/installed
 test: .venv/installed
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not large"
 
-# The pages of docs/ from an empty folder, the README's walk over MovieLens 1M, and the package installed elsewhere.
+# The pages of docs/ from an empty folder, the README's walk over MovieLens, and the package installed elsewhere.
 test-large: .venv/installed
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile -m large
 

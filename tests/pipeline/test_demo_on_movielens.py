@@ -20,7 +20,8 @@ def _demo(arguments: list[str], folder: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.large
+@pytest.mark.skipif((SHARED / "ml-1m").is_dir(), reason="the larger set walks the same path")
 @pytest.mark.skipif(not (SHARED / "ml-100k").is_dir(), reason="MovieLens 100K may not be redistributed and is not here")
 def test_the_whole_path_holds_on_movielens_100k(tmp_path: Path) -> None:
     story = _demo(["--home", "home", "--data", str(SHARED / "ml-100k")], tmp_path)

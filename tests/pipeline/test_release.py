@@ -314,7 +314,9 @@ def test_under_another_policy_the_model_is_audited_anew_and_the_board_asked_anew
     waiting: Walked, tmp_path: Path
 ) -> None:
     walk = taken_up(waiting, tmp_path)
-    write_policies(walk.home.settings.home / "policies", {**LENIENT, "METRIC": "effective_catalogue_size", "LIMIT": "1.5"})
+    write_policies(
+        walk.home.settings.home / "policies", {**LENIENT, "METRIC": "effective_catalogue_size", "LIMIT": "1.5"}
+    )
     walk.home = initialise(load_settings(walk.home.settings.home), clock=system_clock)
 
     assert [step.name for step in walk.steps() if not step.again] == ["audit", "gate", "board"]
