@@ -119,9 +119,7 @@ def intervals(
     weights = TWO_POINT if freedom[varying].min(initial=np.inf) < FEW_SUBJECTS else POISSON
 
     totals, weight = columns.totals(weights, resampling.seed, resampling.replicates, progress=progress)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.hstack([np.abs(each.resampled(totals, weight) - each.values) / each.errors for each in members])
-    t = t[:, varying]
+    t = _studentised(members, totals, weight)[:, varying]
     # A cell that some resample cannot compute has no honest interval: dropping such resamples would narrow it.
     steady = np.ones(len(cells), dtype=bool)
     steady[varying] = np.isfinite(t).all(axis=0)
@@ -150,6 +148,12 @@ def intervals(
         critical_value_error=q_error,
         weights=weights.name,
     )
+
+
+def _studentised(members: Sequence[_Member], totals: Floats, weight: Floats) -> Floats:
+    """|t| of every cell, (replicates, cells); not finite where a cell never varies or a resample undoes it."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.hstack([np.abs(each.resampled(totals, weight) - each.values) / each.errors for each in members])
 
 
 def _entered(statistics: Iterable[Statistics], order: Ints | None) -> tuple[Columns, list[_Member]]:

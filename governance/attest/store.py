@@ -84,10 +84,9 @@ def attest(
     # Two who say the same at once would both supersede what was said before.
     wait_for_others(session, f"probity/attestation/{predicate.predicate_type}/{subject.sha256}")
     before = find_in_force(session, predicate.predicate_type, subject.sha256)
-    if before is not None and (before.digest, before.key) == (digest, attester.key_id):
-        dated = predicate.moment is not None or before.made_on >= _day(clock)
-        if dated:
-            return made
+    same = before is not None and (before.digest, before.key) == (digest, attester.key_id)
+    if before is not None and same and (predicate.moment is not None or before.made_on >= _day(clock)):
+        return made
     if before is not None:
         before.ended = "superseded"
         session.flush()

@@ -87,17 +87,7 @@ def reserve(
     if session.get(Reservation, reservation_id) is not None:
         msg = f"reservation {reservation_id} exists"
         raise Conflict(msg)
-    before = state(session, policy=policy)
-    mu = compose_mu([before.mu, guarantee.mu])
-    composed = _epsilon(mu, policy.delta)
-    if composed > policy.budget_epsilon * (1 + ROUNDING):
-        asked = _epsilon(guarantee.mu, policy.delta)
-        msg = (
-            f"the budget of {policy.population} is epsilon {policy.budget_epsilon:g} at delta {policy.delta:g}: "
-            f"{before.epsilon_spent:.3f} is spent, this run asks {asked:.3f}, together {composed:.3f}; "
-            f"one more release may have at most {before.epsilon_left:.3f}"
-        )
-        raise BudgetExceeded(msg)
+    composed = _composed(state(session, policy=policy), guarantee, policy)
     reservation = Reservation(
         id=reservation_id,
         population=policy.population,
@@ -121,6 +111,20 @@ def reserve(
     )
     append(session, event, actor=actor, entry_id=uuid5(reservation_id, event.kind), clock=clock)
     return reservation
+
+
+def _composed(before: BudgetState, guarantee: Guarantee, policy: PrivacyPolicy) -> float:
+    """The epsilon of everything that was reserved and of this, within the budget."""
+    composed = _epsilon(compose_mu([before.mu, guarantee.mu]), policy.delta)
+    if composed > policy.budget_epsilon * (1 + ROUNDING):
+        asked = _epsilon(guarantee.mu, policy.delta)
+        msg = (
+            f"the budget of {policy.population} is epsilon {policy.budget_epsilon:g} at delta {policy.delta:g}: "
+            f"{before.epsilon_spent:.3f} is spent, this run asks {asked:.3f}, together {composed:.3f}; "
+            f"one more release may have at most {before.epsilon_left:.3f}"
+        )
+        raise BudgetExceeded(msg)
+    return composed
 
 
 def begin_reading(session: Session, reservation_id: UUID, *, actor: str, clock: Clock) -> Reservation:

@@ -101,8 +101,7 @@ def run(
         _require_signable(sign_with, today=day, seed=seed)
         rules = load(policy, FairnessPolicy)
         exceptions = None if waivers is None else load_waivers(waivers, rules.value)
-        report = read_audit_report(Path(baseline)) if baseline is not None and baseline.endswith(".json") else None
-        lists = None if report is not None else baseline
+        report, lists = _compared_with(baseline)
         given = read_tables(recommendations, items, relevance, history, groups, popularity, lists)
         with progress("resampling subjects") as step:
             checked = check(
@@ -131,6 +130,13 @@ def run(
             subjects=digests_of(recommendations) or None,
         )
     raise typer.Exit(EXITS[checked.decision.outcome])
+
+
+def _compared_with(baseline: str | None) -> tuple[Report | None, str | None]:
+    """The baseline's report, or where its lists are."""
+    if baseline is not None and baseline.endswith(".json"):
+        return read_audit_report(Path(baseline)), None
+    return None, baseline
 
 
 def _require_signable(sign_with: Path | None, *, today: date, seed: int | None) -> None:

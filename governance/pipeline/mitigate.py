@@ -8,6 +8,7 @@ held-out subjects.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
@@ -43,6 +44,9 @@ from recommender.release import Release
 from recommender.serving import Recommender
 from recommender.split import fold_in
 from recommender.synthetic import draw_histories
+
+if TYPE_CHECKING:
+    from governance.ledger.canonical import Json
 
 Progress = Callable[[int, int], None]
 Name = tuple[str, str]
@@ -110,7 +114,7 @@ def mitigate(
     stored = _store(
         home, mitigated_id, price_file(found.fit, home.policies.fairness, inputs, unit="relative score"), report
     )
-    model_prices = stored[f"prices/{mitigated_id}.json"]
+    price_digest = stored[f"prices/{mitigated_id}.json"]
     with home.transaction() as session:
         model = register_model(
             session,
@@ -124,23 +128,24 @@ def mitigate(
             clock=home.clock,
             parent=parent,
             prices=prices,
-            price_file=model_prices,
+            price_file=price_digest,
             mitigation_report=stored.get(f"prices/{mitigated_id}.report.json"),
         )
+        by = Attesting(session=session, home=home)
         attest_mitigation(
-            Attesting(session=session, home=home),
-            model,
-            parent,
-            release,
-            internal={
-                "prices": prices,
-                "priceFile": model_prices,
-                "seed": policy.seed,
-                "syntheticSubjects": SYNTHETIC_SUBJECTS,
-            },
-            started_at=started_at,
+            by, model, parent, release, internal=_settings(prices, price_digest, policy), started_at=started_at
         )
     return Mitigated(model=model, fit=found.fit, prices=prices, report=report, files=tuple(stored))
+
+
+def _settings(prices: Mapping[str, float], price_file: str, policy: FairnessPolicy) -> "Mapping[str, Json]":
+    """What a fit depended on besides its inputs, and what came of it, for the attestation."""
+    return {
+        "prices": dict(prices),
+        "priceFile": price_file,
+        "seed": policy.seed,
+        "syntheticSubjects": SYNTHETIC_SUBJECTS,
+    }
 
 
 def can_be_priced(home: Home) -> bool:

@@ -2,11 +2,11 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -25,19 +25,9 @@ from governance.resources import policies_dir
 from governance.settings import load_settings
 from recommender.artefact import folder_digest
 from tests.attest.attest_examples import OTHER, SUMMARY, envelope_of
+from tests.pipeline.conftest import Ran, Run
 
 HOLDS, REFUSED, USAGE, MISSING = 0, 1, 2, 3
-
-
-class Ran(Protocol):
-    """What a command left behind (see `conftest`)."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ran]
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,14 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
 
-from governance.access.principals import add_principal
-from governance.access.tables import Principal
 from governance.budget.tables import Reservation
 from governance.clock import system_clock
 from governance.errors import Conflict, InvalidInput
@@ -22,58 +19,29 @@ from governance.gate.alerts import list_alerts
 from governance.ledger.search import Filter, follow
 from governance.pipeline import release, train
 from governance.pipeline.audit import decide_on
-from governance.pipeline.home import Home, initialise, open_home
+from governance.pipeline.home import initialise
 from governance.pipeline.ingest import ingest
 from governance.pipeline.reaudit import reaudit
 from governance.pipeline.recommend import deployed_model
 from governance.pipeline.release import Standing, Walk, pay_again, set_out
 from governance.registry.models import list_models, serving
 from governance.registry.tables import ReleaseRecord
-from governance.resources import policies_dir
-from governance.review.board import get_review, list_reviews, vote
-from governance.review.proposals import get_proposal
+from governance.review.board import list_reviews
 from governance.settings import load_settings
 from pseudonymisation.sources.registry import open_source
-
-RULES = """\
-list_length: 10
-attention: logarithmic
-replicates: 200
-confidence: 0.95
-seed: 1
-max_unknown_share: 0.99
-decision_valid_days: 30
-rules:
-  - id: in-use
-    metric: METRIC
-    comparison: COMPARISON
-    limit: LIMIT
-    level: error
-    rationale: seen
-    approved_by: board
-"""
-
-
-class Ran(Protocol):
-    """What a command left behind (see `conftest`)."""
-
-    code: int
-    out: str
-    err: str
-
-
-LENIENT = {"METRIC": "coverage", "COMPARISON": "at_least", "LIMIT": "0.01"}
-STRICT = {"METRIC": "exposure_gini", "COMPARISON": "at_most", "LIMIT": "0.001"}
-"""What every model meets, and what none does."""
-
-
-def write_policies(folder: Path, rule: dict[str, str]) -> None:
-    """The shipped policies with this one rule of fairness."""
-    shutil.copytree(policies_dir(), folder, dirs_exist_ok=True)
-    text = RULES
-    for name, value in rule.items():
-        text = text.replace(name, value)
-    (folder / "fairness.yaml").write_text(text)
+from tests.pipeline.conftest import Run
+from tests.pipeline.walked import (
+    LENIENT,
+    Walked,
+    again,
+    approve,
+    copied,
+    kinds_in,
+    setting_out,
+    stricter,
+    taken_up,
+    write_policies,
+)
 
 
 @pytest.fixture(scope="module")
@@ -87,15 +55,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = initialise(load_settings(folder / "home"), clock=system_clock)
     ingest(home, open_source(folder / "sample"))
     return folder / "home"
-
-
-@dataclass(frozen=True)
-class Walked:
-    """A home where a proposal has come to some point, to copy."""
-
-    folder: Path
-    proposal: UUID
-    names: tuple[str, ...]
 
 
 @pytest.fixture(scope="module")
@@ -118,55 +77,10 @@ def served(waiting: Walked, tmp_path_factory: pytest.TempPathFactory) -> Walked:
     return Walked(walk.home.settings.home, walk.proposal.id, names)
 
 
-def copied(folder: Path, to: Path) -> Home:
-    return open_home(load_settings(shutil.copytree(folder, to / "home")), clock=system_clock)
-
-
-def setting_out(home: Home, kind: str = "ease") -> Walk:
-    engineer = person(home, "engineer", "engineer")
-    proposal = set_out(home, proposal_id=uuid4(), kind=kind, model_id=None, walker=engineer)
-    return Walk(home=home, proposal=proposal, walker=engineer, new_id=uuid4)
-
-
-def taken_up(walked: Walked, to: Path) -> Walk:
-    home = copied(walked.folder, to)
-    with home.transaction() as session:
-        proposal = get_proposal(session, walked.proposal)
-        walker = session.get_one(Principal, proposal.author_id)
-    return Walk(home=home, proposal=proposal, walker=walker, new_id=uuid4)
-
-
 @pytest.fixture
 def walk(made: Path, tmp_path: Path) -> Walk:
     """One that has just set out."""
     return setting_out(copied(made, tmp_path))
-
-
-def person(home: Home, name: str, *roles: str) -> Principal:
-    policy, clock = home.policies.access.value, home.clock
-    with home.transaction() as session:
-        return add_principal(
-            session, name, roles, principal_id=uuid4(), policy=policy, actor="role:operator", clock=clock
-        )
-
-
-def approve(home: Home) -> None:
-    with home.transaction() as session:
-        review_id = UUID(str(follow(session, Filter(kinds=("review.opened",)))[-1].body["review"]))
-    for name in ("ann", "ben"):
-        member = person(home, f"{name} {uuid4()}", "board")
-        with home.transaction() as session:
-            rule = home.policies.access.value.review
-            vote(session, get_review(session, review_id), member, "approve", policy=rule, clock=home.clock)
-
-
-def kinds_in(home: Home) -> list[str]:
-    with home.transaction() as session:
-        return [entry.kind for entry in follow(session, limit=1000)]
-
-
-def again(walk: Walk) -> dict[str, bool]:
-    return {step.name: step.again for step in walk.steps()}
 
 
 def test_one_walk_leads_from_the_data_to_the_board_and_the_next_into_service(
@@ -341,12 +255,6 @@ def test_a_model_whose_files_were_changed_is_said_to_be_unaudited(served: Walked
     assert "CorruptArtefact" in found.alert.changes[0]
 
 
-def stricter(home: Home) -> Home:
-    """The same home under a policy that no model meets."""
-    write_policies(home.settings.home / "policies", STRICT)
-    return initialise(load_settings(home.settings.home), clock=system_clock)
-
-
 def test_what_the_gate_refuses_and_prices_cannot_mend_reaches_no_board(made: Path, tmp_path: Path) -> None:
     walk = setting_out(stricter(copied(made, tmp_path)), "popularity")
 
@@ -416,9 +324,7 @@ def test_an_unknown_kind_of_model_is_refused_before_anything_is_written(made: Pa
     assert "review.release_proposed" not in kinds_in(home)
 
 
-def test_the_command_is_taken_up_by_the_id_that_it_says(
-    waiting: Walked, tmp_path: Path, probity: Callable[..., Ran]
-) -> None:
+def test_the_command_is_taken_up_by_the_id_that_it_says(waiting: Walked, tmp_path: Path, probity: Run) -> None:
     folder = shutil.copytree(waiting.folder, tmp_path / "home")
     (model,) = json.loads(probity("models", "--kind", "ease", "--home", folder, "--json").out)
     token = probity("access", "add", "eve", "--role", "engineer", "--home", folder).out.strip()
