@@ -350,7 +350,7 @@ def _differs(report: Report, policy: FairnessPolicy) -> bool:
     asked = attention_of(policy.attention)
     return (
         report.k != policy.list_length
-        or report.attention.partition("(")[0] != asked.model
+        or report.attention != asked.text
         or report.attention_formula != asked.description
         or report.level < policy.confidence
         or report.replicates < policy.replicates
