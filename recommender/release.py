@@ -3,7 +3,8 @@
 Reading one needs neither torch nor OpenDP; making one is ``recommender.measurement``.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from recommender.errors import CorruptArtefact, RecommenderError
 from recommender.mechanism import Mechanism
 
 _FORMAT = "probity/release/v1"
+_SIGNAL = "signal_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +27,22 @@ class NoiseLevels:
     gram: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Signal:
+    """A further noisy sum of a release.
+
+    Attributes:
+        values: float64; the shape is the signal's own. May be negative.
+        noise: standard deviation of the noise of one value (of a symmetric signal, off the diagonal).
+    """
+
+    values: np.ndarray
+    noise: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Release:
-    """Noisy counts and the noisy Gram matrix of the kept items.
+    """Noisy counts and the noisy Gram matrix of the kept items, and what else was measured under the same budget.
 
     Attributes:
         items: the m kept items, in catalogue order.
@@ -39,6 +54,7 @@ class Release:
         mechanism: what was planned.
         guarantee: what holds; ``no_guarantee`` where the noise was not drawn from an exact source.
         inputs_digest: which snapshot was measured. Not covered by the guarantee (see ``interactions.digest_of``).
+        signals: further noisy sums by slug, if the mechanism gave them a share.
     """
 
     items: tuple[str, ...]
@@ -50,6 +66,7 @@ class Release:
     mechanism: Mechanism
     guarantee: Guarantee
     inputs_digest: str
+    signals: Mapping[str, Signal] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -66,10 +83,11 @@ class Release:
 
     def _arrays(self) -> dict[str, np.ndarray]:
         upper = self.gram[np.triu_indices(len(self.items))]
-        return {"counts": self.counts, "gram_upper": upper, "history_weights": self.history_weights}
+        arrays = {"counts": self.counts, "gram_upper": upper, "history_weights": self.history_weights}
+        return arrays | {_SIGNAL + slug: signal.values for slug, signal in self.signals.items()}
 
     def _description(self) -> dict[str, Any]:
-        return {
+        description: dict[str, Any] = {
             "format": _FORMAT,
             "items": list(self.items),
             "kept_share": self.kept_share,
@@ -78,6 +96,9 @@ class Release:
             "guarantee": self.guarantee.as_dict(),
             "inputs_digest": self.inputs_digest,
         }
+        if self.signals:  # left out where there is none: releases of old keep their digest
+            description["signals"] = {slug: signal.noise for slug, signal in self.signals.items()}
+        return description
 
 
 def load_release(folder: Path, expected_digest: str) -> Release:
@@ -110,4 +131,5 @@ def _release_from(description: dict[str, Any], arrays: dict[str, np.ndarray]) ->
         mechanism=Mechanism(**description["mechanism"]),
         guarantee=Guarantee.from_dict(description["guarantee"]),
         inputs_digest=description["inputs_digest"],
+        signals={slug: Signal(arrays[_SIGNAL + slug], noise) for slug, noise in description.get("signals", {}).items()},
     )

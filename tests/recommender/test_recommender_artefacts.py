@@ -13,7 +13,7 @@ from recommender.artefact import read_artefact, write_artefact
 from recommender.errors import ArtefactExists, CorruptArtefact
 from recommender.linear_model import LinearModel, load_model, price_items
 from recommender.models import get_kind
-from recommender.release import Release, load_release
+from recommender.release import Release, Signal, load_release
 
 
 def test_a_release_comes_back_as_it_was_saved(release: Release, tmp_path: Path) -> None:
@@ -24,6 +24,17 @@ def test_a_release_comes_back_as_it_was_saved(release: Release, tmp_path: Path) 
     assert digest == release.digest == back.digest
     assert (back.gram == release.gram).all()
     assert (back.items, back.mechanism, back.guarantee) == (release.items, release.mechanism, release.guarantee)
+
+
+def test_a_release_keeps_its_further_signals(release: Release, tmp_path: Path) -> None:
+    trending = np.arange(len(release.items), dtype=np.float64)
+    richer = replace(release, signals={"trending": Signal(trending, 2.5)})
+
+    back = load_release(tmp_path / "release", richer.save(tmp_path / "release"))
+
+    assert back.digest == richer.digest != release.digest
+    assert back.signals["trending"].noise == 2.5
+    assert (back.signals["trending"].values == trending).all()
 
 
 @pytest.mark.parametrize("slug", ["ease", "popularity"])
