@@ -5,12 +5,17 @@ and not only for the real numbers they stand for.
 """
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from recommender.errors import BadMechanism
-from recommender.mechanism import COUNT_BITS
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix  # half a second, which who only reads a release need not wait for
+
+COUNT_BITS = 32
+"""Fixed point of the counts: a subject moves them by at most 2^32 in L2."""
 
 _SHY = 1 - 2**-30
 """Far more than the rounding error of a norm over a million items, far less than one step of the grid."""
@@ -27,28 +32,69 @@ def count_contributions(lengths: np.ndarray) -> np.ndarray:
     return np.array(values, dtype=np.int64)[where]
 
 
-def exact_counts(matrix: csr_matrix) -> np.ndarray:
+def count_rows(matrix: "csr_matrix") -> "csr_matrix":
+    """Each row's places, all of the value ⌊2^32/√n⌋ for the n of them: int64 CSR of the same shape.
+
+    Args:
+        matrix: which places a subject has, whatever is stored in them.
+
+    Guarantees:
+        - every row has an L2 norm of at most 2^32
+        - a row depends on that subject's places alone
+    """
+    from scipy.sparse import csr_matrix
+
+    lengths = np.diff(matrix.indptr)
+    values = np.repeat(count_contributions(lengths), lengths)
+    return csr_matrix((values, matrix.indices.copy(), matrix.indptr.copy()), shape=matrix.shape)
+
+
+def exact_counts(matrix: "csr_matrix", *, engine: object | None = None) -> np.ndarray:
     """Σ_u 1[i ∈ I_u]/√|I_u| in units of 2^-32: int64, shape (items,). Exact up to 2^30 subjects.
 
     Raises:
         BadMechanism: more subjects than the integers can hold.
     """
-    if matrix.shape[0] > 2**30:
-        msg = f"counts of {matrix.shape[0]} subjects could overflow 64 bits"
-        raise BadMechanism(msg)
-    lengths = np.diff(matrix.indptr)
-    totals = np.zeros(matrix.shape[1], dtype=np.int64)
-    np.add.at(totals, matrix.indices, np.repeat(count_contributions(lengths), lengths))
+    _require_room(matrix.shape[0])
+    return column_sums(count_rows(matrix), engine=engine)
+
+
+def column_sums(rows: "csr_matrix", *, engine: object | None = None) -> np.ndarray:
+    """Σ_u row_u: int64, shape (columns,). Exact up to 2^30 subjects.
+
+    Args:
+        rows: integers, each row with an L2 norm of at most 2^32 (``count_rows``).
+        engine: an Ibis backend that adds up in place of NumPy; cannot change the result.
+
+    Raises:
+        BadMechanism: more subjects than the integers can hold.
+    """
+    _require_room(rows.shape[0])
+    if engine is not None:
+        from recommender.relational_sums import relational_sums  # Arrow and Ibis
+
+        return relational_sums(rows, engine)
+    totals = np.zeros(rows.shape[1], dtype=np.int64)
+    np.add.at(totals, rows.indices, rows.data)
     return totals
 
 
-def unit_rows(matrix: csr_matrix, weights: np.ndarray, *, bits: int) -> csr_matrix:
+def _require_room(subjects: int) -> None:
+    if subjects > 2**30:
+        msg = f"counts of {subjects} subjects could overflow 64 bits"
+        raise BadMechanism(msg)
+
+
+def unit_rows(
+    matrix: "csr_matrix", weights: np.ndarray, *, bits: int, importance: np.ndarray | None = None
+) -> "csr_matrix":
     """Each history as weights on its items, scaled to norm 1, in units of 2^-bits: int64 CSR of the same shape.
 
     Args:
         matrix: 0/1 histories over the kept items.
         weights: positive, shape (items,).
         bits: the grid.
+        importance: of each stored entry, positive, aligned with ``matrix.data``; 1 where it is absent.
 
     Guarantees:
         - Σ_i row_i² ≤ 4^bits for every row, checked in integers
@@ -57,14 +103,49 @@ def unit_rows(matrix: csr_matrix, weights: np.ndarray, *, bits: int) -> csr_matr
     Raises:
         BadMechanism: the bound does not hold, which would be an arithmetic fault of the machine.
     """
-    lengths = np.diff(matrix.indptr)
-    rows = np.repeat(np.arange(matrix.shape[0]), lengths)
     raw = np.asarray(weights, dtype=np.float64)[matrix.indices]
-    norms = np.sqrt(np.bincount(rows, raw * raw, minlength=matrix.shape[0]))
+    return scaled_rows(matrix, raw if importance is None else raw * importance, bits=bits)
+
+
+def scaled_rows(places: "csr_matrix", raw: np.ndarray, *, bits: int) -> "csr_matrix":
+    """Positive numbers at the given places, each row scaled to norm 1, in units of 2^-bits: int64 CSR.
+
+    Guarantees and Raises: as ``unit_rows``.
+    """
+    from scipy.sparse import csr_matrix
+
+    count = places.shape[0]
+    rows = np.repeat(np.arange(count), np.diff(places.indptr))
+    norms = np.sqrt(np.bincount(rows, raw * raw, minlength=count))
     values = np.floor(raw / norms[rows] * (_SHY * 2**bits)).astype(np.int64)
-    squares = np.zeros(matrix.shape[0], dtype=np.int64)
-    np.add.at(squares, rows, values * values)
-    if (squares > 4**bits).any():
-        msg = f"{int((squares > 4**bits).sum())} histories exceed norm 1 after rounding"
+    result = csr_matrix((values, places.indices.copy(), places.indptr.copy()), shape=places.shape)
+    verify_bounded(result, 4**bits)
+    return result
+
+
+def verify_bounded(rows: "csr_matrix", squared_norm: int) -> None:
+    """Check in integers that no row has a larger squared L2 norm.
+
+    Args:
+        rows: integers, at most 2^20 in a row.
+        squared_norm: at most 2^64. The squares of 32 bits do not fit into 64, so they are added in halves of 16 bits.
+
+    Raises:
+        BadMechanism: says how many have, never which.
+    """
+    limit = math.isqrt(squared_norm)
+    number = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+    beyond = np.zeros(rows.shape[0], dtype=bool)
+    beyond[number[(rows.data < 0) | (rows.data > limit)]] = True
+    upper, lower = np.divmod(np.clip(rows.data, 0, limit), 2**16)
+    parts = []
+    for products in (upper * upper, 2 * upper * lower, lower * lower):
+        parts.append(np.zeros(rows.shape[0], dtype=np.int64))
+        np.add.at(parts[-1], number, products)
+    low = parts[2] + (parts[1] % 2**16) * 2**16
+    high = parts[0] + parts[1] // 2**16 + low // 2**32
+    most_high, most_low = divmod(squared_norm, 2**32)
+    too_long = int((beyond | (high > most_high) | ((high == most_high) & (low % 2**32 > most_low))).sum())
+    if too_long:
+        msg = f"{too_long} histories exceed norm 1 after rounding"
         raise BadMechanism(msg)
-    return csr_matrix((values, matrix.indices.copy(), matrix.indptr.copy()), shape=matrix.shape)
