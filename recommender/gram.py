@@ -1,25 +1,39 @@
-"""The exact sum of outer products, by dense matrix products in float64. The only module here that imports torch.
+"""The exact sum of outer products, by torch on a CPU or GPU or by a relational engine. No other module imports torch.
 
-Why floating point is exact here: every row holds non-negative integers with Σ x_i² ≤ 4^b, so every product x_i x_j is
-at most 4^b and every partial sum over at most c rows, in any order and with or without fused multiply-add, is an
-integer of at most c · 4^b. While that does not exceed 2^53 each such integer is a float64 and nothing is ever
-rounded. Chunks are cut to keep to it, and their sums are added up in int64, which holds 2^63 / 4^b subjects.
+Why floating point is exact in the dense layout: every row holds non-negative integers with Σ x_i² ≤ 4^b, so every
+product x_i x_j is at most 4^b and every partial sum over at most c rows, in any order and with or without fused
+multiply-add, is an integer of at most c · 4^b. While that does not exceed 2^53 each such integer is a float64 and
+nothing is ever rounded. Chunks are cut to keep to it, and their sums are added up in int64, which holds 2^63 / 4^b
+subjects. A GPU changes none of that: its float64 products, tensor cores included, are IEEE 754 float64, and TF32 or
+other shortened formats apply to float32 only.
+
+The sparse layout lists the pairs of each history and adds up their products in int64, where order cannot matter
+either. It is the faster one where histories are short beside the matrix.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.sparse import csr_matrix
 
 from recommender.errors import BadMechanism
 from recommender.mechanism import Performance
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
 Progress = Callable[[int, int], None]
+
+PAIRS_AT_ONCE = 2**22
+"""How many pairs the sparse layout holds in memory."""
+
+PAIR_COST = {"cpu": 512, "cuda": 2**15}
+"""What adding one pair costs, in multiply-adds of a dense product: a CPU's cache misses, a GPU's atomic additions."""
 
 
 def exact_gram(
-    rows: csr_matrix, *, bits: int, performance: Performance, progress: Progress | None = None
+    rows: "csr_matrix", *, bits: int, performance: Performance, progress: Progress | None = None
 ) -> np.ndarray:
     """Σ_u x_u x_uᵀ: int64, shape (items, items), in units of 4^-bits.
 
@@ -30,22 +44,100 @@ def exact_gram(
         progress: told (subjects done, subjects in all) after each chunk.
 
     Raises:
-        BadMechanism: more subjects than 64 bits hold.
+        BadMechanism: more subjects than 64 bits hold, or a device that is not there.
     """
-    count, width = rows.shape
+    count = rows.shape[0]
     if count > (2**62 >> (2 * bits)):
         msg = f"a Gram matrix of {count} subjects at {bits} bits could overflow 64 bits: lower gram_bits"
         raise BadMechanism(msg)
-    chunk = min(performance.chunk_rows, 2**53 >> (2 * bits))
-    total = torch.zeros((width, width), dtype=torch.int64)
+    if performance.engine is not None:
+        from recommender.relational_sums import relational_gram  # Arrow and Ibis
+
+        return relational_gram(rows, performance.engine)
+    device = _device(performance)
     threads_before = torch.get_num_threads()
     torch.set_num_threads(performance.threads)
     try:
-        for start in range(0, count, chunk):
-            dense = torch.from_numpy(rows[start : start + chunk].toarray().astype(np.float64))
-            total += (dense.T @ dense).to(torch.int64)
-            if progress is not None:
-                progress(min(start + chunk, count), count)
+        if layout_for(rows, performance) == "sparse":
+            total = _sparse(rows, device, progress)
+        else:
+            total = _dense(rows, min(performance.chunk_rows, 2**53 >> (2 * bits)), device, progress)
+        return total.cpu().numpy()
     finally:
         torch.set_num_threads(threads_before)
-    return total.numpy()
+
+
+def layout_for(rows: "csr_matrix", performance: Performance) -> str:
+    """The layout asked for, or the one that should be faster: ``dense`` or ``sparse``."""
+    if performance.layout != "auto":
+        return performance.layout
+    count, width = rows.shape
+    sparse = int(_pairs_by_row(rows).sum()) * PAIR_COST[performance.device] < count * width**2
+    return "sparse" if sparse else "dense"
+
+
+def _device(performance: Performance) -> torch.device:
+    if performance.device == "cuda" and not torch.cuda.is_available():
+        msg = "there is no CUDA device here: add up on the CPU, the result is the same bit for bit"
+        raise BadMechanism(msg)
+    return torch.device(performance.device)
+
+
+def _pairs_by_row(rows: "csr_matrix") -> np.ndarray:
+    lengths = np.diff(rows.indptr).astype(np.int64)
+    pairs: np.ndarray = lengths * (lengths + 1) // 2
+    return pairs
+
+
+def _dense(rows: "csr_matrix", chunk: int, device: torch.device, progress: Progress | None) -> torch.Tensor:
+    count, width = rows.shape
+    total = torch.zeros((width, width), dtype=torch.int64, device=device)
+    for start in range(0, count, chunk):
+        stop = min(start + chunk, count)
+        held = slice(rows.indptr[start], rows.indptr[stop])
+        number = np.repeat(np.arange(stop - start), np.diff(rows.indptr[start : stop + 1]))
+        dense = torch.zeros((stop - start, width), dtype=torch.float64, device=device)
+        places = (_moved(number, device), _moved(rows.indices[held], device))
+        dense[places] = _moved(rows.data[held], device).to(torch.float64)
+        total += (dense.T @ dense).to(torch.int64)
+        if progress is not None:
+            progress(stop, count)
+    return total
+
+
+def _sparse(rows: "csr_matrix", device: torch.device, progress: Progress | None) -> torch.Tensor:
+    count, width = rows.shape
+    upper = torch.zeros(width * width, dtype=torch.int64, device=device)
+    start = 0
+    for stop in _cuts(_pairs_by_row(rows)):
+        held = slice(rows.indptr[start], rows.indptr[stop])
+        ends = np.repeat(rows.indptr[start + 1 : stop + 1], np.diff(rows.indptr[start : stop + 1])) - rows.indptr[start]
+        _add_pairs(upper, width, *(_moved(part, device) for part in (rows.indices[held], rows.data[held], ends)))
+        start = stop
+        if progress is not None:
+            progress(stop, count)
+    square = upper.view(width, width)
+    return square + square.triu(1).T
+
+
+def _add_pairs(
+    upper: torch.Tensor, width: int, columns: torch.Tensor, values: torch.Tensor, ends: torch.Tensor
+) -> None:
+    """Add value · value of every pair of entries of one row; ``ends`` says of each entry where its row ends."""
+    entries = torch.arange(len(columns), device=columns.device)
+    partners = ends - entries
+    first = torch.repeat_interleave(entries, partners)
+    before = torch.cumsum(partners, 0) - partners
+    second = first + torch.arange(len(first), device=columns.device) - torch.repeat_interleave(before, partners)
+    upper.scatter_add_(0, columns[first] * width + columns[second], values[first] * values[second])
+
+
+def _cuts(pairs: np.ndarray) -> list[int]:
+    """Where chunks of whole rows end, such that each has some ``PAIRS_AT_ONCE`` pairs."""
+    reached = np.cumsum(pairs) // PAIRS_AT_ONCE
+    inner = np.flatnonzero(np.diff(reached)) + 1
+    return [int(cut) for cut in np.append(inner, len(pairs))] if len(pairs) else []
+
+
+def _moved(values: np.ndarray, device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.int64)).to(device)

@@ -1,4 +1,4 @@
-"""The one step that reads what people did: counts and Gram matrix in exact integers, plus noise, once.
+"""The one step that reads what people did: counts, Gram matrix and signals in exact integers, plus noise, once.
 
 Sources: McSherry and Mironov 2009 (a private item covariance for recommendation); Dwork, Talwar, Thakurta, Zhang 2014
    (Analyze Gauss).
@@ -8,16 +8,17 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from recommender.accounting import Guarantee, no_guarantee
 from recommender.errors import EmptyInteractions
-from recommender.fixed_point import exact_counts, unit_rows
-from recommender.gram import exact_gram
+from recommender.exact_sums import Basis, ExactSums, added_up, rule_for
+from recommender.features import CatalogueFeatures
+from recommender.fixed_point import COUNT_BITS, exact_counts
 from recommender.interactions import Interactions, capped, digest_of
-from recommender.mechanism import COUNT_BITS, Mechanism, Performance, verify_fine_enough
+from recommender.mechanism import Mechanism, Performance, diagonal, verify_fine_enough
 from recommender.noise import NoiseSource
-from recommender.release import NoiseLevels, Release
+from recommender.release import NoiseLevels, Release, Signal
+from recommender.signals import get_signal
 
 Progress = Callable[[int, int], None]
 
@@ -27,6 +28,8 @@ def measure(
     mechanism: Mechanism,
     *,
     noise: NoiseSource,
+    as_of: int | None = None,
+    features: CatalogueFeatures | None = None,
     performance: Performance | None = None,
     progress: Progress | None = None,
     inputs_digest: str | None = None,
@@ -37,45 +40,106 @@ def measure(
         interactions: over the whole catalogue, which is public; every item is a candidate, watched or not.
         mechanism: all that the guarantee depends on.
         noise: the source of the noise. Anything that is not exact yields a release without a guarantee.
-        performance: threads and chunk size.
+        as_of: the moment (seconds since 1970 UTC, public) at which the signal ``trending`` ends.
+        features: public metadata, for the signal ``categories``.
+        performance: where and how fast sums are added up.
         progress: told (noise entries drawn, noise entries in all) as the Gram matrix's noise is drawn, the long step.
         inputs_digest: names the snapshot; computed from the interactions when absent.
 
     Guarantees:
         - adding or removing one subject moves the integer counts by at most 2^32 in L2
         - it moves the integer Gram matrix's upper triangle, diagonal divided by √2, by at most 4^bits/√2 in L2
+        - it moves each further signal by at most its ``SignalKind.sensitivity``
         - which items are kept and how they weigh depends on the noisy counts only
         - with an exact noise source the release is (ε, δ)-DP as ``mechanism.guarantee`` says
 
     Raises:
         EmptyInteractions: nobody watched anything.
-        BadMechanism: the mechanism cannot keep its guarantee on data of this size.
+        BadMechanism: the mechanism cannot keep its guarantee on data of this size, or a signal lacks what it needs.
+    """
+    sums, counts = measured_sums(
+        interactions, mechanism, noise=noise, as_of=as_of, features=features, performance=performance
+    )
+    digest = digest_of(interactions) if inputs_digest is None else inputs_digest
+    return _released(sums, counts, mechanism, noise, inputs_digest=digest, progress=progress)
+
+
+def measured_sums(
+    interactions: Interactions,
+    mechanism: Mechanism,
+    *,
+    noise: NoiseSource,
+    as_of: int | None = None,
+    features: CatalogueFeatures | None = None,
+    performance: Performance | None = None,
+) -> tuple[ExactSums, np.ndarray]:
+    """Noisy counts choose the basis, under which the exact sums follow; both, the counts float64, shape (n,).
+
+    Args and Raises: as ``measure``, which goes on from here. Of the two, only the counts may be shown to anybody.
     """
     if interactions.matrix.nnz == 0:
         msg = "nothing to measure: no subject has an interaction"
         raise EmptyInteractions(msg)
-    width = min(mechanism.kept_at_most, len(interactions.items))
-    verify_fine_enough(mechanism, coordinates=len(interactions.items) + width * (width + 1) // 2)
-    histories = capped(interactions, mechanism.max_items_per_subject)
-    counts = _noisy_counts(histories.matrix, mechanism, noise)
-    levels = NoiseLevels(
-        count=mechanism.count_scale / 2**COUNT_BITS, gram=mechanism.gram_scale / 4**mechanism.gram_bits
-    )
-    kept = kept_items(counts, mechanism, noise_level=levels.count)
-    weights = history_weights(counts[kept], mechanism, noise_level=levels.count)
-    rows = unit_rows(csr_matrix(histories.matrix[:, kept]), weights, bits=mechanism.gram_bits)
-    gram = exact_gram(rows, bits=mechanism.gram_bits, performance=performance or Performance())
-    gram += symmetric_noise(len(kept), mechanism, noise, progress=progress)
-    return Release(
+    rule = rule_for(interactions, mechanism, as_of=as_of, features=features)
+    verify_fine_enough(mechanism, coordinates=_coordinates(len(interactions.items), mechanism, features))
+    whole = capped(interactions, mechanism.max_items_per_subject)
+    engine = performance.engine if performance else None
+    counts = noisy_counts(exact_counts(whole.matrix, engine=engine), mechanism, noise)
+    level = mechanism.count_scale / 2**COUNT_BITS
+    kept = kept_items(counts, mechanism, noise_level=level)
+    basis = Basis(
         items=tuple(interactions.items[column] for column in kept),
-        counts=counts[kept],
+        history_weights=history_weights(counts[kept], mechanism, noise_level=level),
+    )
+    return added_up(interactions, basis, rule, performance=performance), counts
+
+
+def release_from(
+    sums: ExactSums,
+    mechanism: Mechanism,
+    noise: NoiseSource,
+    *,
+    inputs_digest: str,
+    progress: Progress | None = None,
+) -> Release:
+    """A release from kept sums, on the basis that they have; its noise is drawn now and shared with no other release.
+
+    Costs what the mechanism says, as if everything had been read anew.
+
+    Raises:
+        BadMechanism: the sums are of another mechanism's contributions, or its guarantee cannot be kept on them.
+    """
+    sums.rule.verify_fits(mechanism)
+    verify_fine_enough(mechanism, coordinates=_coordinates(len(sums.catalogue), mechanism, sums.rule.features))
+    counts = noisy_counts(sums.counts, mechanism, noise)
+    return _released(sums, counts, mechanism, noise, inputs_digest=inputs_digest, progress=progress)
+
+
+def _released(
+    sums: ExactSums,
+    counts: np.ndarray,
+    mechanism: Mechanism,
+    noise: NoiseSource,
+    *,
+    inputs_digest: str,
+    progress: Progress | None,
+) -> Release:
+    basis, place = sums.basis, {item: column for column, item in enumerate(sums.catalogue)}
+    held = counts[[place[item] for item in basis.items]]
+    gram = sums.gram + symmetric_noise(len(basis.items), mechanism, noise, progress=progress)
+    return Release(
+        items=basis.items,
+        counts=held,
         gram=gram / 4.0**mechanism.gram_bits,
-        history_weights=weights,
-        kept_share=float(np.clip(counts[kept].sum() / max(counts.sum(), 1e-12), 1e-3, 1.0)),
-        noise=levels,
+        history_weights=basis.history_weights,
+        kept_share=float(np.clip(held.sum() / max(counts.sum(), 1e-12), 1e-3, 1.0)),
+        noise=NoiseLevels(
+            count=mechanism.count_scale / 2**COUNT_BITS, gram=mechanism.gram_scale / 4**mechanism.gram_bits
+        ),
         mechanism=mechanism,
         guarantee=_guarantee(mechanism, noise),
-        inputs_digest=digest_of(interactions) if inputs_digest is None else inputs_digest,
+        inputs_digest=inputs_digest,
+        signals={slug: _noisy_signal(slug, sums.signals[slug], mechanism, noise) for slug in sums.rule.signals},
     )
 
 
@@ -96,18 +160,37 @@ def symmetric_noise(
     width: int, mechanism: Mechanism, noise: NoiseSource, *, progress: Progress | None = None
 ) -> np.ndarray:
     """Symmetric integer noise for the Gram matrix: int64, shape (width, width); the diagonal is √2 larger."""
+    return _symmetric(width, mechanism.gram_scale, noise, progress)
+
+
+def noisy_counts(exact: np.ndarray, mechanism: Mechanism, noise: NoiseSource) -> np.ndarray:
+    """Integer counts with fresh noise: float64, in subjects."""
+    noisy: np.ndarray = (exact + noise.draw(len(exact), mechanism.count_scale)) / 2.0**COUNT_BITS
+    return noisy
+
+
+def _symmetric(width: int, scale: int, noise: NoiseSource, progress: Progress | None) -> np.ndarray:
     rows, columns = np.triu_indices(width, k=1)
     result = np.zeros((width, width), dtype=np.int64)
-    result[rows, columns] = noise.draw(len(rows), mechanism.gram_scale, progress=progress)
+    result[rows, columns] = noise.draw(len(rows), scale, progress=progress)
     result += result.T
-    result[np.diag_indices(width)] = noise.draw(width, mechanism.diagonal_scale)
+    result[np.diag_indices(width)] = noise.draw(width, diagonal(scale))
     return result
 
 
-def _noisy_counts(matrix: csr_matrix, mechanism: Mechanism, noise: NoiseSource) -> np.ndarray:
-    exact = exact_counts(matrix)
-    noisy: np.ndarray = (exact + noise.draw(len(exact), mechanism.count_scale)) / 2.0**COUNT_BITS
-    return noisy
+def _noisy_signal(slug: str, exact: np.ndarray, mechanism: Mechanism, noise: NoiseSource) -> Signal:
+    kind, scale = get_signal(slug), mechanism.signal_scales[slug]
+    drawn = _symmetric(len(exact), scale, noise, None) if kind.outer else noise.draw(exact.size, scale)
+    unit = kind.unit(mechanism.gram_bits)
+    return Signal((exact + drawn.reshape(exact.shape)) / float(unit), scale / unit)
+
+
+def _coordinates(items: int, mechanism: Mechanism, features: CatalogueFeatures | None) -> int:
+    """How many noisy numbers a release has at most."""
+    width = min(mechanism.kept_at_most, items)
+    names = len(features.names) if features else 0
+    further = sum(get_signal(slug).coordinates(width, names) for slug, _ in mechanism.shares)
+    return items + width * (width + 1) // 2 + further
 
 
 def _guarantee(mechanism: Mechanism, noise: NoiseSource) -> Guarantee:

@@ -6,18 +6,19 @@ coordinate, the logarithm of the ratio of the two at k lies in [-1/(8s²), k²/(
 density over [k - ½, k + ½] around k; its normaliser is 1 up to e^(-2π²s²)). Over d coordinates that sums to at most η
 = (5d + 400)/(8s²), except where Σ k²/s² > 4d + 400, which has probability below e^(-100) by Chernoff. So ε grows by
 at most 2η and δ by a factor e^η plus (1 + e^ε) e^(-100). ``plan`` spends only the share 1 - ``MARGIN`` of ε and of δ,
-and ``verify_fine_enough`` refuses a mechanism whose η could use that up.
+and ``verify_fine_enough`` refuses a mechanism whose η could use that up. Where sums have noise of different scales, η
+of the finest of them and of all coordinates together bounds the sum.
 """
 
 import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import Any, Literal
 
 from recommender.accounting import Guarantee, compose_mu, epsilon_at, mu_for
 from recommender.errors import BadMechanism
-
-COUNT_BITS = 32
-"""Fixed point of the counts: a subject moves them by at most 2^32 in L2."""
+from recommender.fixed_point import COUNT_BITS
+from recommender.signals import get_signal
 
 MARGIN = 1e-6
 """Share of ε and of δ that is left unspent, to cover the step from rounded to discrete Gaussian noise."""
@@ -41,6 +42,9 @@ class Mechanism:
         kept_at_least: never fewer items than this, so that a small population still gets a model.
         gram_bits: a history is rounded to a grid of 2^-gram_bits, 12 to 20.
         count_exponent: a history weighs an item by its noisy count to the power of minus this, 0 to 1.
+        shares: share of μ² of each further signal, by its slug in ``SIGNALS``; the Gram matrix gets what these and the
+            counts leave. In the order in which they are given.
+        trending_days: how long the window of the signal ``trending`` is.
     """
 
     epsilon: float
@@ -52,8 +56,13 @@ class Mechanism:
     kept_at_least: int = 10
     gram_bits: int = 16
     count_exponent: float = 0.25
+    shares: tuple[tuple[str, float], ...] = ()
+    trending_days: int = 7
 
     def __post_init__(self) -> None:
+        # JSON brings lists.
+        object.__setattr__(self, "shares", tuple((str(slug), float(share)) for slug, share in self.shares))
+        slugs = [get_signal(slug).slug for slug, _ in self.shares]
         for holds, wanted in (
             (0 < self.epsilon <= LARGEST_EPSILON, f"epsilon in (0, {LARGEST_EPSILON:g}]"),
             (0 < self.delta < 1, "delta in (0, 1)"),
@@ -63,6 +72,10 @@ class Mechanism:
             (1 <= self.kept_at_least <= self.kept_at_most, "1 <= kept_at_least <= kept_at_most"),
             (12 <= self.gram_bits <= 20, "gram_bits from 12 to 20"),  # noqa: PLR2004 - the sentence beside it names the limits
             (0 <= self.count_exponent <= 1, "count_exponent in [0, 1]"),
+            (len(set(slugs)) == len(slugs), "each signal in shares once"),
+            (all(share > 0 for _, share in self.shares), "shares above 0"),
+            (self.gram_share > 0, "counts_share and shares that leave something to the Gram matrix"),
+            (self.trending_days >= 1, "trending_days of at least 1"),
         ):
             if not holds:
                 msg = f"a mechanism needs {wanted}"
@@ -80,22 +93,37 @@ class Mechanism:
         return scale
 
     @property
+    def gram_share(self) -> float:
+        """Share of μ² of the Gram matrix: what counts and signals leave."""
+        return 1 - self.counts_share - math.fsum(share for _, share in self.shares)
+
+    @property
     def gram_scale(self) -> int:
         """Standard deviation of the noise of a Gram entry off the diagonal in units of 4^-gram_bits (rounded up)."""
-        scale: int = math.ceil(4**self.gram_bits / (math.sqrt(2) * self._target_mu * math.sqrt(1 - self.counts_share)))
+        scale: int = math.ceil(4**self.gram_bits / (math.sqrt(2) * self._target_mu * math.sqrt(self.gram_share)))
         return scale
 
     @property
     def diagonal_scale(self) -> int:
         """The same on the diagonal: √2 more, so that one subject moves the scaled upper triangle by exactly 1/√2."""
-        return math.isqrt(2 * self.gram_scale**2) + 1
+        return diagonal(self.gram_scale)
+
+    @cached_property
+    def signal_scales(self) -> dict[str, int]:
+        """Standard deviation of the noise of each signal in its integers (rounded up; off a diagonal), by slug."""
+        return {
+            slug: math.ceil(get_signal(slug).sensitivity(self.gram_bits) / (self._target_mu * math.sqrt(share)))
+            for slug, share in self.shares
+        }
 
     @property
     def mu(self) -> float:
         """μ of the release as it is really drawn, from the integer scales."""
         counts = 2**COUNT_BITS / self.count_scale
         gram = 4**self.gram_bits / (math.sqrt(2) * self.gram_scale)
-        return compose_mu((counts, gram))
+        scales = self.signal_scales.items()
+        signals = (get_signal(slug).sensitivity(self.gram_bits) / scale for slug, scale in scales)
+        return compose_mu((counts, gram, *signals))
 
     @property
     def guarantee(self) -> Guarantee:
@@ -107,35 +135,68 @@ class Mechanism:
             unit=f"subject: everything one person did, at most {self.max_items_per_subject} items",
             neighbouring="add or remove one subject",
             accountant="Gaussian differential privacy, exact (Dong, Roth, Su 2022; Balle, Wang 2018)",
-            mechanism="discrete Gaussian on integer counts and on the integer Gram matrix of normalised histories",
+            mechanism=self._measured,
         )
 
-    def as_dict(self) -> dict[str, float | int]:
-        """The parameters, by name: ``Mechanism(**as_dict())`` is the same mechanism."""
-        return asdict(self)
+    @property
+    def _measured(self) -> str:
+        gram = "on the integer Gram matrix of normalised histories"
+        if not self.shares:
+            return f"discrete Gaussian on integer counts and {gram}"
+        return f"discrete Gaussian on integer counts, {gram} and on the signals {', '.join(self.signal_scales)}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The parameters, by name: ``Mechanism(**as_dict())`` is the same mechanism.
+
+        Those of further signals are left out where there is none, so that what was written before there were any keeps
+        its bytes.
+        """
+        fields = asdict(self)
+        if not self.shares:
+            del fields["shares"], fields["trending_days"]
+        return fields
+
+
+def diagonal(scale: int) -> int:
+    """The scale of the noise on the diagonal of a sum of outer products with that scale off it: √2 more."""
+    return math.isqrt(2 * scale**2) + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
-    """What changes how fast the same release is measured, and never what it guarantees or contains."""
+    """What changes how fast the same release is measured, and never what it guarantees or contains.
+
+    Attributes:
+        threads: of torch on the CPU.
+        chunk_rows: how many histories a dense product takes at once.
+        device: where torch adds up.
+        layout: dense products, pairs of the sparse histories, or whichever should be faster.
+        engine: an Ibis backend that adds up instead of torch; the caller opens and closes it.
+    """
 
     threads: int = 2
     chunk_rows: int = 1024
+    device: Literal["cpu", "cuda"] = "cpu"
+    layout: Literal["auto", "dense", "sparse"] = "auto"
+    engine: Any = None
 
     def __post_init__(self) -> None:
+        if self.device not in ("cpu", "cuda") or self.layout not in ("auto", "dense", "sparse"):
+            msg = f"expected a device cpu or cuda and a layout auto, dense or sparse, got {self.device}, {self.layout}"
+            raise BadMechanism(msg)
         if self.threads < 1 or self.chunk_rows < 1:
             msg = f"threads and chunk_rows must be at least 1, got {self.threads} and {self.chunk_rows}"
             raise BadMechanism(msg)
 
 
-def plan(epsilon: float, delta: float, **settings: float) -> Mechanism:
+def plan(epsilon: float, delta: float, **settings: Any) -> Mechanism:  # noqa: ANN401 - checked by the mechanism itself
     """The mechanism that spends (ε, δ), with the given settings in place of the defaults.
 
     Raises:
         BadMechanism: a setting is unknown or out of range, or (ε, δ) cannot be met.
     """
     try:
-        mechanism = Mechanism(epsilon=epsilon, delta=delta, **settings)  # type: ignore[arg-type]
+        mechanism = Mechanism(epsilon=epsilon, delta=delta, **settings)
     except TypeError as cause:
         unknown = sorted(set(settings) - set(Mechanism.__dataclass_fields__))
         msg = f"a mechanism has no such setting: {', '.join(unknown)}"
@@ -152,7 +213,7 @@ def verify_fine_enough(mechanism: Mechanism, *, coordinates: int) -> None:
     Raises:
         BadMechanism: the integer noise is so coarse, for that many coordinates, that the margin would not cover it.
     """
-    finest = min(mechanism.count_scale, mechanism.gram_scale)
+    finest = min(mechanism.count_scale, mechanism.gram_scale, *mechanism.signal_scales.values())
     eta = (5 * coordinates + 400) / (8 * finest**2)
     tail = (1 + math.exp(mechanism.epsilon)) * math.exp(-100)
     if 2 * eta > MARGIN * mechanism.epsilon or math.expm1(eta) + tail / mechanism.delta > MARGIN:

@@ -63,7 +63,7 @@ def attest_release(by: Attesting, release: ReleaseRecord, snapshot: Snapshot, me
         Provenance(
             build_type=TRAINING,
             external={"purpose": reservation.purpose, "snapshot": str(snapshot.id)},
-            internal={"mechanism": dict(asdict(mechanism))},
+            internal={"mechanism": mechanism.as_dict()},
             dependencies=_inputs(home, snapshot),
             builder=home.attester.name,
             builder_version=probity_version(),

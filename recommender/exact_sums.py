@@ -1,0 +1,236 @@
+"""The exact integer sums behind a release, as a value: what a subject added can be taken out of them again.
+
+They are as sensitive as the events themselves. Nothing here prints them, whoever keeps them encrypts them, and they
+leave the house only as a release, with noise drawn for that release alone: two releases that share noise would subtract
+to one person's history.
+
+Subtracting is exact: what remains is bit for bit what a run from scratch without those subjects adds up, as long as the
+*basis* is the same: which items are kept and how they weigh. That comes from the counts of an earlier release, which is
+public and has been paid for. A release from kept sums draws noise for its counts too, but keeps that basis.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from recommender.errors import BadInteractions, BadMechanism
+from recommender.features import CatalogueFeatures
+from recommender.fixed_point import column_sums, exact_counts, unit_rows, verify_bounded
+from recommender.gram import exact_gram
+from recommender.interactions import Interactions, capped
+from recommender.mechanism import Mechanism, Performance
+from recommender.release import Release
+from recommender.signals import get_signal
+from recommender.signals.kind import Observed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Basis:
+    """Which items are kept, in catalogue order, and how much each weighs in a history: public, from noisy counts.
+
+    Attributes:
+        items: the m kept items.
+        history_weights: float64, positive, shape (m,).
+    """
+
+    items: tuple[str, ...]
+    history_weights: np.ndarray
+
+    def __post_init__(self) -> None:
+        weights = self.history_weights
+        if weights.dtype != np.float64 or weights.shape != (len(self.items),) or not (weights > 0).all():
+            msg = f"a basis of {len(self.items)} items needs as many positive float64 weights"
+            raise BadMechanism(msg)
+
+
+def basis_of(release: Release) -> Basis:
+    """The basis of an earlier release: post-processing of its noisy counts."""
+    return Basis(items=release.items, history_weights=release.history_weights)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rule:
+    """All that decides what one subject adds, beside their own events and the basis; public.
+
+    Attributes:
+        max_items_per_subject: cap of a history.
+        gram_bits: grid of the rows.
+        weighted: whether interactions came with their importance.
+        signals: slugs of the further signals, in the order of their noise.
+        trending_days: length of the trending window.
+        as_of: its last second since 1970, or None.
+        features: public metadata of the titles, or None.
+    """
+
+    max_items_per_subject: int
+    gram_bits: int
+    weighted: bool = False
+    signals: tuple[str, ...] = ()
+    trending_days: int = 7
+    as_of: int | None = None
+    features: CatalogueFeatures | None = None
+
+    def verify_fits(self, mechanism: Mechanism) -> None:
+        """Check that the sums are those that a mechanism measures.
+
+        Raises:
+            BadMechanism: names the first parameter by which they are not.
+        """
+        ours = (self.max_items_per_subject, self.gram_bits, self.signals, self.trending_days)
+        theirs = (
+            mechanism.max_items_per_subject,
+            mechanism.gram_bits,
+            tuple(slug for slug, _ in mechanism.shares),
+            mechanism.trending_days if mechanism.shares else self.trending_days,
+        )
+        names = ("max_items_per_subject", "gram_bits", "signals", "trending_days")
+        for name, have, want in zip(names, ours, theirs, strict=True):
+            if have != want:
+                msg = f"the sums were added up with {name} {have}, the mechanism wants {want}"
+                raise BadMechanism(msg)
+
+
+def rule_for(
+    interactions: Interactions, mechanism: Mechanism, *, as_of: int | None, features: CatalogueFeatures | None
+) -> Rule:
+    """The rule of a mechanism for such interactions."""
+    return Rule(
+        max_items_per_subject=mechanism.max_items_per_subject,
+        gram_bits=mechanism.gram_bits,
+        weighted=interactions.importance is not None,
+        signals=tuple(slug for slug, _ in mechanism.shares),
+        trending_days=mechanism.trending_days,
+        as_of=as_of,
+        features=features,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ExactSums:
+    """Integers without noise. Not covered by any guarantee: keep them secret, or do not keep them.
+
+    Attributes:
+        catalogue: all items, n of them.
+        basis: what the Gram matrix and the signals are over.
+        rule: what a subject adds.
+        counts: int64, shape (n,), in units of 2^-32.
+        gram: int64, shape (m, m), symmetric, in units of 4^-gram_bits.
+        signals: int64 sums by slug.
+    """
+
+    catalogue: tuple[str, ...]
+    basis: Basis
+    rule: Rule
+    counts: np.ndarray
+    gram: np.ndarray
+    signals: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        width, features = len(self.basis.items), self.rule.features
+        shapes = {slug: get_signal(slug).shape(width, len(features.names) if features else 0) for slug in self.signals}
+        arrays = (self.counts, self.gram, *self.signals.values())
+        wanted = ((len(self.catalogue),), (width, width), *shapes.values())
+        if tuple(self.signals) != self.rule.signals or any(
+            array.dtype != np.int64 or array.shape != shape for array, shape in zip(arrays, wanted, strict=True)
+        ):
+            msg = "exact sums are int64 arrays of the shapes that their catalogue, basis and rule give"
+            raise BadMechanism(msg)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(…)"
+
+    def without(self, erased: Interactions, *, performance: Performance | None = None) -> "ExactSums":
+        """The sums of everybody else.
+
+        Args:
+            erased: everything that these subjects had in the measurement, as it was then: before capping, with times
+                and importance where the measurement had them.
+            performance: cannot change the result.
+
+        Guarantees:
+            - bit for bit the sums of a run from scratch without those subjects, under this basis and rule
+
+        Raises:
+            BadInteractions: the subjects were not in these sums as they are given here: something would fall below 0;
+                or importance is given and was not, or the other way round.
+        """
+        if (erased.importance is not None) != self.rule.weighted:
+            msg = f"these sums are of {'weighted' if self.rule.weighted else 'unweighted'} interactions, those are not"
+            raise BadInteractions(msg)
+        added = added_up(erased.on_items(self.catalogue), self.basis, self.rule, performance=performance)
+        rest = replace(
+            self,
+            counts=self.counts - added.counts,
+            gram=self.gram - added.gram,
+            signals={slug: total - added.signals[slug] for slug, total in self.signals.items()},
+        )
+        if any((array < 0).any() for array in (rest.counts, rest.gram, *rest.signals.values())):
+            msg = "what was to be taken out was never in these sums: a sum would fall below 0"
+            raise BadInteractions(msg)
+        return rest
+
+
+def exact_sums(
+    interactions: Interactions,
+    mechanism: Mechanism,
+    *,
+    basis: Basis,
+    as_of: int | None = None,
+    features: CatalogueFeatures | None = None,
+    performance: Performance | None = None,
+) -> ExactSums:
+    """What a mechanism measures of these interactions, without its noise, under a basis that is public.
+
+    Raises:
+        BadMechanism: a signal of the mechanism lacks times, ``as_of`` or features; or the integers could overflow.
+    """
+    rule = rule_for(interactions, mechanism, as_of=as_of, features=features)
+    return added_up(interactions, basis, rule, performance=performance)
+
+
+def added_up(
+    interactions: Interactions, basis: Basis, rule: Rule, *, performance: Performance | None = None
+) -> ExactSums:
+    """The sums of these interactions by a rule.
+
+    Guarantees:
+        - a sum of what each subject adds alone: nobody's presence changes what another adds
+        - each subject's addition to each sum is bounded as ``signals.kind`` says, which is checked in integers
+    """
+    speed = performance or Performance()
+    whole = capped(interactions, rule.max_items_per_subject)
+    kept = whole.on_items(basis.items)
+    rows = unit_rows(kept.matrix, basis.history_weights, bits=rule.gram_bits, importance=kept.importance)
+    observed = Observed(
+        whole=whole,
+        kept=kept,
+        bits=rule.gram_bits,
+        as_of=rule.as_of,
+        trending_days=rule.trending_days,
+        features=rule.features,
+    )
+    return ExactSums(
+        catalogue=interactions.items,
+        basis=basis,
+        rule=rule,
+        counts=exact_counts(whole.matrix, engine=speed.engine),
+        gram=exact_gram(rows, bits=rule.gram_bits, performance=speed),
+        signals={slug: signal_sum(slug, observed, speed) for slug in rule.signals},
+    )
+
+
+def signal_sum(slug: str, observed: Observed, performance: Performance) -> np.ndarray:
+    """One signal's exact sum: int64, of the signal's shape.
+
+    Raises:
+        BadMechanism: a subject would add more than the signal's bound, or what the signal needs was not given.
+    """
+    kind = get_signal(slug)
+    rows = kind.rows(observed)
+    verify_bounded(rows, kind.squared_norm(observed.bits))
+    if kind.outer:
+        return exact_gram(rows, bits=observed.bits, performance=performance)
+    features = observed.features
+    shape = kind.shape(len(observed.kept.items), len(features.names) if features else 0)
+    return column_sums(rows, engine=performance.engine).reshape(shape)
