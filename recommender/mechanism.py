@@ -154,7 +154,8 @@ class Mechanism:
         fields = asdict(self)
         if not self.shares:
             del fields["shares"], fields["trending_days"]
-        return fields
+            return fields
+        return fields | {"shares": [list(share) for share in self.shares]}
 
 
 def diagonal(scale: int) -> int:
