@@ -9,20 +9,26 @@ Subtracting is exact: what remains is bit for bit what a run from scratch withou
 public and has been paid for. A release from kept sums draws noise for its counts too, but keeps that basis.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from recommender.errors import BadInteractions, BadMechanism
 from recommender.features import CatalogueFeatures
 from recommender.fixed_point import column_sums, exact_counts, unit_rows, verify_bounded
-from recommender.gram import exact_gram
 from recommender.interactions import Interactions, capped
-from recommender.mechanism import Mechanism, Performance
+from recommender.mechanism import Mechanism
 from recommender.release import Release
 from recommender.signals import get_signal
 from recommender.signals.kind import Observed
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+Gram = Callable[["csr_matrix", int], np.ndarray]
+"""Adds up outer products of rows on a grid of so many bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -140,13 +146,12 @@ class ExactSums:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(…)"
 
-    def without(self, erased: Interactions, *, performance: Performance | None = None) -> "ExactSums":
+    def without(self, erased: Interactions) -> "ExactSums":
         """The sums of everybody else.
 
         Args:
             erased: everything that these subjects had in the measurement, as it was then: before capping, with times
                 and importance where the measurement had them.
-            performance: cannot change the result.
 
         Guarantees:
             - bit for bit the sums of a run from scratch without those subjects, under this basis and rule
@@ -158,7 +163,7 @@ class ExactSums:
         if (erased.importance is not None) != self.rule.weighted:
             msg = f"these sums are of {'weighted' if self.rule.weighted else 'unweighted'} interactions, those are not"
             raise BadInteractions(msg)
-        added = added_up(erased.on_items(self.catalogue), self.basis, self.rule, performance=performance)
+        added = added_up(erased.on_items(self.catalogue), self.basis, self.rule)
         rest = replace(
             self,
             counts=self.counts - added.counts,
@@ -171,34 +176,29 @@ class ExactSums:
         return rest
 
 
-def exact_sums(
-    interactions: Interactions,
-    mechanism: Mechanism,
-    *,
-    basis: Basis,
-    as_of: int | None = None,
-    features: CatalogueFeatures | None = None,
-    performance: Performance | None = None,
-) -> ExactSums:
-    """What a mechanism measures of these interactions, without its noise, under a basis that is public.
-
-    Raises:
-        BadMechanism: a signal of the mechanism lacks times, ``as_of`` or features; or the integers could overflow.
-    """
-    rule = rule_for(interactions, mechanism, as_of=as_of, features=features)
-    return added_up(interactions, basis, rule, performance=performance)
+def few_gram(rows: "csr_matrix", bits: int) -> np.ndarray:
+    """Σ_u x_u x_uᵀ of few subjects, in integers throughout: int64. For many, ``gram.exact_gram`` is faster."""
+    del bits  # of the grid: 64 bits hold as many subjects as could be called few
+    gram: np.ndarray = (rows.T @ rows).toarray()
+    return gram
 
 
 def added_up(
-    interactions: Interactions, basis: Basis, rule: Rule, *, performance: Performance | None = None
+    interactions: Interactions, basis: Basis, rule: Rule, *, gram: Gram = few_gram, engine: object | None = None
 ) -> ExactSums:
     """The sums of these interactions by a rule.
+
+    Args:
+        interactions: over the whole catalogue.
+        basis: public: what is kept.
+        rule: public: what a subject adds.
+        gram: adds up outer products; cannot change the result.
+        engine: an Ibis backend that adds up rows; cannot change the result.
 
     Guarantees:
         - a sum of what each subject adds alone: nobody's presence changes what another adds
         - each subject's addition to each sum is bounded as ``signals.kind`` says, which is checked in integers
     """
-    speed = performance or Performance()
     whole = capped(interactions, rule.max_items_per_subject)
     kept = whole.on_items(basis.items)
     rows = unit_rows(kept.matrix, basis.history_weights, bits=rule.gram_bits, importance=kept.importance)
@@ -214,13 +214,13 @@ def added_up(
         catalogue=interactions.items,
         basis=basis,
         rule=rule,
-        counts=exact_counts(whole.matrix, engine=speed.engine),
-        gram=exact_gram(rows, bits=rule.gram_bits, performance=speed),
-        signals={slug: signal_sum(slug, observed, speed) for slug in rule.signals},
+        counts=exact_counts(whole.matrix, engine=engine),
+        gram=gram(rows, rule.gram_bits),
+        signals={slug: signal_sum(slug, observed, gram=gram, engine=engine) for slug in rule.signals},
     )
 
 
-def signal_sum(slug: str, observed: Observed, performance: Performance) -> np.ndarray:
+def signal_sum(slug: str, observed: Observed, *, gram: Gram = few_gram, engine: object | None = None) -> np.ndarray:
     """One signal's exact sum: int64, of the signal's shape.
 
     Raises:
@@ -230,7 +230,7 @@ def signal_sum(slug: str, observed: Observed, performance: Performance) -> np.nd
     rows = kind.rows(observed)
     verify_bounded(rows, kind.squared_norm(observed.bits))
     if kind.outer:
-        return exact_gram(rows, bits=observed.bits, performance=performance)
+        return gram(rows, observed.bits)
     features = observed.features
     shape = kind.shape(len(observed.kept.items), len(features.names) if features else 0)
-    return column_sums(rows, engine=performance.engine).reshape(shape)
+    return column_sums(rows, engine=engine).reshape(shape)

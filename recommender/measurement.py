@@ -8,12 +8,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from recommender.accounting import Guarantee, no_guarantee
 from recommender.errors import EmptyInteractions
-from recommender.exact_sums import Basis, ExactSums, added_up, rule_for
+from recommender.exact_sums import Basis, ExactSums, Rule, added_up, rule_for
 from recommender.features import CatalogueFeatures
 from recommender.fixed_point import COUNT_BITS, exact_counts
+from recommender.gram import exact_gram
 from recommender.interactions import Interactions, capped, digest_of
 from recommender.mechanism import Mechanism, Performance, diagonal, verify_fine_enough
 from recommender.noise import NoiseSource
@@ -91,7 +93,34 @@ def measured_sums(
         items=tuple(interactions.items[column] for column in kept),
         history_weights=history_weights(counts[kept], mechanism, noise_level=level),
     )
-    return added_up(interactions, basis, rule, performance=performance), counts
+    return _added_up(interactions, basis, rule, performance), counts
+
+
+def exact_sums(
+    interactions: Interactions,
+    mechanism: Mechanism,
+    *,
+    basis: Basis,
+    as_of: int | None = None,
+    features: CatalogueFeatures | None = None,
+    performance: Performance | None = None,
+) -> ExactSums:
+    """What a mechanism measures of these interactions, without its noise, under a basis that is public already.
+
+    Raises:
+        BadMechanism: a signal of the mechanism lacks times, ``as_of`` or features; or the integers could overflow.
+    """
+    rule = rule_for(interactions, mechanism, as_of=as_of, features=features)
+    return _added_up(interactions, basis, rule, performance)
+
+
+def _added_up(interactions: Interactions, basis: Basis, rule: Rule, performance: Performance | None) -> ExactSums:
+    speed = performance or Performance()
+
+    def gram(rows: csr_matrix, bits: int) -> np.ndarray:
+        return exact_gram(rows, bits=bits, performance=speed)
+
+    return added_up(interactions, basis, rule, gram=gram, engine=speed.engine)
 
 
 def release_from(

@@ -52,7 +52,7 @@ def people(held: list[dict[int, tuple[int, float]]], first: int = 0) -> Interact
 
 
 def sums_of(held: list[dict[int, tuple[int, float]]]) -> ExactSums:
-    return added_up(people(held), BASIS, RULE, performance=PERFORMANCE)
+    return added_up(people(held), BASIS, RULE)
 
 
 def squared_distance(kind: SignalKind, difference: np.ndarray) -> int:
@@ -144,7 +144,7 @@ def test_slots_are_those_of_the_subjects_own_clock() -> None:
     given = people([{0: (4 * DAY, 1.0)}])  # 1970-01-05, a Monday, 0 o'clock UTC
     west = replace(given, utc_offsets=np.array([-3600]))  # still Sunday, 23 o'clock
 
-    utc, local = (added_up(each, BASIS, RULE, performance=PERFORMANCE).signals["time_slots"] for each in (given, west))
+    utc, local = (added_up(each, BASIS, RULE).signals["time_slots"] for each in (given, west))
 
     assert np.argwhere(utc).tolist() == [[0, 0]]
     assert np.argwhere(local).tolist() == [[0, 7]]
