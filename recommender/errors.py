@@ -6,6 +6,8 @@ RecommenderError
 ├── BadMechanism         a mechanism whose guarantee could not be stated, or would not hold
 ├── CorruptArtefact      files that are not the artefact they are said to be
 ├── ArtefactExists       another artefact already lies where this one should be written
+├── BadArtwork           images without a score to choose by, or chances that cannot be
+├── BadModel             a model of numbers that no list could be made from
 ├── BadPrices            prices for categories or items that the model does not have
 └── UnknownModel         a model kind that is not in ``MODELS``
 """
@@ -33,6 +35,14 @@ class CorruptArtefact(RecommenderError):  # noqa: N818 - reads as the finding it
 
 class ArtefactExists(RecommenderError):  # noqa: N818 - reads as the finding it is
     """The folder already holds a different artefact. Artefacts are never overwritten."""
+
+
+class BadArtwork(RecommenderError):  # noqa: N818 - reads as the finding it is
+    """No image to choose from, a score that is no number, or exploration that is none."""
+
+
+class BadModel(RecommenderError):  # noqa: N818 - reads as the finding it is
+    """A model's numbers are not what its form asks for."""
 
 
 class BadPrices(RecommenderError):  # noqa: N818 - reads as the finding it is

@@ -1,4 +1,4 @@
-"""What every model of this package is: one weight per pair of a watched title and a candidate title.
+"""What most models of this package are: one weight per pair of a watched title and a candidate title.
 
 That is small enough to explain exactly, to price, and to compute again when somebody is erased.
 """
@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from scipy.sparse import csr_matrix
 
 from recommender.accounting import Guarantee
-from recommender.artefact import artefact_digest, read_artefact, write_artefact
-from recommender.errors import BadPrices, CorruptArtefact
+from recommender.artefact import artefact_digest, write_artefact
+from recommender.context import SLOTS
+from recommender.errors import BadModel, BadPrices
 
-_FORMAT = "probity/linear-model/v1"
+LINEAR_FORMAT = "probity/linear-model/v1"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +56,8 @@ class LinearModel:
         release_digest: the measurement it was computed from.
         guarantee: that measurement's guarantee. Computing a model from it costs nothing more.
         prices: exposure prices, if the model was mitigated.
+        slot_lifts: float32, positive, shape (m, 8): what a title's score is multiplied by in each time slot
+           (``recommender.context``), if the release measured them.
     """
 
     kind: str
@@ -64,6 +68,20 @@ class LinearModel:
     release_digest: str
     guarantee: Guarantee
     prices: ItemPrices | None = None
+    slot_lifts: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse lifts that would turn an order round.
+
+        Raises:
+            BadModel: lifts of another shape, or one that is not positive and finite.
+        """
+        lifts = self.slot_lifts
+        if lifts is None:
+            return
+        if lifts.shape != (len(self.items), SLOTS) or not (np.isfinite(lifts) & (lifts > 0)).all():
+            msg = f"a model of {len(self.items)} titles has {SLOTS} positive lifts for each, got {lifts.shape}"
+            raise BadModel(msg)
 
     @property
     def digest(self) -> str:
@@ -77,6 +95,41 @@ class LinearModel:
             ArtefactExists: the folder holds something else.
         """
         return write_artefact(folder, self._description(), self._arrays())
+
+    def raw_scores(self, known: csr_matrix) -> np.ndarray:
+        """Scores before lifts and prices: float32, shape (n, m); popularity for a row without any title.
+
+        Guarantees:
+            - a row's scores are the same to the last bit whatever rows stand beside it: titles are added up in the
+              order of their columns, by the sparse product, and not by a BLAS that orders by the shape of a batch
+        """
+        popular = self.popularity.astype(np.float32)
+        if self.weights is None:
+            return np.tile(popular, (known.shape[0], 1))
+        weighed = csr_matrix((self._shares(known), known.indices, known.indptr), shape=known.shape)
+        scores = np.asarray(weighed @ self.weights, dtype=np.float32)
+        scores[np.diff(known.indptr) == 0] = popular
+        return scores
+
+    def amounts(self, row: csr_matrix, column: int) -> np.ndarray:
+        """What each title of one history adds to the raw score of the title in ``column``: float64, its sum the score.
+
+        Zeros for a model without weights.
+        """
+        watched = row.indices
+        if self.weights is None:
+            return np.zeros(len(watched))
+        weights = self.history_weights[watched]
+        amounts: np.ndarray = weights / max(float(np.linalg.norm(weights)), 1e-300) * self.weights[watched, column]
+        return amounts
+
+    def _shares(self, known: csr_matrix) -> np.ndarray:
+        """What each watched title weighs once its row has norm 1: float32, aligned with ``known.indices``."""
+        weights = self.history_weights[known.indices]
+        lengths = np.diff(known.indptr)
+        squares = np.bincount(np.repeat(np.arange(len(lengths)), lengths), weights**2, minlength=len(lengths))
+        shares: np.ndarray = (weights / np.repeat(np.sqrt(squares), lengths)).astype(np.float32)
+        return shares
 
     def with_prices(self, prices: ItemPrices) -> "LinearModel":
         """The same model with these prices in place of any it had.
@@ -98,12 +151,14 @@ class LinearModel:
             arrays["weights"] = self.weights
         if self.prices is not None:
             arrays |= {"prices": self.prices.prices, "memberships": self.prices.memberships}
+        if self.slot_lifts is not None:  # left out where there are none: models of old keep their digest
+            arrays["slot_lifts"] = self.slot_lifts
         return arrays
 
     def _description(self) -> dict[str, Any]:
         priced = self.prices and {"attribute": self.prices.attribute, "categories": list(self.prices.categories)}
         return {
-            "format": _FORMAT,
+            "format": LINEAR_FORMAT,
             "kind": self.kind,
             "items": list(self.items),
             "release_digest": self.release_digest,
@@ -143,25 +198,15 @@ def price_items(
     return ItemPrices(attribute, categories, np.array([prices[c] for c in categories], dtype=np.float64), matrix)
 
 
-def load_model(folder: Path, expected_digest: str) -> LinearModel:
-    """Read a model whose content has the expected digest.
+def linear_model_from(description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> LinearModel:
+    """The model with this content.
 
     Raises:
-        CorruptArtefact: it has another, or is not a linear model.
+        KeyError, TypeError, ValueError, BadModel, BadPrices: the content is no linear model; ``load_model`` converts
+            them.
     """
-    description, arrays = read_artefact(folder, expected_digest)
-    try:
-        return _model_from(description, arrays)
-    except (KeyError, TypeError, ValueError, BadPrices) as cause:
-        msg = f"{folder.name}: the digest is right, but the content is not a model in the format {_FORMAT}"
-        raise CorruptArtefact(msg) from cause
-
-
-def _model_from(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> LinearModel:
-    if description["format"] != _FORMAT:
-        raise ValueError(description["format"])
     width = len(description["items"])
-    weights = arrays.get("weights")
+    weights, lifts = arrays.get("weights"), arrays.get("slot_lifts")
     model = LinearModel(
         kind=description["kind"],
         items=tuple(description["items"]),
@@ -170,6 +215,7 @@ def _model_from(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> L
         history_weights=arrays["history_weights"].reshape(width),
         release_digest=description["release_digest"],
         guarantee=Guarantee.from_dict(description["guarantee"]),
+        slot_lifts=None if lifts is None else lifts.reshape(width, SLOTS),
     )
     priced = description["prices"]
     if priced is None:

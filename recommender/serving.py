@@ -1,33 +1,71 @@
 """Lists and explanations from a model and the histories of those who are served.
 
 A subject's own history is read here and nowhere stored; the list is shown to that subject only. That is joint
-differential privacy: what all subjects share is the model.
+differential privacy: what all subjects share is the model. Who has not agreed to be profiled (DSA Art. 38, GDPR Art.
+21) is served with an empty history, and ``explain`` is told so.
 """
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_matrix
 
+from recommender.context import SLOTS
+from recommender.eligibility import Eligibility
 from recommender.errors import BadInteractions
-from recommender.explanation import Explanation, Part, Reason
+from recommender.explanation import Explanation, Reason, parts_of
 from recommender.interactions import Interactions
 from recommender.linear_model import LinearModel
+from recommender.model import Model, load_model
+from recommender.ranking import Ranked
+from recommender.scoring import Scoring
 
 Progress = Callable[[int, int], None]
 
-_BATCH = 1024
+_BATCH = 256
+"""Subjects scored at once: their scores of 5,000 titles are 5 MB, which stay in the processor's cache until ranked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One title of one subject's list; ``rank`` counts from 1."""
+
+    item: str
+    rank: int
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
 class Recommender:
-    """Serves one model."""
+    """Serves one model.
 
-    model: LinearModel
+    Attributes:
+        model: of any kind.
+        threads: that batches are divided among; changes no list.
+    """
 
-    def scores(self, histories: Interactions, *, relative: bool = False) -> np.ndarray:
+    model: Model
+    threads: int = 2
+    _column: Mapping[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_column", {item: column for column, item in enumerate(self.model.items)})
+
+    @classmethod
+    def load(cls, folder: Path, expected_digest: str) -> Self:
+        """A recommender over the saved model with that digest, of whatever kind.
+
+        Raises:
+            CorruptArtefact: the folder holds anything else.
+        """
+        return cls(load_model(folder, expected_digest))
+
+    def scores(self, histories: Interactions, *, relative: bool = False, context: int | None = None) -> np.ndarray:
         """Scores of the model's titles for each subject: float32, shape (subjects, m).
 
         Args:
@@ -35,12 +73,14 @@ class Recommender:
             relative: scale each subject's scores so that the best title outside the history has 1. A model with
                prices always does,
                 because prices are in that unit, and then adds them.
+            context: see ``recommend``.
 
         A subject without any known item gets the popularity of each title.
         """
         known = histories.on_items(self.model.items).matrix
+        scoring = Scoring(model=self.model, relative=relative, lift=self._lift(context))
         return np.concatenate(
-            [self._scores(batch, relative=relative) for _, batch in _batches(known)]
+            [scoring.scores(batch) for _, batch in _batches(known)]
             or [np.empty((0, len(self.model.items)), dtype=np.float32)]
         )
 
@@ -50,6 +90,8 @@ class Recommender:
         k: int,
         *,
         available: Collection[str] | None = None,
+        eligible: Eligibility | None = None,
+        context: int | None = None,
         progress: Progress | None = None,
     ) -> pa.Table:
         """The k best titles for each subject, best first.
@@ -58,96 +100,151 @@ class Recommender:
             histories: their subjects are served; a title in a history is never recommended to that subject.
             k: at most this many titles each; fewer where fewer are left.
             available: if given, only these titles are recommended.
+            eligible: if given, only titles within the subject's limit are recommended to a subject.
+            context: time slot, 0 to 7 (``recommender.context``), for a model that knows how titles fare in each; it
+               changes nothing for another.
             progress: told (subjects served, subjects in all).
 
         Returns:
             subject: string, item: string, rank: int32 from 1, score: float32; by subject in the order given, then by
                rank.
 
-        Raises:
-            BadInteractions: k is not positive.
-        """
-        if k < 1:
-            msg = f"a list has at least one title, got k = {k}"
-            raise BadInteractions(msg)
-        known = histories.on_items(self.model.items).matrix
-        allowed = np.array([available is None or item in available for item in self.model.items], dtype=bool)
-        parts = []
-        for start, batch in _batches(known):
-            rows, columns, ranks, scores = _top(self._scores(batch, relative=False), batch, allowed, k)
-            parts.append((rows + start, columns, ranks, scores))
-            if progress is not None:
-                progress(start + batch.shape[0], known.shape[0])
-        return _table(parts, histories.subjects, self.model.items)
+        Guarantees:
+            - equal scores stand in the order of the model's titles
+            - a subject's list is the same, to the last bit, in a batch of any size and alone
 
-    def explain(self, history: Collection[str], item: str) -> Explanation:
+        Raises:
+            BadInteractions: k is not positive, no such slot, or a subject without a limit.
+        """
+        known = self._known(histories)
+        scoring = self._scoring(k, available, eligible, context)
+        limits = None if eligible is None else eligible.limits_of(histories.subjects)
+
+        def ranked(batch: tuple[int, csr_matrix]) -> Ranked:
+            start, rows = batch
+            return scoring.best(rows, k, None if limits is None else limits[start : start + rows.shape[0]])
+
+        lists, starts = [], range(0, known.shape[0], _BATCH)
+        with ThreadPoolExecutor(self.threads) as pool:
+            for start, found in zip(starts, pool.map(ranked, _batches(known)), strict=True):
+                lists.append((start, found))
+                if progress is not None:
+                    progress(min(start + _BATCH, known.shape[0]), known.shape[0])
+        return _table(lists, histories.subjects, self.model.items)
+
+    def recommend_one(
+        self,
+        history: Collection[str],
+        k: int,
+        *,
+        available: Collection[str] | None = None,
+        eligible: Eligibility | None = None,
+        context: int | None = None,
+    ) -> tuple[Listed, ...]:
+        """The list of one subject, without tables: what ``recommend`` gives to somebody with that history.
+
+        ``eligible`` has one limit for everybody. Titles of the history that the model does not know are passed over.
+
+        Raises:
+            BadInteractions: as ``recommend``.
+        """
+        row = self._row(history)
+        scoring = self._scoring(k, available, eligible, context)
+        found = scoring.best(row, k, None if eligible is None else eligible.limits_of(("",)))
+        columns, scores = found.columns.tolist(), found.scores.tolist()
+        return tuple(Listed(self.model.items[c], n, s) for n, (c, s) in enumerate(zip(columns, scores, strict=True), 1))
+
+    def explain(
+        self, history: Collection[str], item: str, *, context: int | None = None, profiled: bool = True
+    ) -> Explanation:
         """Why that title has its score for someone with that history: the exact share of each watched title.
 
+        Args:
+            history: what they watched.
+            item: the title.
+            context: that of the list.
+            profiled: False for whoever has not agreed to it: the history is not looked at.
+
         Guarantees:
-            - the parts' amounts plus the price are the score
+            - the parts' amounts, popularity, what cannot be divided, and the price add up to the score
             - the score is the one that ``recommend`` gives, to float32
 
         Raises:
-            BadInteractions: the model does not know the title, so it never recommends it.
+            BadInteractions: no such slot, or the model does not know the title, so it never recommends it.
         """
-        model = self.model
-        place = {known: column for column, known in enumerate(model.items)}
-        if item not in place:
+        model, column = self.model, self._column.get(item)
+        if column is None:
             msg = "the model has no such title: it was watched too little to stand out of the noise"
             raise BadInteractions(msg)
-        column = place[item]
-        watched = sorted({place[title] for title in history if title in place})
-        ignored = tuple(sorted(title for title in set(history) if title not in place))
-        row = csr_matrix((np.ones(len(watched), np.int8), ([0] * len(watched), watched)), shape=(1, len(model.items)))
-        scale = self._scale(self._raw(row), row)[0] if model.prices else 1.0
-        price, by_category = self._price(column)
-        if model.weights is None or not watched:
-            amount = float(model.popularity[column] * scale)
-            reason = Reason.SAME_FOR_ALL if model.weights is None else Reason.NO_KNOWN_HISTORY
-            return Explanation(item, amount + price, (), amount, price, by_category, ignored, reason)
-        weights = model.history_weights[watched]
-        amounts = weights / np.linalg.norm(weights) * model.weights[watched, column] * scale
-        parts = _parts([model.items[w] for w in watched], amounts)
-        return Explanation(item, float(amounts.sum()) + price, parts, 0.0, price, by_category, ignored, Reason.HISTORY)
+        used = set(history) if profiled else set()
+        row, lift = self._row(used), self._lift(context)
+        factor = 1.0 if lift is None else float(lift[column])
+        scale = factor * Scoring(model=model, lift=lift).scale_of(row)
+        reason = self._reason(used, row) if profiled else Reason.NOT_PROFILED
+        amounts, popularity, undivided = np.empty(0), 0.0, 0.0
+        if reason is Reason.HISTORY and isinstance(model, LinearModel):
+            amounts = model.amounts(row, column) * scale
+        elif reason is Reason.WHOLE_HISTORY:
+            undivided = float(model.raw_scores(row)[0, column]) * scale
+        else:
+            popularity = float(model.popularity[column]) * scale
+        by_category = _price_of(model, column)
+        price = sum(amount for _, amount in by_category)
+        return Explanation(
+            item=item,
+            score=float(amounts.sum()) + popularity + undivided + price,
+            parts=parts_of([model.items[place] for place in row.indices] if amounts.size else [], amounts),
+            popularity=popularity,
+            price=price,
+            by_category=by_category,
+            ignored=tuple(sorted(used - self._column.keys())),
+            reason=reason,
+            undivided=undivided,
+            lift=factor,
+        )
 
-    def _price(self, column: int) -> tuple[float, tuple[tuple[str, float], ...]]:
-        prices = self.model.prices
-        if prices is None:
-            return 0.0, ()
-        amounts = prices.memberships[column] * prices.prices
-        named = tuple((c, float(a)) for c, a in zip(prices.categories, amounts, strict=True) if a)
-        return float(amounts.sum()), named
+    def _reason(self, history: Collection[str], row: csr_matrix) -> Reason:
+        linear = self.model if isinstance(self.model, LinearModel) else None
+        if linear is not None and linear.weights is None:
+            return Reason.SAME_FOR_ALL
+        if not row.nnz:
+            return Reason.NO_KNOWN_HISTORY if history else Reason.NO_HISTORY
+        return Reason.HISTORY if linear is not None else Reason.WHOLE_HISTORY
 
-    def _scores(self, known: csr_matrix, *, relative: bool) -> np.ndarray:
-        raw = self._raw(known)
-        if relative or self.model.prices is not None:
-            raw = raw * self._scale(raw, known)[:, None]
-        if self.model.prices is not None:
-            raw = raw + self.model.prices.per_item
-        return raw.astype(np.float32)
+    def _known(self, histories: Interactions) -> csr_matrix:
+        same = histories.items == self.model.items
+        return histories.matrix if same else histories.on_items(self.model.items).matrix
 
-    def _raw(self, known: csr_matrix) -> np.ndarray:
-        model = self.model
-        popular = np.broadcast_to(model.popularity, known.shape)
-        if model.weights is None:
-            return popular
-        histories = csr_matrix((model.history_weights[known.indices], known.indices, known.indptr), shape=known.shape)
-        norms = np.sqrt(np.asarray(histories.multiply(histories).sum(axis=1)).ravel())
-        scores = np.asarray(histories @ model.weights) / np.where(norms > 0, norms, 1.0)[:, None]
-        return np.where((norms > 0)[:, None], scores, popular)
+    def _row(self, history: Iterable[str]) -> csr_matrix:
+        columns = np.array(sorted({self._column[title] for title in history if title in self._column}), dtype=np.int32)
+        ones = np.ones(len(columns), dtype=np.int8)
+        return csr_matrix((ones, columns, np.array([0, len(columns)])), shape=(1, len(self._column)))
 
-    @staticmethod
-    def _scale(raw: np.ndarray, known: csr_matrix) -> np.ndarray:
-        best = np.where(known.toarray() > 0, -np.inf, raw).max(axis=1, initial=-np.inf)
-        scale: np.ndarray = np.divide(1.0, best, out=np.ones_like(best), where=np.isfinite(best) & (best > 0))
-        return scale
+    def _lift(self, context: int | None) -> np.ndarray | None:
+        if context is not None and not 0 <= context < SLOTS:
+            msg = f"a time slot is a number from 0 to {SLOTS - 1}, got {context}"
+            raise BadInteractions(msg)
+        lifts = self.model.slot_lifts if isinstance(self.model, LinearModel) else None
+        return None if lifts is None or context is None else lifts[:, context]
+
+    def _scoring(
+        self, k: int, available: Collection[str] | None, eligible: Eligibility | None, context: int | None
+    ) -> Scoring:
+        if k < 1:
+            msg = f"a list has at least one title, got k = {k}"
+            raise BadInteractions(msg)
+        items = self.model.items
+        closed = None if available is None else np.array([item not in available for item in items], dtype=bool)
+        levels = None if eligible is None else eligible.levels_of(items)
+        return Scoring(model=self.model, lift=self._lift(context), closed=closed, levels=levels)
 
 
-def _parts(items: list[str], amounts: np.ndarray) -> tuple[Part, ...]:
-    whole = float(amounts.sum())
-    shares = amounts / whole if whole else np.zeros_like(amounts)
-    parts = [Part(item, float(a), float(share)) for item, a, share in zip(items, amounts, shares, strict=True)]
-    return tuple(sorted(parts, key=lambda part: (-part.amount, part.item)))
+def _price_of(model: Model, column: int) -> tuple[tuple[str, float], ...]:
+    """What each category adds to a title's score, where it adds anything."""
+    if model.prices is None:
+        return ()
+    amounts = model.prices.memberships[column] * model.prices.prices
+    return tuple((c, float(a)) for c, a in zip(model.prices.categories, amounts, strict=True) if a)
 
 
 def _batches(matrix: csr_matrix) -> Iterator[tuple[int, csr_matrix]]:
@@ -155,29 +252,16 @@ def _batches(matrix: csr_matrix) -> Iterator[tuple[int, csr_matrix]]:
         yield start, csr_matrix(matrix[start : start + _BATCH])
 
 
-def _top(
-    scores: np.ndarray, known: csr_matrix, allowed: np.ndarray, k: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Rows, columns, ranks and scores of the k best; ties go to the title that comes first on the model's axis."""
-    open_scores = np.where((known.toarray() > 0) | ~allowed, -np.inf, scores)
-    order = np.argsort(-open_scores, axis=1, kind="stable")[:, :k]
-    best = np.take_along_axis(open_scores, order, axis=1)
-    rows, ranks = np.nonzero(np.isfinite(best))
-    return rows, order[rows, ranks], ranks + 1, best[rows, ranks]
-
-
-def _table(
-    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]],
-    subjects: tuple[str, ...],
-    items: tuple[str, ...],
-) -> pa.Table:
-    empty = (np.empty(0, np.int64),) * 3 + (np.empty(0, np.float32),)
-    rows, columns, ranks, scores = (np.concatenate(column) for column in zip(empty, *parts, strict=True))
+def _table(lists: list[tuple[int, Ranked]], subjects: tuple[str, ...], items: tuple[str, ...]) -> pa.Table:
+    nothing = Ranked(*(np.empty(0, kind) for kind in (np.int64, np.int64, np.int32, np.float32)))
+    found = [nothing, *(ranked for _, ranked in lists)]
+    rows = np.concatenate([nothing.rows, *(ranked.rows + start for start, ranked in lists)])
+    columns = np.concatenate([ranked.columns for ranked in found])
     return pa.table(
         {
             "subject": pa.array(subjects, pa.string()).take(pa.array(rows)),
             "item": pa.array(items, pa.string()).take(pa.array(columns)),
-            "rank": pa.array(ranks.astype(np.int32)),
-            "score": pa.array(scores.astype(np.float32)),
+            "rank": pa.array(np.concatenate([ranked.ranks for ranked in found])),
+            "score": pa.array(np.concatenate([ranked.scores for ranked in found])),
         }
     )

@@ -11,7 +11,8 @@ import pytest
 
 from recommender.artefact import read_artefact, write_artefact
 from recommender.errors import ArtefactExists, CorruptArtefact
-from recommender.linear_model import LinearModel, load_model, price_items
+from recommender.linear_model import LinearModel, price_items
+from recommender.model import load_model
 from recommender.models import get_kind
 from recommender.release import Release, Signal, load_release
 
