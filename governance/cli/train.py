@@ -1,21 +1,26 @@
 """`probity train`, `probity models`, `probity recommend`, `probity budget`."""
 
+from datetime import datetime
 from typing import Annotated
 from uuid import uuid4
 
 import typer
+from numpy.random import default_rng
 
 from governance.budget.reservations import BudgetState, state
 from governance.cli.context import HomeOption, IdentifierOption, JsonOption, acting, opened, read_identifier
 from governance.cli.display import listing, progress, stdout
 from governance.errors import BudgetExceeded
 from governance.pipeline.desk import identity_of
-from governance.pipeline.recommend import Recommended, recommend_to
+from governance.pipeline.recommend import Occasion, Recommended, recommend_to
 from governance.pipeline.snapshot import take_snapshot
 from governance.pipeline.train import Quote, quote
 from governance.pipeline.train import train as measure_and_fit
 from governance.registry.models import list_models
 from governance.settings import DEFAULT_HOME
+
+MOMENT = "%Y-%m-%dT%H:%M%z"
+COLUMNS = ("rank", "title", "because", "prices")
 
 
 def register(app: typer.Typer) -> None:
@@ -101,14 +106,29 @@ def recommend(
     k: Annotated[int, typer.Option(min=1, max=200)] = 10,
     home: HomeOption = DEFAULT_HOME,
     *,
+    at: Annotated[
+        datetime | None,
+        typer.Option(formats=[MOMENT], help="For this moment, such as 2026-11-26T20:15+0100, in place of now."),
+    ] = None,
+    max_age: Annotated[
+        int | None, typer.Option(min=0, max=99, help="Leave out titles for older people than this.")
+    ] = None,
+    market: Annotated[str | None, typer.Option(help="Only titles that the catalogue makes available there.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """The deployed model's list for one subject, with the exact reasons: titles they watched. Needs a token."""
     here = opened(home)
     with here.transaction() as session:
         acting(here, session, "recommendations:read")
-    listed = recommend_to(here, identity_of(by, read_identifier(by)), k)
-    listing("Recommended", ("rank", "title", "because", "prices"), recommended_rows(listed), as_json=as_json)
+    occasion = Occasion(at=at, max_age=max_age, market=market, rng=default_rng())
+    listed = recommend_to(here, identity_of(by, read_identifier(by)), k, occasion)
+    rows = recommended_rows(listed)
+    if not any(each.artwork for each in listed):
+        listing("Recommended", COLUMNS, rows, as_json=as_json)
+        return
+    shown = [(each.artwork.image, each.artwork.propensity) if each.artwork else (None, None) for each in listed]
+    joined = [(*row, *image) for row, image in zip(rows, shown, strict=True)]
+    listing("Recommended", (*COLUMNS, "image", "propensity"), joined, as_json=as_json)
 
 
 def recommended_rows(listed: list[Recommended]) -> list[tuple[int, str, str, str]]:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from governance.errors import ConfigurationError
+from governance.errors import ConfigurationError, InvalidInput
 from governance.ledger.search import Filter, search
 from governance.ledger.sequencer import settle
 from governance.ledger.store import append
@@ -87,3 +87,34 @@ def catalogue_digest(catalogue: Catalogue) -> str:
 def titles_of(catalogue: Catalogue) -> dict[str, str]:
     """Title by item id."""
     return dict(zip(catalogue.items["item"].to_pylist(), catalogue.items["title"].to_pylist(), strict=True))
+
+
+ARTWORK, MARKET = "artwork", "market"
+"""Attributes with a meaning for serving: the images that a title may be shown with, and where it may be shown."""
+
+
+def available_in(catalogue: Catalogue, market: str) -> frozenset[str]:
+    """Titles that may be shown in a market: those that it is named for, and those for which none is named.
+
+    Raises:
+        InvalidInput: no title of the catalogue names that market.
+    """
+    named = _labels(catalogue, MARKET)
+    if not any(market in markets for markets in named.values()):
+        msg = f"market: expected one that the catalogue names for some title, got {market!r}"
+        raise InvalidInput(msg)
+    items = catalogue.items["item"].to_pylist()
+    return frozenset(item for item in items if item not in named or market in named[item])
+
+
+def artworks_of(catalogue: Catalogue) -> dict[str, list[str]]:
+    """The images of each title that has any."""
+    return _labels(catalogue, ARTWORK)
+
+
+def _labels(catalogue: Catalogue, attribute: str) -> dict[str, list[str]]:
+    chosen = catalogue.categories.filter(pc.equal(catalogue.categories["attribute"], attribute))
+    found: dict[str, list[str]] = {}
+    for item, label in zip(chosen["item"].to_pylist(), chosen["category"].to_pylist(), strict=True):
+        found.setdefault(item, []).append(label)
+    return found

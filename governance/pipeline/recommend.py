@@ -1,35 +1,60 @@
 """Serving: the deployed model's list for one subject, with the exact reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-import pyarrow as pa
+import numpy as np
 from sqlalchemy.orm import Session
 
 from governance.clock import Clock
 from governance.consent.state import allowed
-from governance.errors import Conflict, NotFound
+from governance.errors import Conflict, InvalidInput, NotFound
 from governance.gate.records import require_passed
 from governance.pipeline.artefacts import load_recommender
-from governance.pipeline.catalogue import load_catalogue, titles_of
+from governance.pipeline.catalogue import artworks_of, available_in, load_catalogue, titles_of
 from governance.pipeline.home import Home
 from governance.pipeline.interactions import read_interactions
 from governance.registry.models import get_model, serving
 from governance.registry.tables import Model
 from pseudonymisation.identifiers import Identity
 from pseudonymisation.pseudonym import Pseudonym
+from pseudonymisation.sources.source import Catalogue
+from recommender.artwork import Choice, choose_artwork
+from recommender.context import slot_of
+from recommender.eligibility import Eligibility, ages_from
 from recommender.explanation import Explanation
-from recommender.interactions import interactions_from
-from recommender.serving import Recommender
+from recommender.serving import Listed, Recommender
 
 PURPOSE = "personalised_recommendations"
 MOST_REASONS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """What a list is asked for. None of it is learnt about the subject.
+
+    Attributes:
+        at: the moment, aware, in the time zone of whoever looks; None is now, in UTC.
+        max_age: titles for older people than this are left out, as the profile's owner set it.
+        market: only titles that may be shown there.
+        rng: draws the images where the catalogue has any; without it none is chosen.
+    """
+
+    at: datetime | None = None
+    max_age: int | None = None
+    market: str | None = None
+    rng: np.random.Generator | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recommended:
-    """One title of a list. ``because`` holds (title, share of what the history adds), the largest first."""
+    """One title of a list.
+
+    ``because`` holds (title, share of what the history adds), the largest first. ``artwork`` is the image to show it
+    with and the chance that this one had, where there are several to choose from.
+    """
 
     rank: int
     item: str
@@ -38,16 +63,19 @@ class Recommended:
     because: tuple[tuple[str, float], ...]
     prices: tuple[tuple[str, float], ...]
     reason: str
+    artwork: Choice | None = None
 
 
-def recommend_to(home: Home, identity: Identity, k: int) -> list[Recommended]:
+def recommend_to(home: Home, identity: Identity, k: int, occasion: Occasion | None = None) -> list[Recommended]:
     """The deployed model's list for the subject with this identity.
 
-    A subject who has not consented to personal recommendations gets the list that uses nothing about them.
+    A subject who has not consented to personal recommendations gets the list that uses nothing about them, and is
+    told so.
 
     Raises:
         NotFound: nobody has this identity.
         Conflict: nothing is deployed.
+        InvalidInput: the catalogue does not say what the occasion asks: no ages, or no such market.
     """
     subject, consent = (home.vault.find(identity, domain=domain) for domain in ("events", "consent"))
     if subject is None or consent is None:
@@ -56,8 +84,8 @@ def recommend_to(home: Home, identity: Identity, k: int) -> list[Recommended]:
     with home.transaction() as session:
         personal = allowed(session, PURPOSE, [consent], policy=home.policies.purposes.value)[0]
         model = deployed_model(session, clock=home.clock)
-    history = _history(home, subject) if personal else []
-    return list_for(home, load_recommender(home, model), history, k)
+    history = _history(home, subject) if personal else None
+    return list_for(home, load_recommender(home, model), history, k, occasion)
 
 
 def deployed_model(session: Session, *, clock: Clock) -> Model:
@@ -75,15 +103,28 @@ def deployed_model(session: Session, *, clock: Clock) -> Model:
     return model
 
 
-def list_for(home: Home, recommender: Recommender, history: Sequence[str], k: int) -> list[Recommended]:
-    """The list for one history, with reasons."""
-    from_history = {"subject": ["one"] * len(history), "item": list(history)}
+def list_for(
+    home: Home, recommender: Recommender, history: Sequence[str] | None, k: int, occasion: Occasion | None = None
+) -> list[Recommended]:
+    """The list for one history, with reasons; None stands for whoever has not agreed to be profiled."""
+    asked = occasion or Occasion()
     catalogue = load_catalogue(home.settings.folder("catalogue"))
-    table = pa.table(from_history, schema=pa.schema([("subject", pa.string()), ("item", pa.string())]))
-    histories = interactions_from(table, catalogue.items["item"].to_pylist(), subjects=["one"])
-    titles = titles_of(catalogue)
-    rows = recommender.recommend(histories, k).to_pylist()
-    return [_recommended(row, recommender.explain(history, row["item"]), titles) for row in rows]
+    context = slot_of(asked.at or home.clock())
+    listed = recommender.recommend_one(
+        history or (),
+        k,
+        available=None if asked.market is None else available_in(catalogue, asked.market),
+        eligible=None if asked.max_age is None else _up_to(asked.max_age, catalogue),
+        context=context,
+    )
+    why = [
+        recommender.explain(history or (), each.item, context=context, profiled=history is not None) for each in listed
+    ]
+    chosen, titles = _artworks(catalogue, listed, asked.rng), titles_of(catalogue)
+    return [
+        _recommended(each, explanation, titles, chosen.get(each.item))
+        for each, explanation in zip(listed, why, strict=True)
+    ]
 
 
 def recommendations_for_access(home: Home, k: int) -> Any:  # noqa: ANN401 - the callable that `rights.work.Tools` describes
@@ -96,7 +137,7 @@ def recommendations_for_access(home: Home, k: int) -> Any:  # noqa: ANN401 - the
             return []
         consent = home.vault.translate([subject], source="events", target="consent")[subject]
         personal = allowed(session, PURPOSE, [consent], policy=home.policies.purposes.value)[0]
-        history = _history(home, subject) if personal else []
+        history = _history(home, subject) if personal else None
         listed = list_for(home, load_recommender(home, model), history, k)
         return [
             {
@@ -118,14 +159,37 @@ def _history(home: Home, subject: Pseudonym) -> list[str]:
     return items
 
 
-def _recommended(row: dict[str, Any], explanation: Explanation, titles: dict[str, str]) -> Recommended:
+def _up_to(max_age: int, catalogue: Catalogue) -> Eligibility:
+    ages = ages_from(catalogue.categories)
+    if not ages:
+        msg = "max age: expected a catalogue that says for which age its titles are, got one without maturity"
+        raise InvalidInput(msg)
+    return Eligibility(levels=ages, limits=float(max_age))
+
+
+def _artworks(catalogue: Catalogue, listed: Sequence[Listed], rng: np.random.Generator | None) -> Mapping[str, Choice]:
+    """An image for each title that has any. Nothing is known of how they do, so all have the same chance."""
+    if rng is None:
+        return {}
+    images = artworks_of(catalogue)
+    return {
+        each.item: choose_artwork(each.item, dict.fromkeys(images[each.item], 0.0), rng=rng)
+        for each in listed
+        if each.item in images
+    }
+
+
+def _recommended(
+    listed: Listed, explanation: Explanation, titles: Mapping[str, str], artwork: Choice | None
+) -> Recommended:
     parts = [part for part in explanation.parts if part.share > 0][:MOST_REASONS]
     return Recommended(
-        rank=row["rank"],
-        item=row["item"],
-        title=titles.get(row["item"], row["item"]),
-        score=float(row["score"]),
+        rank=listed.rank,
+        item=listed.item,
+        title=titles.get(listed.item, listed.item),
+        score=listed.score,
         because=tuple((titles.get(part.item, part.item), part.share) for part in parts),
         prices=explanation.by_category,
         reason=str(explanation.reason),
+        artwork=artwork,
     )

@@ -214,10 +214,14 @@ def test_who_withdraws_is_no_longer_profiled_neither_in_lists_nor_in_the_access_
     _withdraw(here, account)
     after = recommend_to(here, identity, 5)
     answer = _access(here, probity, account)
+    front = {"PROBITY_TOKEN": _token(probity, home, "frontend")}
+    asked = ("--json", "--max-age", "12", "--at", "2026-11-26T20:15+0100")
+    printed = probity("recommend", *asked, "--home", home, given=f"{account}\n", env=front)
 
     assert before[0].because
+    assert {row["because"] for row in json.loads(printed.out)} == {str(Reason.NOT_PROFILED)}
     assert [each.because for each in after] == [()] * 5
-    assert {each["reason"] for each in answer} == {str(Reason.NO_KNOWN_HISTORY)}
+    assert {each.reason for each in after} == {each["reason"] for each in answer} == {str(Reason.NOT_PROFILED)}
 
 
 def test_a_full_disk_under_the_database_is_one_line_without_a_statement(
