@@ -1,5 +1,7 @@
 """What may be in a list, in which order, and that a list is the same however it is asked for."""
 
+import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -161,6 +163,12 @@ def test_batches_of_thousands_of_titles_are_ranked_like_small_ones() -> None:
     found = best_of(scores, 20)
 
     assert (found.columns.reshape(40, 20) == np.argsort(-scores, axis=1, kind="stable")[:, :20]).all()
+
+
+def test_serving_brings_neither_torch_nor_what_draws_noise() -> None:
+    program = "import sys, recommender.serving; sys.exit(bool({'torch', 'opendp', 'opacus'} & set(sys.modules)))"
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_a_model_of_ease_loads_as_what_it_was(release: Release, population: Interactions, tmp_path: Path) -> None:
