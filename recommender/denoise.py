@@ -34,12 +34,14 @@ class Denoised:
         gram: the estimate: float64, shape (m, m), symmetric, no entry negative.
         values: its eigenvalues, ascending, negative ones set to 0: shape (m,).
         vectors: its eigenvectors in columns: shape (m, m).
+        features: the public metadata it was made with, for models that use them too.
     """
 
     release: Release
     gram: np.ndarray
     values: np.ndarray
     vectors: np.ndarray
+    features: CatalogueFeatures | None = None
 
     @property
     def ridge(self) -> float:
@@ -66,7 +68,7 @@ def denoise(release: Release, features: CatalogueFeatures | None = None) -> Deno
     residual = release.gram - known
     gram = np.maximum(known + (shrunk(residual, tau) if tau > 0 else residual), 0.0)
     values, vectors = scipy.linalg.eigh((gram + gram.T) / 2, check_finite=False)
-    return Denoised(release, gram, np.maximum(values, 0.0), vectors)
+    return Denoised(release, gram, np.maximum(values, 0.0), vectors, features)
 
 
 def metadata_part(release: Release, features: CatalogueFeatures) -> np.ndarray:
