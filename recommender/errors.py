@@ -9,7 +9,8 @@ RecommenderError
 ├── BadArtwork           images without a score to choose by, or chances that cannot be
 ├── BadModel             a model of numbers that no list could be made from
 ├── BadPrices            prices for categories or items that the model does not have
-└── UnknownModel         a model kind that is not in ``MODELS``
+├── UnknownModel         a model kind that is not in ``MODELS``
+└── MissingSignal        a model kind that needs what the release did not measure
 """
 
 
@@ -51,3 +52,7 @@ class BadPrices(RecommenderError):  # noqa: N818 - reads as the finding it is
 
 class UnknownModel(RecommenderError):  # noqa: N818 - reads as the finding it is
     """No model kind has that slug."""
+
+
+class MissingSignal(RecommenderError):  # noqa: N818 - reads as the finding it is
+    """The release did not measure a signal that this model kind follows from."""

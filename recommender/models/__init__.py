@@ -1,14 +1,31 @@
 """The models that one release gives, at no further privacy cost. ``MODELS`` is the registry."""
 
 from recommender.errors import UnknownModel
+from recommender.models.content import CONTENT
 from recommender.models.ease import EASE
+from recommender.models.ensemble import ENSEMBLE
 from recommender.models.item_cf import ITEM_CF
 from recommender.models.kind import ModelKind
+from recommender.models.next_title import NEXT_TITLE
 from recommender.models.popularity import POPULARITY
 from recommender.models.svd import SVD
+from recommender.models.temporal import TEMPORAL
+from recommender.models.trending import TRENDING
 from recommender.models.user_cf import USER_CF
+from recommender.release import Release
 
-MODELS: tuple[ModelKind, ...] = (POPULARITY, ITEM_CF, USER_CF, SVD, EASE)
+MODELS: tuple[ModelKind, ...] = (
+    POPULARITY,
+    TRENDING,
+    ITEM_CF,
+    USER_CF,
+    SVD,
+    EASE,
+    CONTENT,
+    NEXT_TITLE,
+    TEMPORAL,
+    ENSEMBLE,
+)
 
 
 def get_kind(slug: str) -> ModelKind:
@@ -22,3 +39,8 @@ def get_kind(slug: str) -> ModelKind:
             return kind
     msg = f"no model is called {slug!r}; there are {', '.join(kind.slug for kind in MODELS)}"
     raise UnknownModel(msg)
+
+
+def kinds_for(release: Release) -> tuple[ModelKind, ...]:
+    """The kinds that this release can give: those whose signals it measured."""
+    return tuple(kind for kind in MODELS if kind.can_fit(release))

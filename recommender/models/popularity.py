@@ -8,4 +8,6 @@ def _weigh(_: Denoised) -> None:
     return None
 
 
-POPULARITY = ModelKind("popularity", "The most watched titles, the same for everybody; uses no one's history.", _weigh)
+POPULARITY = ModelKind(
+    "popularity", "The most watched titles, the same for everybody; uses no one's history.", _weigh, personal=False
+)

@@ -1,6 +1,6 @@
 """A small population with two tastes, and a noise source that is silent."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +11,7 @@ from recommender.interactions import Interactions, ones
 from recommender.measurement import measure
 from recommender.mechanism import Mechanism, plan
 from recommender.release import Release
+from tests.recommender.signal_sums import exact_signals
 
 ITEMS = 40
 SUBJECTS = 600
@@ -68,5 +69,7 @@ def mechanism() -> Mechanism:
 
 @pytest.fixture(scope="session")
 def release(population: Interactions, mechanism: Mechanism) -> Release:
-    """Without noise, but denoised as if there were the planned noise."""
-    return measure(population, mechanism, noise=SilentNoise())
+    """Without noise, but denoised as if there were the planned noise; with every further signal."""
+    measured = measure(population, mechanism, noise=SilentNoise())
+    signals = exact_signals(population.on_items(measured.items), rng=np.random.default_rng(13))
+    return replace(measured, signals=signals)

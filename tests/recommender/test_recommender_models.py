@@ -1,6 +1,7 @@
 """What holds for every entry of ``MODELS``, and one example by hand for each kind."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -8,20 +9,27 @@ import pytest
 import scipy.linalg
 
 from recommender.denoise import denoise, metadata_part, shrunk
-from recommender.errors import UnknownModel
+from recommender.errors import MissingSignal, UnknownModel
+from recommender.explanation import Reason
 from recommender.features import CatalogueFeatures, features_from
 from recommender.interactions import Interactions
+from recommender.linear_model import load_model
 from recommender.measurement import measure
 from recommender.mechanism import plan
-from recommender.models import MODELS, get_kind
+from recommender.models import MODELS, get_kind, kinds_for
 from recommender.models.kind import ModelKind
 from recommender.noise import NoiseSource, OpenDPNoise
-from recommender.release import NoiseLevels, Release
+from recommender.release import NoiseLevels, Release, Signal
 from recommender.serving import Recommender
 from recommender.split import fold_in
 
 every_kind = pytest.mark.parametrize("kind", MODELS, ids=lambda kind: kind.slug)
-every_personal_kind = pytest.mark.parametrize("kind", MODELS[1:], ids=lambda kind: kind.slug)
+every_personal_kind = pytest.mark.parametrize(
+    "kind", [kind for kind in MODELS if kind.personal], ids=lambda kind: kind.slug
+)
+every_personal_kind_of_counts_and_gram = pytest.mark.parametrize(
+    "kind", [kind for kind in MODELS if kind.personal and not kind.needs], ids=lambda kind: kind.slug
+)
 
 
 @pytest.fixture
@@ -63,13 +71,34 @@ def test_popularity_orders_titles_by_their_noisy_counts(two_titles: Release) -> 
 
 
 def test_slugs_are_unique_and_summaries_are_sentences() -> None:
-    assert len({kind.slug for kind in MODELS}) == len(MODELS) == 5
+    assert len({kind.slug for kind in MODELS}) == len(MODELS) == 10
     assert all(kind.summary.endswith(".") for kind in MODELS)
 
 
 def test_an_unknown_model_is_refused_with_the_ones_there_are() -> None:
-    with pytest.raises(UnknownModel, match="popularity, item_cf, user_cf, svd, ease"):
+    known = "popularity, trending, item_cf, user_cf, svd, ease, content, next_title, temporal, ensemble"
+
+    with pytest.raises(UnknownModel, match=known):
         get_kind("oracle")
+
+
+def test_a_release_gives_the_kinds_whose_signals_it_measured(release: Release) -> None:
+    bare = replace(release, signals={})
+    timed = replace(release, signals={"time_slots": release.signals["time_slots"]})
+
+    assert kinds_for(release) == MODELS
+    assert [kind.slug for kind in kinds_for(bare)] == [
+        *("popularity", "item_cf", "user_cf", "svd", "ease", "content", "ensemble")
+    ]
+    assert set(kinds_for(timed)) - set(kinds_for(bare)) == {get_kind("temporal")}
+
+
+@pytest.mark.parametrize("slug", ["trending", "temporal", "next_title"])
+def test_a_kind_whose_signal_is_missing_is_refused_with_its_name(release: Release, slug: str) -> None:
+    kind = get_kind(slug)
+
+    with pytest.raises(MissingSignal, match=f"{slug} needs {kind.needs[0]}"):
+        kind.fit(replace(release, signals={}))
 
 
 @every_kind
@@ -100,6 +129,71 @@ def test_a_release_of_pure_noise_still_gives_a_finite_model(kind: ModelKind, rel
     model = kind.fit(replace(release, gram=noise + noise.T, counts=-np.ones(len(release.items))))
 
     assert model.weights is None or np.isfinite(model.weights).all()
+    assert np.isfinite(model.popularity).all()
+
+
+@every_kind
+def test_a_release_of_one_title_gives_a_model(kind: ModelKind, release: Release) -> None:
+    one = Release(
+        items=release.items[:1],
+        counts=release.counts[:1],
+        gram=release.gram[:1, :1],
+        history_weights=release.history_weights[:1],
+        kept_share=release.kept_share,
+        noise=release.noise,
+        mechanism=release.mechanism,
+        guarantee=release.guarantee,
+        inputs_digest=release.inputs_digest,
+        signals={
+            "trending": Signal(np.ones(1), 1.0),
+            "time_slots": Signal(np.ones((1, 8)), 1.0),
+            "transitions": Signal(np.zeros((1, 1)), 1.0),
+        },
+    )
+
+    model = kind.fit(one)
+
+    assert model.weights is None or (model.weights.shape == (1, 1) and np.isfinite(model.weights).all())
+
+
+@every_kind
+def test_a_model_comes_back_from_its_folder(
+    kind: ModelKind, release: Release, features: CatalogueFeatures, tmp_path: Path
+) -> None:
+    model = kind.fit(release, features)
+
+    back = load_model(tmp_path / kind.slug, model.save(tmp_path / kind.slug))
+
+    assert (back.digest, back.kind, back.guarantee) == (model.digest, kind.slug, release.guarantee)
+    assert (back.weights is None) == (not kind.personal)
+    assert (back.slot_lifts is None) == (kind.lifts is None)
+
+
+@every_kind
+def test_nothing_that_was_watched_is_recommended(
+    kind: ModelKind, release: Release, features: CatalogueFeatures, population: Interactions
+) -> None:
+    table = Recommender(kind.fit(release, features)).recommend(population, 5)
+
+    pairs = zip(table["subject"].to_pylist(), table["item"].to_pylist(), strict=True)
+    rows = {subject: row for row, subject in enumerate(population.subjects)}
+    columns = {item: column for column, item in enumerate(population.items)}
+    assert not any(population.matrix[rows[subject], columns[item]] for subject, item in pairs)
+
+
+@every_kind
+def test_what_watched_titles_add_is_the_score(
+    kind: ModelKind, release: Release, features: CatalogueFeatures, population: Interactions
+) -> None:
+    recommender = Recommender(kind.fit(release, features))
+    subject = population.rows(np.array([4]))
+    history = [population.items[column] for column in subject.matrix.indices]
+    best = recommender.recommend(subject, 1).to_pylist()[0]
+
+    why = recommender.explain(history, best["item"])
+
+    assert sum(part.amount for part in why.parts) + why.popularity == pytest.approx(best["score"], rel=1e-5)
+    assert why.reason is (Reason.HISTORY if kind.personal else Reason.SAME_FOR_ALL)
 
 
 @every_personal_kind
@@ -114,7 +208,7 @@ def test_learns_which_half_a_subject_prefers(
     assert (even == first_half).mean() > 0.75  # popularity alone: one half
 
 
-@every_personal_kind
+@every_personal_kind_of_counts_and_gram
 def test_scores_approach_those_without_noise_as_epsilon_grows(
     kind: ModelKind, population: Interactions, silence: NoiseSource
 ) -> None:

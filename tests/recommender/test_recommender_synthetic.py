@@ -13,7 +13,9 @@ from recommender.release import Release
 from recommender.serving import Recommender
 from recommender.synthetic import draw_histories, length_moments
 
-every_personal_kind = pytest.mark.parametrize("kind", MODELS[1:], ids=lambda kind: kind.slug)
+every_personal_kind = pytest.mark.parametrize(
+    "kind", [kind for kind in MODELS if kind.personal], ids=lambda kind: kind.slug
+)
 
 
 @pytest.fixture(scope="module")
