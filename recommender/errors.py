@@ -10,7 +10,8 @@ RecommenderError
 ├── BadModel             a model of numbers that no list could be made from
 ├── BadPrices            prices for categories or items that the model does not have
 ├── UnknownModel         a model kind that is not in ``MODELS``
-└── MissingSignal        a model kind that needs what the release did not measure
+├── MissingSignal        a model kind that needs what the release did not measure
+└── BadAttack            an attack on ourselves that could show nothing as it was set up
 """
 
 
@@ -56,3 +57,7 @@ class UnknownModel(RecommenderError):  # noqa: N818 - reads as the finding it is
 
 class MissingSignal(RecommenderError):  # noqa: N818 - reads as the finding it is
     """The release did not measure a signal that this model kind follows from."""
+
+
+class BadAttack(RecommenderError):  # noqa: N818 - reads as the finding it is
+    """An attack's numbers do not fit each other, or what it needs to see is not there."""
