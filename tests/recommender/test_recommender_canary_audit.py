@@ -1,7 +1,7 @@
 """The audit by canaries: it lets the real mechanism pass and finds sabotaged ones."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -19,23 +19,10 @@ from recommender.measurement import measure
 from recommender.mechanism import Mechanism, plan
 from recommender.noise import NoiseSource
 from recommender.release import Release
+from tests.recommender.seeded import SeededNoise
 
 CANARIES, LENGTH = 3721, 8  # 61² canaries on 8 · 61 items
 EPSILON, DELTA = 3.0, 1e-6
-
-
-@dataclass(frozen=True)
-class SeededNoise:
-    """Gaussian integers of the planned size over ``divided``; quick, and the same in every run."""
-
-    rng: np.random.Generator
-    divided: int = 1
-    exact: bool = False
-    name: str = "seeded, for tests"
-
-    def draw(self, count: int, scale: int, *, progress: object = None) -> np.ndarray:
-        del progress
-        return np.rint(self.rng.normal(0, scale / self.divided, count)).astype(np.int64)
 
 
 def _audit(population: Interactions, seed: int, **given: Any) -> AttackReport:  # noqa: ANN401 - the audit's arguments
