@@ -128,6 +128,8 @@ def _metrics(given: AuditInput, config: AuditConfig) -> tuple[Metric, ...]:
         raise InvalidConfig(msg)
     # A figure made of others brings those along.
     wanted |= {metric.source for metric in possible if isinstance(metric, Derived) and metric.slug in wanted}
+    # An attack's figure is stated, and intervals need one that is measured: the first brings them.
+    wanted |= {possible[0].slug} if wanted <= {privacy_leak.METRIC.slug} else set()
     return tuple(metric for metric in possible if metric.slug in wanted)
 
 

@@ -127,6 +127,13 @@ def test_a_report_carries_the_attack_and_its_figure_can_be_judged(build: Build) 
     assert run(given, config=config).select("privacy_leak") == ()
 
 
+def test_an_attacks_figure_may_be_all_that_is_asked_for(build: Build) -> None:
+    config = AuditConfig(seed=1, model_digest="m", replicates=100, metrics=("privacy_leak",))
+    report = run(replace(build({"s": ["a"]}, items=["a"]), attack=ATTACK), config=config)
+
+    assert [figure.value for figure in report.select("privacy_leak")] == [0.4]
+
+
 def test_an_attack_on_another_model_is_no_evidence_on_this_one(build: Build) -> None:
     config = AuditConfig(seed=1, model_digest="other", replicates=100)
     with pytest.raises(InvalidConfig, match="expected an attack on the model under audit"):
