@@ -29,6 +29,7 @@ from governance.cli.gate_outputs import (
     title_of,
 )
 from governance.cli.gate_tables import (
+    AttackOption,
     DayOption,
     DebugOption,
     GroupsOption,
@@ -39,6 +40,7 @@ from governance.cli.gate_tables import (
     RelevanceOption,
     answering,
     day_of,
+    read_attack,
     read_audit_report,
     read_tables,
 )
@@ -54,7 +56,7 @@ from governance.policy.rules import FairnessPolicy
 from governance.policy.waivers import WaiversFile
 
 _TABLES = ("recommendations", "items", "relevance", "history", "groups", "popularity", "baseline")
-_FILES = ("policy", "waivers")
+_FILES = ("policy", "waivers", "attack")
 
 
 def register(app: typer.Typer) -> None:
@@ -84,6 +86,7 @@ def run(
         str | None,
         typer.Option(help="Another recommender's lists for the same subjects, or an audit's report (.json)."),
     ] = None,
+    attack: AttackOption = None,
     waivers: Annotated[Path | None, typer.Option(help="A file of waivers beside the policy's own.")] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Of the resampling; with another than the policy's nothing passes.")
@@ -103,6 +106,7 @@ def run(
         exceptions = None if waivers is None else load_waivers(waivers, rules.value)
         report, lists = _compared_with(baseline)
         given = read_tables(recommendations, items, relevance, history, groups, popularity, lists)
+        given = given if attack is None else replace(given, attack=read_attack(attack))
         with progress("resampling subjects") as step:
             checked = check(
                 given,
@@ -170,6 +174,7 @@ def _bound(checked: Checked, waivers: Loaded[WaiversFile] | None, baseline: Repo
     digests = {
         "waivers": None if waivers is None else waivers.digest,
         "baseline report": None if baseline is None else sha256(baseline.to_json()).hexdigest(),
+        "attack": None if checked.report.attack is None else sha256(checked.report.attack.to_json()).hexdigest(),
     }
     rests_on = tuple((name, digest) for name, digest in digests.items() if digest is not None)
     return replace(checked, decision=replace(checked.decision, rests_on=rests_on))

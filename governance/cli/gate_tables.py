@@ -1,15 +1,17 @@
 """What the gate's commands for anybody's lists share: the tables they read, and how a fault becomes an exit code."""
 
+import json
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from audits.errors import AuditError, CorruptReport, InvalidTable
+from audits.privacy import PrivacyAttack
 from audits.report import Report
 from audits.sources import load
 from audits.tables import AuditInput
@@ -33,6 +35,10 @@ RelevanceOption = Annotated[str | None, typer.Option("--relevance", help="Held-o
 HistoryOption = Annotated[str | None, typer.Option("--history", help="Earlier choices: subject, item[, weight].")]
 GroupsOption = Annotated[str | None, typer.Option("--groups", help="Groups of subjects: subject, group[, attribute].")]
 PopularityOption = Annotated[str | None, typer.Option("--popularity", help="Interactions per item: item, count.")]
+AttackOption = Annotated[
+    Path | None,
+    typer.Option("--attack", help="What an attack on the model found, as `probity audit privacy --json` prints it."),
+]
 DebugOption = Annotated[
     Path | None, typer.Option("--debug-log", help="Where to write what went wrong inside, with every step.")
 ]
@@ -91,6 +97,40 @@ def read_audit_report(path: Path) -> Report:
     except AuditError as cause:
         msg = f"{path}: {cause}"
         raise CorruptReport(msg) from cause
+
+
+def read_attack(path: Path) -> PrivacyAttack:
+    """The attack in a file: the member `privacy_attack` of what `probity audit privacy --json` prints, or that alone.
+
+    Raises:
+        CorruptReport: it is none; begins with the file.
+        InvalidConfig: a number in it is out of range.
+        InvalidInput: there is no such file.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as cause:
+        msg = f"{path}: expected what an attack found, got no such file"
+        raise InvalidInput(msg) from cause
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError) as cause:
+        msg = f"{path}: expected JSON, got {len(content)} bytes that are not"
+        raise CorruptReport(msg) from cause
+    found = document.get("privacy_attack", document) if isinstance(document, dict) else document
+    try:
+        return PrivacyAttack.from_json(_one_encoding(found))
+    except CorruptReport as cause:
+        msg = f"{path}: {cause}"
+        raise CorruptReport(msg) from cause
+
+
+def _one_encoding(attack: Any) -> bytes:  # noqa: ANN401 - anything that JSON can say
+    """As `audits.privacy` writes it; whoever writes by hand may well give a whole number for a figure."""
+    figures = {name for name, kind in PrivacyAttack.__annotations__.items() if kind is float}
+    if isinstance(attack, dict):
+        attack = {name: float(v) if name in figures and type(v) is int else v for name, v in attack.items()}
+    return (json.dumps(attack, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n").encode()
 
 
 def read_tables(  # noqa: PLR0917 - in the order of the options

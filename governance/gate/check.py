@@ -21,7 +21,7 @@ from governance.policy.rules import FairnessPolicy, attention_of
 from governance.policy.waivers import Waiver
 
 UNREGISTERED = "not registered"
-"""What reports name as the model of lists that somebody brought."""
+"""What reports name as the model of lists that somebody brought, unless an attack beside them names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,9 @@ def check(
         InvalidInput: the baseline was measured in another way.
         InvalidConfig: the policy's settings are none that an audit can be made with.
     """
-    config = configuration(policy, given.membership, model_digest=UNREGISTERED, seed=seed)
+    # Whoever brings an attack says with it which model the lists are of; nothing here could tell.
+    model = UNREGISTERED if given.attack is None else given.attack.model_digest
+    config = configuration(policy, given.membership, model_digest=model, seed=seed)
     config = with_divisions(config, policy, given)
     report = run(given, config=replace(config, metrics=asked_metrics(policy, given, config)), progress=progress)
     if has_shorter_baseline(given, policy):

@@ -1,0 +1,108 @@
+"""The gate takes the result of an attack on the model, for anybody's lists: `probity gate check --attack`."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from audits.privacy import PrivacyAttack
+from audits.report import Report
+from governance.cli.main import build
+
+POLICY = """\
+list_length: 2
+attention: logarithmic
+replicates: 200
+confidence: 0.95
+seed: 1
+max_unknown_share: 0.05
+rules:
+  - id: no-more-than-claimed
+    metric: privacy_leak
+    comparison: at_most
+    limit: 1
+    level: error
+    rationale: An attack that shows more than the claimed epsilon refutes the claim.
+    approved_by: the board
+"""
+
+ATTACK: dict[str, Any] = {
+    "epsilon": 3,
+    "delta": 1e-06,
+    "lower_bound": 1.25,
+    "confidence": 0.95,
+    "attack": "canaries, one run",
+    "canaries": 4000,
+    "model_digest": "ab" * 32,
+}
+
+
+def _check(folder: Path, *options: str, attack: object = None) -> Result:
+    (folder / "policy.yaml").write_text(POLICY)
+    (folder / "lists.csv").write_text("subject,item,rank\ns,a,1\ns,b,2\nt,b,1\nt,a,2\n")
+    (folder / "items.csv").write_text("item,category\na,drama\nb,comedy\n")
+    given = ["gate", "check", "--recommendations", str(folder / "lists.csv"), "--items", str(folder / "items.csv")]
+    given += ["--policy", str(folder / "policy.yaml"), *options]
+    if attack is not None:
+        (folder / "attack.json").write_text(attack if isinstance(attack, str) else json.dumps(attack))
+        given += ["--attack", str(folder / "attack.json")]
+    return CliRunner().invoke(build(given), given)
+
+
+@pytest.mark.parametrize(("bound", "code"), [(1.25, 0), (3, 0), (3.01, 1)])
+@pytest.mark.parametrize("alone", [True, False])
+def test_an_attack_that_refutes_the_claim_fails_the_rule(
+    tmp_path: Path, bound: float, code: int, *, alone: bool
+) -> None:
+    found = ATTACK | {"lower_bound": bound}
+    document = found if alone else {"title": "a whole report", "privacy_attack": found}
+
+    assert _check(tmp_path, attack=document).exit_code == code
+
+
+def test_without_an_attack_the_rule_has_no_evidence(tmp_path: Path) -> None:
+    result = _check(tmp_path)
+
+    assert result.exit_code == 3
+    assert "the result of an attack on the model" in " ".join(result.stdout.split())
+
+
+def test_the_decision_rests_on_the_attack_and_names_the_model_that_it_attacked(tmp_path: Path) -> None:
+    result = _check(tmp_path, "--format", "json", "--out", str(tmp_path / "out"), attack=ATTACK)
+    report = Report.from_json((tmp_path / "out" / "report.json").read_bytes())
+    decision = (tmp_path / "out" / "gate.json").read_text()
+    attack = PrivacyAttack(**ATTACK | {"epsilon": 3.0})
+
+    assert result.exit_code == 0
+    assert report.attack == attack
+    assert report.model_digest == "ab" * 32
+    assert sha256(attack.to_json()).hexdigest() in decision
+
+
+@pytest.mark.parametrize(
+    ("attack", "code", "said"),
+    [
+        ("{", 4, "attack.json: expected JSON"),
+        ("[]", 4, "attack.json: PrivacyAttack: expected an object"),
+        (ATTACK | {"more": 1}, 4, "got 1 unknown ones"),
+        ({"privacy_attack": {"epsilon": 1.0}}, 4, "missing"),
+        (ATTACK | {"canaries": 4.5}, 4, "attack.json: PrivacyAttack.canaries: expected int"),
+        (ATTACK | {"lower_bound": "high"}, 4, "expected float"),
+        (ATTACK | {"epsilon": 0}, 2, "epsilon: expected a positive number"),
+    ],
+)
+def test_what_is_no_attack_is_told_and_never_passes(tmp_path: Path, attack: object, code: int, said: str) -> None:
+    result = _check(tmp_path, attack=attack)
+
+    assert result.exit_code == code
+    assert said in " ".join(result.stderr.split())
+
+
+def test_a_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
+    result = _check(tmp_path, "--attack", str(tmp_path / "none.json"))
+
+    assert result.exit_code == 2
+    assert "expected what an attack found, got no such file" in " ".join(result.stderr.split())
