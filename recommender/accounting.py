@@ -10,7 +10,7 @@ Rényi accounting.
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Self
+from typing import Any, Self
 
 from recommender.errors import BadMechanism
 
@@ -19,10 +19,38 @@ SMALLEST_MU = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Guarantee:
-    """What a release promises to each subject. The parts mean nothing alone, so they travel together.
+class SampledGaussian:
+    """Steps of DP-SGD: each subject is in a step with a known probability, and the step's sum gets Gaussian noise.
 
-    ``epsilon`` is infinite and ``delta`` 1 where nothing is promised (see ``no_guarantee``).
+    Attributes:
+        noise_multiplier: standard deviation of the noise over the most that one subject moves the sum (L2); positive.
+        sampling_rate: probability, in (0, 1], with which each subject is in a step, independently of all else.
+        steps: how many there are, at least 1.
+
+    Raises:
+        BadMechanism: one is out of its range.
+    """
+
+    noise_multiplier: float
+    sampling_rate: float
+    steps: int
+
+    def __post_init__(self) -> None:
+        if not (0 < self.noise_multiplier < math.inf and 0 < self.sampling_rate <= 1 and self.steps >= 1):
+            msg = (
+                "sampled Gaussian steps need a positive noise_multiplier, a sampling_rate in (0, 1] and at least one "
+                f"step, got {self.noise_multiplier}, {self.sampling_rate} and {self.steps}"
+            )
+            raise BadMechanism(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarantee:
+    """What a release, or a model, promises to each subject. The parts mean nothing alone, so they travel together.
+
+    ``epsilon`` is infinite and ``delta`` 1 where nothing is promised (see ``no_guarantee``). ``mu`` is what all plain
+    Gaussian steps cost together, and ``sampled`` are the Poisson-sampled ones beside them: from these two any further
+    composition is computed exactly (``recommender.composition``).
     """
 
     epsilon: float
@@ -32,17 +60,22 @@ class Guarantee:
     neighbouring: str
     accountant: str
     mechanism: str
+    sampled: tuple[SampledGaussian, ...] = ()
 
-    def as_dict(self) -> dict[str, float | str]:
+    def as_dict(self) -> dict[str, Any]:
         """JSON without infinities: those are written as the text ``inf``, which ``from_dict`` reads back."""
-        return {k: "inf" if v == math.inf else v for k, v in asdict(self).items()}
+        fields = {k: "inf" if v == math.inf else v for k, v in asdict(self).items() if k != "sampled"}
+        if self.sampled:  # left out where there is none: what was written before there were any keeps its digest
+            fields["sampled"] = [asdict(each) for each in self.sampled]
+        return fields
 
     @classmethod
-    def from_dict(cls, fields: Mapping[str, float | str]) -> Self:
-        """Raises: KeyError or ValueError when a field is absent or is not a number."""
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """Raises: KeyError, TypeError, ValueError or BadMechanism when a field is absent or not what it should be."""
         numbers = {name: float(fields[name]) for name in ("epsilon", "delta", "mu")}
         words = {name: str(fields[name]) for name in ("unit", "neighbouring", "accountant", "mechanism")}
-        return cls(**numbers, **words)  # type: ignore[arg-type]
+        sampled = tuple(SampledGaussian(**each) for each in fields.get("sampled", ()))
+        return cls(**numbers, **words, sampled=sampled)  # type: ignore[arg-type]
 
 
 def no_guarantee(mechanism: str) -> Guarantee:
