@@ -13,9 +13,9 @@ from recommender.errors import MissingSignal, UnknownModel
 from recommender.explanation import Reason
 from recommender.features import CatalogueFeatures, features_from
 from recommender.interactions import Interactions
-from recommender.linear_model import load_model
 from recommender.measurement import measure
 from recommender.mechanism import plan
+from recommender.model import load_model
 from recommender.models import MODELS, get_kind, kinds_for
 from recommender.models.kind import ModelKind
 from recommender.noise import NoiseSource, OpenDPNoise

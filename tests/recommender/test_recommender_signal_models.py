@@ -165,7 +165,7 @@ def test_a_model_in_a_slot_multiplies_each_score_by_the_titles_lift(release: Rel
 
     assert now.slot_lifts is None
     assert model.slot_lifts is not None
-    assert Recommender(now).scores(population) == pytest.approx(plain * model.slot_lifts[:, EVENING], rel=1e-4)
+    assert Recommender(now).scores(population) == pytest.approx(plain * model.slot_lifts[:, EVENING], rel=1e-4, abs=1e-7)
     assert in_slot(now, EVENING) is now
 
 
