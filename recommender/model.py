@@ -62,8 +62,8 @@ class Model(Protocol):
         """Scores before lifts and prices: float32, shape (n, m), an array of the caller's own.
 
         ``known``: histories over ``items``, int8 ones in canonical CSR form, shape (n, m). A row without any title has
-        the popularity of each title. A row's scores do not depend on the rows beside it. May be called from several
-        threads at once.
+        the popularity of each title. A row's scores do not depend on the rows beside it, but for rounding where a
+        linear-algebra library adds up in an order of its own. May be called from several threads at once.
         """
 
 

@@ -71,8 +71,7 @@ class Recommender:
         Args:
             histories: over any item axis; items that the model does not know contribute nothing.
             relative: scale each subject's scores so that the best title outside the history has 1. A model with
-               prices always does,
-                because prices are in that unit, and then adds them.
+               prices always does, because prices are in that unit, and then adds them.
             context: see ``recommend``.
 
         A subject without any known item gets the popularity of each title.
@@ -111,7 +110,7 @@ class Recommender:
 
         Guarantees:
             - equal scores stand in the order of the model's titles
-            - a subject's list is the same, to the last bit, in a batch of any size and alone
+            - with a ``LinearModel``, a subject's list is the same to the last bit in a batch of any size and alone
 
         Raises:
             BadInteractions: k is not positive, no such slot, or a subject without a limit.
