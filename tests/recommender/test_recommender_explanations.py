@@ -98,7 +98,7 @@ def histories(*held: Sequence[str]) -> Interactions:
     return Interactions(tuple(f"s{n}" for n in range(len(held))), ITEMS, matrix)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(model=models(), history=st.sets(st.sampled_from(ITEMS)), context=st.none() | st.integers(0, 7))
 def test_the_parts_of_every_explanation_add_up_to_the_score_that_was_served(
     model: LinearModel, history: set[str], context: int | None
