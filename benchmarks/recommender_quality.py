@@ -22,7 +22,7 @@ from recommender.features import CatalogueFeatures, features_from
 from recommender.interactions import Interactions, interactions_from
 from recommender.measurement import measure
 from recommender.mechanism import Performance, plan
-from recommender.models import MODELS
+from recommender.models import kinds_for
 from recommender.noise import NoiseSource, OpenDPNoise
 from recommender.release import NoiseLevels, Release
 from recommender.serving import Recommender
@@ -114,7 +114,7 @@ def main() -> None:
         seconds = time.perf_counter() - start
         denoised = denoise(release, features)
         synthetic = draw_histories(denoised, 1000, rng=rng)
-        for kind in MODELS:
+        for kind in kinds_for(release.signals):
             recommender = Recommender(kind.fit_from(denoised))
             recall, ndcg = quality(recommender, shown, targets)
             real = genre_exposure(recommender, everyone.rows(is_held), features)

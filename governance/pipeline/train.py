@@ -28,7 +28,7 @@ from recommender.denoise import denoise
 from recommender.features import features_from
 from recommender.interactions import interactions_from
 from recommender.mechanism import Mechanism, plan
-from recommender.models import MODELS
+from recommender.models import MODELS, kinds_for
 from recommender.noise import OpenDPNoise
 from recommender.release import Release
 
@@ -188,7 +188,7 @@ def _fit_models(
 ) -> dict[str, Model]:
     categories = load_catalogue(home.settings.folder("catalogue")).categories
     denoised = denoise(release, features_from(categories))
-    fitted = {kind.slug: kind.fit_from(denoised) for kind in MODELS}
+    fitted = {kind.slug: kind.fit_from(denoised) for kind in kinds_for(release.signals)}
     paths = {slug: save_model(home, model) for slug, model in fitted.items()}
     with home.transaction() as session:
         models = {

@@ -1,5 +1,7 @@
 """The models that one release gives, at no further privacy cost. ``MODELS`` is the registry."""
 
+from collections.abc import Collection
+
 from recommender.errors import UnknownModel
 from recommender.models.content import CONTENT
 from recommender.models.ease import EASE
@@ -12,7 +14,6 @@ from recommender.models.svd import SVD
 from recommender.models.temporal import TEMPORAL
 from recommender.models.trending import TRENDING
 from recommender.models.user_cf import USER_CF
-from recommender.release import Release
 
 MODELS: tuple[ModelKind, ...] = (
     POPULARITY,
@@ -41,6 +42,6 @@ def get_kind(slug: str) -> ModelKind:
     raise UnknownModel(msg)
 
 
-def kinds_for(release: Release) -> tuple[ModelKind, ...]:
-    """The kinds that this release can give: those whose signals it measured."""
-    return tuple(kind for kind in MODELS if kind.can_fit(release))
+def kinds_for(signals: Collection[str]) -> tuple[ModelKind, ...]:
+    """The kinds that a release with these further signals gives: ``release.signals``, or those of a plan."""
+    return tuple(kind for kind in MODELS if kind.can_fit(signals))

@@ -1,6 +1,6 @@
 """A kind of model: a name, a sentence, and how its weights follow from a de-noised release."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,9 +40,9 @@ class ModelKind:
     personal: bool = True
     lifts: Callable[[Denoised], np.ndarray] | None = None
 
-    def can_fit(self, release: Release) -> bool:
-        """Whether the release measured all that it needs."""
-        return set(self.needs) <= set(release.signals)
+    def can_fit(self, signals: Collection[str]) -> bool:
+        """Whether these signals, of a release or of what is planned to be measured, are all that it needs."""
+        return set(self.needs) <= set(signals)
 
     def fit(self, release: Release, features: CatalogueFeatures | None = None) -> LinearModel:
         """De-noise and fit. For several kinds on one release, de-noise once and call ``fit_from``."""
@@ -55,7 +55,7 @@ class ModelKind:
             MissingSignal: the release lacks one that this kind needs (see ``can_fit``).
         """
         release = denoised.release
-        if not self.can_fit(release):
+        if not self.can_fit(release.signals):
             missing = sorted(set(self.needs) - set(release.signals))
             msg = f"{self.slug} needs {', '.join(missing)}, which the release did not measure: give it a share of μ²"
             raise MissingSignal(msg)

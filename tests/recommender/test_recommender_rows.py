@@ -15,7 +15,7 @@ HISTORY = ("item-00", "item-01", "never heard of")
 @pytest.fixture(scope="module")
 def models(release: Release, features: CatalogueFeatures) -> dict[str, LinearModel]:
     denoised = denoise(release, features)
-    return {kind.slug: kind.fit_from(denoised) for kind in kinds_for(release)}
+    return {kind.slug: kind.fit_from(denoised) for kind in kinds_for(release.signals)}
 
 
 def test_a_page_has_each_row_of_the_plan_in_its_order(
