@@ -49,9 +49,13 @@ def voices(denoised: Denoised) -> tuple[tuple[ModelKind, float], ...]:
 
 
 def typical_score(denoised: Denoised, weights: np.ndarray) -> float:
-    """The root mean square of the scores that these weights give the population: √(tr(WᵀGW)/(m tr G)), or 0."""
-    total = float(((denoised.gram @ weights) * weights).sum())
-    subjects = max(float(denoised.values.sum()), 1e-12)
+    """The root mean square of the scores that these weights give the population: √(tr(WᵀGW)/(m tr G)).
+
+    As much as noise could hide is added to G's diagonal, so that a voice has a size where nothing is left of G.
+    """
+    unsure = denoised.release.noise.gram
+    total = float(((denoised.gram @ weights + unsure * weights) * weights).sum())
+    subjects = max(float(denoised.values.sum()) + unsure * len(weights), 1e-12)
     return float(np.sqrt(max(total, 0.0) / (subjects * len(weights))))
 
 
