@@ -17,6 +17,7 @@ from governance.keys.events import KeyRotated
 from governance.ledger.events import CheckpointWitnessed, EvidenceOpened
 from governance.policy.events import PolicyInForce
 from governance.registry.events import (
+    AttackRecorded,
     AuditRecorded,
     BatchIngested,
     BatchQuarantined,
@@ -95,6 +96,7 @@ KINDS: Final = (
     Kind(ReleaseMade, "a private measurement was made, with its guarantee", ENGINEER),
     Kind(ModelRegistered, "a model was trained", ENGINEER),
     Kind(AuditRecorded, "an audit ran", OPERATOR),
+    Kind(AttackRecorded, "a measurement was attacked with canaries", OPERATOR),
     Kind(GateDecided, "the gate decided on a model", OPERATOR),
     Kind(AlertRaised, "an audit of what serves found it changed", OPERATOR),
     Kind(AlertAcknowledged, "an alert was acknowledged", BOARD),

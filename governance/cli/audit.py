@@ -9,6 +9,7 @@ import typer
 from sqlalchemy.exc import OperationalError
 
 from audits.report import Measurement, Report
+from governance.cli import audit_privacy
 from governance.cli.context import HomeOption, JsonOption, opened
 from governance.cli.display import listing, progress, say, stdout, write_json
 from governance.errors import Conflict
@@ -21,6 +22,7 @@ audit = typer.Typer(help="Measure a registered model.", no_args_is_help=True)
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    audit_privacy.register(audit)
     app.add_typer(audit, name="audit")
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
@@ -30,10 +30,11 @@ from governance.gate.outputs.attestation import LEVEL, rules_tested
 from governance.ledger.canonical import Json
 from governance.pipeline.code import probity_version, trainer_digest
 from governance.pipeline.home import Home
-from governance.registry.tables import AuditRecord, Model, ReleaseRecord, Snapshot
+from governance.registry.tables import AttackRecord, AuditRecord, Model, ReleaseRecord, Snapshot
 from recommender.mechanism import Mechanism
 
 SETTINGS = "audit-configuration"
+ATTACK_TEST = "canaries in a run of the mechanism do not refute the claimed epsilon"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +163,19 @@ def _attest_report(
         _subject(model),
         str(model.id),
     )
+
+
+def attest_attack(by: Attesting, attack: AttackRecord, *, refuted: bool) -> None:
+    """What an attack found, about its report; the release is named beside the policy that its claim was made under.
+
+    Said of the release itself, it would replace the checks of its guarantee, which are a test result too.
+    """
+    home, privacy = by.home, by.home.policies.privacy
+    released = Resource(home.attester.uri(f"releases/{attack.release}"), attack.release)
+    tested = as_test_result(
+        {ATTACK_TEST: not refuted}, configuration=(home.attester.policy(privacy.name, privacy.digest), released)
+    )
+    by.say(replace(tested, url=home.attester.uri(attack.path)), Subject(attack.path, attack.digest), attack.digest)
 
 
 def attest_decision(by: Attesting, model: Model, made: Made, decision: Decision, decided_at: datetime) -> None:

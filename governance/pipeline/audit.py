@@ -1,7 +1,7 @@
 """Audits of a registered model on subjects it was never trained on, and the gate's decision on the report."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -31,6 +31,7 @@ from governance.pipeline.home import OPERATOR, Home
 from governance.pipeline.interactions import read_interactions
 from governance.pipeline.snapshot import SPLIT_SALT
 from governance.policy.rules import FairnessPolicy
+from governance.registry.attacks import find_privacy_attack
 from governance.registry.models import get_model, latest_report, register_report
 from governance.registry.reports import page_path, read_report, title_of
 from governance.registry.tables import AuditRecord, Model
@@ -41,7 +42,16 @@ from recommender.split import fold_in, hold_out
 
 Progress = Callable[[int, int], None]
 SHOWN = frozenset(
-    {"exposure_share", "exposure_ratio", "exposure_gini", "coverage", "popularity_lift", "ndcg", "recall"}
+    {
+        "exposure_share",
+        "exposure_ratio",
+        "exposure_gini",
+        "coverage",
+        "popularity_lift",
+        "ndcg",
+        "recall",
+        "privacy_leak",
+    }
 )
 """What every report on a model shows, whatever the rules ask for."""
 FEWEST_ITEMS = 5
@@ -64,19 +74,38 @@ def held_out_interactions(home: Home) -> Interactions:
     Raises:
         EmptySnapshot: there is nobody with five interactions or more.
     """
-    purposes, privacy = home.policies.purposes.value, home.policies.privacy.value
+    willing = _willing(home)
+    _, held_out = hold_out(willing, home.policies.privacy.value.held_out_share, salt=SPLIT_SALT)
+    return _histories(home, held_out, "held-out subject")
+
+
+def audited_interactions(home: Home, among: Collection[str]) -> Interactions:
+    """The same of those ``among`` (events domain) who consent to training and have not objected to audits.
+
+    Raises:
+        EmptySnapshot: there is nobody with five interactions or more.
+    """
+    return _histories(home, [subject for subject in _willing(home) if subject in among], "subject asked for")
+
+
+def _willing(home: Home) -> list[str]:
+    """Pseudonyms (events domain) of those who consent to training and have not objected to audits."""
+    purposes = home.policies.purposes.value
     with home.transaction() as session:
         consenting = consent_snapshot(session, purposes.training).subjects
         willing = allowed(session, purposes.auditing, consenting, policy=purposes)
     consents = [Pseudonym(subject) for subject, may in zip(consenting, willing, strict=True) if may]
-    events = home.vault.translate(consents, source="consent", target="events").values()
-    _, held_out = hold_out(events, privacy.held_out_share, salt=SPLIT_SALT)
-    pairs = read_interactions(home, [Pseudonym(subject) for subject in held_out], purpose=purposes.training)
+    return list(home.vault.translate(consents, source="consent", target="events").values())
+
+
+def _histories(home: Home, subjects: Sequence[str], who: str) -> Interactions:
+    purpose = home.policies.purposes.value.training
+    pairs = read_interactions(home, [Pseudonym(subject) for subject in subjects], purpose=purpose)
     items = load_catalogue(home.settings.folder("catalogue")).items["item"].to_pylist()
-    found = interactions_from(pairs, items, subjects=sorted(held_out))
+    found = interactions_from(pairs, items, subjects=sorted(subjects))
     enough = found.rows(found.lengths >= FEWEST_ITEMS)
     if not enough.subjects:
-        msg = f"no held-out subject has {FEWEST_ITEMS} interactions: an audit needs some"
+        msg = f"no {who} has {FEWEST_ITEMS} interactions: an audit needs some"
         raise EmptySnapshot(msg)
     return enough
 
@@ -84,15 +113,19 @@ def held_out_interactions(home: Home) -> Interactions:
 def audit_model(home: Home, model_id: UUID, *, progress: Progress | None = None) -> Audited:
     """Measure a model's lists for held-out subjects; the report is stored as JSON and HTML and registered.
 
+    What the newest attack on the model's release showed stands in it as well.
+
     Raises:
         NotFound: no such model.
+        BrokenProof: the stored report of that attack is not the one that was registered.
         CorruptArtefact: the model's files are not those that were registered.
         EmptySnapshot: nobody to audit on.
     """
     policy = home.policies.fairness.value
     with home.transaction() as session:
         model = get_model(session, model_id)
-    given = audit_input(home, model, policy)
+        attack = find_privacy_attack(session, home.settings.home, model)
+    given = replace(audit_input(home, model, policy), attack=attack)
     config = with_divisions(configuration(policy, given.membership, model_digest=model.digest), policy, given)
     config = replace(config, metrics=asked_metrics(policy, given, config, also=SHOWN))
     report = run(given, config=config, progress=progress)

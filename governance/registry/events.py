@@ -112,6 +112,28 @@ class AuditRecorded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttackRecorded:
+    """The mechanism of a release was attacked with canaries, for a model of it; ``report`` is the report's SHA-256.
+
+    ``epsilon`` is claimed; ``lower_bound`` is what the attack shows, with ``confidence``. ``refuted`` says whether the
+    claim did not stand.
+    """
+
+    kind: ClassVar[str] = "registry.attack_recorded"
+    version: ClassVar[int] = 1
+
+    model: str
+    release: str
+    report: str
+    epsilon: float
+    delta: float
+    lower_bound: float
+    confidence: float
+    canaries: int
+    refuted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionEnforced:
     """What had been kept for as long as policy allows was deleted. Counts only.
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from governance.errors import BrokenProof, ConfigurationError
-from governance.registry.tables import AuditRecord, Model
+from governance.registry.tables import AttackRecord, AuditRecord, Model
 
 
 def read_report(home: Path, record: AuditRecord) -> bytes:
@@ -29,6 +29,16 @@ def read_page(home: Path, record: AuditRecord) -> bytes:
         ConfigurationError: the file is gone, or its path leads out of the home.
     """
     return _read(home, record.path_html, Path(record.path_html).stem)
+
+
+def read_attack(home: Path, record: AttackRecord) -> bytes:
+    """An attack's report, byte for byte as it was registered.
+
+    Raises:
+        BrokenProof: the file holds another report.
+        ConfigurationError: the file is gone, or its path leads out of the home.
+    """
+    return _read(home, record.path, record.digest)
 
 
 def title_of(model: Model) -> str:

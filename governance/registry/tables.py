@@ -91,6 +91,18 @@ class AuditRecord(Base):
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class AttackRecord(Base):
+    """A stored report of an attack on a release's mechanism, run for a model of it, by the digest of its JSON."""
+
+    __tablename__ = "registry_attack"
+
+    digest: Mapped[str] = mapped_column(Text, primary_key=True)
+    release: Mapped[str] = mapped_column(ForeignKey(ReleaseRecord.digest), index=True)
+    model_id: Mapped[UUID] = mapped_column(ForeignKey(Model.id))
+    path: Mapped[str] = mapped_column(Text)
+    recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class Deployment(Base):
     """One time a model began to serve. ``rolled_back_from`` is the deployment that it undid, if it did."""
 

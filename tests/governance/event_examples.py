@@ -22,6 +22,7 @@ from governance.ledger.entry import encode_entry
 from governance.ledger.events import CheckpointWitnessed, EvidenceOpened
 from governance.policy.events import PolicyInForce
 from governance.registry.events import (
+    AttackRecorded,
     AuditRecorded,
     BatchIngested,
     BatchQuarantined,
@@ -109,6 +110,17 @@ EXAMPLES: tuple[Any, ...] = (
         mitigation_report=DIGEST,
     ),
     AuditRecorded(model=ONE, report=DIGEST),
+    AttackRecorded(
+        model=ONE,
+        release="cd" * 32,
+        report=DIGEST,
+        epsilon=3.0,
+        delta=1e-06,
+        lower_bound=1.25,
+        confidence=0.95,
+        canaries=4000,
+        refuted=False,
+    ),
     GateDecided(
         decision=ONE,
         model=TWO,

@@ -1,0 +1,202 @@
+"""Attacks on a registered model: canaries against the mechanism of its release, and membership inference if asked.
+
+The canaries stand among synthetic subjects that are drawn from the release, so the audit reads nobody's data and costs
+no privacy; what it runs is the code and the noise that made the release. Membership inference reads the histories of
+subjects who allow training and have not objected to audits: those trained on and those held out.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import select
+
+from audits.privacy import PrivacyAttack
+from governance.ledger.canonical import encode_json
+from governance.pipeline.artefacts import load_recommender, load_registered_release
+from governance.pipeline.attesting import Attesting, attest_attack
+from governance.pipeline.audit import audited_interactions, held_out_interactions
+from governance.pipeline.home import OPERATOR, Home
+from governance.registry.attacks import register_attack
+from governance.registry.events import AttackRecorded
+from governance.registry.lineage import get_release
+from governance.registry.models import find_model, get_model
+from governance.registry.tables import AttackRecord, Model, ReleaseRecord, SnapshotSubject
+from pseudonymisation.durable import write_atomically
+from recommender.attacks.membership import candidates, infer_membership
+from recommender.attacks.separation import MembershipReport, largest_area
+from recommender.denoise import denoise
+from recommender.interactions import Interactions
+from recommender.noise import OpenDPNoise
+from recommender.release import Release
+from recommender.synthetic import draw_histories
+
+if TYPE_CHECKING:
+    from recommender.attacks.canary_audit import AttackReport
+
+Progress = Callable[[int, int], None]
+
+SYNTHETIC = 2000
+"""Subjects among whom the canaries stand. The claim is about every input, so how many there are proves nothing."""
+
+MOST_MEMBERS = 5000
+"""More members than this, drawn at random, would sharpen an area under the curve no further."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attacked:
+    """A stored report: what the canaries showed, and what attackers on membership found, if they were asked for.
+
+    ``largest_area`` is what the model's guarantee allows the latter at most, in expectation.
+    """
+
+    record: AttackRecord
+    canaries: "AttackReport"
+    membership: tuple[MembershipReport, ...]
+    largest_area: float
+    document: dict[str, Any]
+
+    @property
+    def refuted(self) -> bool:
+        """Whether something was found that the guarantee excludes."""
+        beyond = [each for each in self.membership if each.area.low is not None and each.area.low > self.largest_area]
+        return self.canaries.refuted or bool(beyond)
+
+
+def attack_model(
+    home: Home,
+    model_id: UUID,
+    *,
+    canaries: int,
+    guesses: int | None = None,
+    membership: bool = False,
+    rng: np.random.Generator,
+    progress: Progress | None = None,
+) -> Attacked:
+    """Attack a model and the mechanism of its release; the report is stored, logged and attested.
+
+    Args:
+        home: where they are registered.
+        model_id: the model.
+        canaries: how many subjects are planted, each with probability one half.
+        guesses: how many of them are guessed; by default the number that finds a doubled leak most surely.
+        membership: whether to read members' and held-out subjects' histories, for membership inference.
+        rng: of coins, synthetic subjects and resampling. The mechanism's noise comes from its own source.
+        progress: told (noise entries drawn, in all).
+
+    Raises:
+        NotFound: no such model.
+        CorruptArtefact: the files are not those that were registered.
+        BadAttack: numbers that do not fit each other.
+        EmptySnapshot: membership was asked for and nobody was held out, or no member may be read.
+    """
+    with home.transaction() as session:
+        model = get_model(session, model_id)
+        record = get_release(session, model.release)
+    release = load_registered_release(home, record)
+    found = _canaries(release, canaries, guesses, rng, progress)
+    guessed = _membership(home, model, record, rng) if membership else ()
+    document = _document(model, release, found, guessed)
+    stored = _store(home, model_id, found, document)
+    return Attacked(
+        record=stored,
+        canaries=found,
+        membership=guessed,
+        largest_area=largest_area(release.mechanism.mu),
+        document=document,
+    )
+
+
+def _canaries(
+    release: Release, canaries: int, guesses: int | None, rng: np.random.Generator, progress: Progress | None
+) -> "AttackReport":
+    from recommender.attacks.canary_audit import audit_mechanism  # torch
+    from recommender.attacks.power import best_guesses
+
+    mechanism = release.mechanism
+    return audit_mechanism(
+        draw_histories(denoise(release), SYNTHETIC, rng=rng),
+        mechanism,
+        canaries=canaries,
+        guesses=guesses or best_guesses(mechanism.mu, canaries=canaries).guesses,
+        rng=rng,
+        noise=OpenDPNoise(),
+        progress=progress,
+    )
+
+
+def _membership(
+    home: Home, model: Model, record: ReleaseRecord, rng: np.random.Generator
+) -> tuple[MembershipReport, ...]:
+    others, members = held_out_interactions(home), _members(home, record, rng)
+    with home.transaction() as session:
+        popularity = find_model(session, record.reservation_id, "popularity")
+    usable = popularity is not None and popularity.id != model.id
+    return infer_membership(
+        load_recommender(home, model),
+        candidates(members, rng=rng),
+        candidates(others, rng=rng),
+        rng=rng,
+        k=home.policies.fairness.value.list_length,
+        reference=load_recommender(home, popularity) if usable and popularity is not None else None,
+    )
+
+
+def _members(home: Home, record: ReleaseRecord, rng: np.random.Generator) -> Interactions:
+    with home.transaction() as session:
+        rows = select(SnapshotSubject.subject).where(SnapshotSubject.snapshot_id == record.snapshot_id)
+        members = sorted(session.scalars(rows))
+    chosen = rng.permutation(len(members))[:MOST_MEMBERS]
+    return audited_interactions(home, {members[number] for number in chosen})
+
+
+def _document(
+    model: Model, release: Release, found: "AttackReport", membership: tuple[MembershipReport, ...]
+) -> dict[str, Any]:
+    attack = PrivacyAttack(
+        epsilon=found.epsilon,
+        delta=found.delta,
+        lower_bound=found.lower_bound,
+        confidence=found.confidence,
+        attack="canaries in one run of the release's mechanism on synthetic subjects, white-box",
+        canaries=found.canaries,
+        model_digest=model.digest,
+    )
+    return {
+        "v": 1,
+        "model": str(model.id),
+        "release": release.digest,
+        "guarantee": dict(release.guarantee.as_dict()),
+        "attack": found.as_dict(),
+        "finding": found.sentence,
+        "membership": [each.as_dict() for each in membership],
+        "largest_area_allowed": largest_area(release.mechanism.mu),
+        "privacy_attack": {name: getattr(attack, name) for name in PrivacyAttack.__dataclass_fields__},
+    }
+
+
+def _store(home: Home, model_id: UUID, found: "AttackReport", document: dict[str, Any]) -> AttackRecord:
+    encoded = encode_json(document)
+    digest = hashlib.sha256(encoded).hexdigest()
+    home.folder("reports")
+    path = f"reports/{digest}.attack.json"
+    write_atomically(home.settings.home / path, encoded)
+    with home.transaction() as session:
+        model = get_model(session, model_id)
+        event = AttackRecorded(
+            model=str(model.id),
+            release=model.release,
+            report=digest,
+            epsilon=found.epsilon,
+            delta=found.delta,
+            lower_bound=found.lower_bound,
+            confidence=found.confidence,
+            canaries=found.canaries,
+            refuted=found.refuted,
+        )
+        record = register_attack(session, model, event, path=path, actor=OPERATOR, clock=home.clock)
+        attest_attack(Attesting(session=session, home=home), record, refuted=found.refuted)
+    return record

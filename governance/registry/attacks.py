@@ -1,0 +1,49 @@
+"""What attacks on our own measurements found, release by release."""
+
+import json
+from pathlib import Path
+from uuid import uuid5
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from audits.privacy import PrivacyAttack
+from governance.clock import Clock
+from governance.ledger.store import append
+from governance.registry.events import AttackRecorded
+from governance.registry.reports import read_attack
+from governance.registry.tables import AttackRecord, Model
+
+
+def register_attack(
+    session: Session, model: Model, event: AttackRecorded, *, path: str, actor: str, clock: Clock
+) -> AttackRecord:
+    """Record an attack's report. The same one a second time changes nothing: canaries' coins are never the same."""
+    known = session.get(AttackRecord, event.report)
+    if known is not None:
+        return known
+    row = AttackRecord(digest=event.report, release=model.release, model_id=model.id, path=path, recorded_at=clock())
+    session.add(row)
+    session.flush()
+    append(session, event, actor=actor, entry_id=uuid5(model.id, f"{event.kind}/{event.report}"), clock=clock)
+    return row
+
+
+def find_latest_attack(session: Session, release: str) -> AttackRecord | None:
+    """The newest attack on the mechanism of a release, or None where there was none."""
+    statement = select(AttackRecord).where(AttackRecord.release == release)
+    return session.scalar(statement.order_by(AttackRecord.recorded_at.desc(), AttackRecord.digest).limit(1))
+
+
+def find_privacy_attack(session: Session, home: Path, model: Model) -> PrivacyAttack | None:
+    """What the newest attack on a model's release says of that model, or None where there was none.
+
+    Raises:
+        BrokenProof: the stored report is not the one that was registered.
+        ConfigurationError: it is gone.
+    """
+    record = find_latest_attack(session, model.release)
+    if record is None:
+        return None
+    said = json.loads(read_attack(home, record))["privacy_attack"]
+    return PrivacyAttack(**said | {"model_digest": model.digest})

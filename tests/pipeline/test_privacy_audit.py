@@ -1,0 +1,175 @@
+"""`probity audit privacy`: attacks on a registered model, stored, logged, attested, and taken into its next audit."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+import recommender.attacks.canary_audit
+from governance.attest.store import list_attestations
+from governance.clock import system_clock
+from governance.errors import BrokenProof
+from governance.ledger.search import Filter, follow
+from governance.pipeline import attack
+from governance.pipeline.attack import attack_model
+from governance.pipeline.audit import audit_model
+from governance.pipeline.home import Home, initialise
+from governance.pipeline.ingest import ingest
+from governance.pipeline.snapshot import take_snapshot
+from governance.pipeline.train import train
+from governance.registry.models import list_models
+from governance.registry.tables import Model
+from governance.settings import load_settings
+from pseudonymisation.sources.registry import open_source
+from tests.pipeline.conftest import Run
+from tests.pipeline.walked import LENIENT, copied, person, write_policies
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with every model of one training, to copy."""
+    from pseudonymisation.sources.sample import SampleSettings, write_sample
+
+    folder = tmp_path_factory.mktemp("trained")
+    write_sample(folder / "sample", SampleSettings(subjects=500, titles=60))
+    write_policies(folder / "home/policies", LENIENT)
+    home = initialise(load_settings(folder / "home"), clock=system_clock)
+    ingest(home, open_source(folder / "sample"))
+    train(home, take_snapshot(home, snapshot_id=uuid4()), training_id=uuid4(), author=person(home, "ada", "engineer"))
+    return folder / "home"
+
+
+@pytest.fixture
+def home(trained: Path, tmp_path: Path) -> Home:
+    return copied(trained, tmp_path)
+
+
+def _model(home: Home, kind: str = "ease") -> Model:
+    with home.transaction() as session:
+        return next(each for each in list_models(session) if each.kind == kind)
+
+
+def _entries(home: Home) -> list[dict[str, Any]]:
+    with home.transaction() as session:
+        return [dict(entry.body) for entry in follow(session, Filter(kinds=("registry.attack_recorded",)))]
+
+
+def test_the_command_says_what_it_found_and_stores_logs_and_attests_it(home: Home, probity: Run) -> None:
+    model, folder = _model(home), home.settings.home
+
+    ran = probity("audit", "privacy", model.id, "--canaries", 500, "--home", folder, "--json")
+
+    told = json.loads(ran.out)
+    (stored,) = folder.glob("reports/*.attack.json")
+    (entry,) = _entries(home)
+    assert ran.code == 0
+    assert json.loads(stored.read_bytes()) == told
+    assert entry["report"] == sha256(stored.read_bytes()).hexdigest() == stored.name.split(".")[0]
+    assert (entry["release"], entry["model"], entry["canaries"]) == (model.release, str(model.id), 500)
+    assert entry["refuted"] is False
+    assert told["privacy_attack"]["model_digest"] == model.digest
+    assert told["attack"]["mechanism"]["epsilon"] == told["guarantee"]["epsilon"]
+    assert told["membership"] == []
+    with home.transaction() as session:
+        (attested,) = list_attestations(session, entry["report"])
+    assert attested.predicate_type.endswith("test-result/v0.1")
+
+
+def test_for_people_it_prints_a_table_and_a_sentence(home: Home, probity: Run) -> None:
+    ran = probity("audit", "privacy", _model(home).id, "--canaries", 200, "--membership", "--home", home.settings.home)
+
+    said = " ".join(ran.out.split())
+    assert ran.code == 0
+    assert "200 canary subjects" in said
+    assert "not refuted" in said
+    assert "Chance of telling a member from another" in said
+    assert "served lists" in said
+    assert "reports/" in ran.err
+
+
+def test_canaries_read_nobody(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(*_: object, **__: object) -> None:
+        pytest.fail("histories were read")
+
+    monkeypatch.setattr(attack, "held_out_interactions", read)
+    monkeypatch.setattr(attack, "audited_interactions", read)
+
+    found = attack_model(home, _model(home).id, canaries=200, rng=np.random.default_rng(1))
+
+    assert found.canaries.subjects == attack.SYNTHETIC
+    assert found.membership == ()
+
+
+def test_a_sabotaged_mechanism_ends_with_exit_code_one_and_fails_the_next_audits_figure(
+    home: Home, probity: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = recommender.attacks.canary_audit.audit_mechanism
+
+    def without_noise(*given: Any, **settings: Any) -> Any:  # noqa: ANN401 - as audit_mechanism
+        return real(*given, **settings | {"noise": Silence()})
+
+    monkeypatch.setattr(recommender.attacks.canary_audit, "audit_mechanism", without_noise)
+    model = _model(home)
+
+    ran = probity("audit", "privacy", model.id, "--canaries", 500, "--home", home.settings.home)
+    report = audit_model(home, model.id).report
+    (figure,) = report.select("privacy_leak")
+
+    assert ran.code == 1
+    assert "refuted" in ran.out
+    assert _entries(home)[0]["refuted"] is True
+    assert figure.value is not None
+    assert figure.value > 1
+    assert report.attack is not None
+    assert report.attack.model_digest == model.digest
+
+
+class Silence:
+    exact = False
+    name = "silence, for tests"
+
+    def draw(self, count: int, scale: int, *, progress: object = None) -> np.ndarray:
+        del scale, progress
+        return np.zeros(count, dtype=np.int64)
+
+
+def test_an_attack_counts_for_every_model_of_its_release_and_a_changed_report_for_none(home: Home) -> None:
+    attack_model(home, _model(home).id, canaries=200, rng=np.random.default_rng(2))
+    other = _model(home, "item_cf")
+
+    report = audit_model(home, other.id).report
+
+    assert report.attack is not None
+    assert report.attack.model_digest == other.digest
+    assert report.attack.canaries == 200
+    (stored,) = home.settings.home.glob("reports/*.attack.json")
+    stored.write_bytes(stored.read_bytes().replace(b'"canaries":200', b'"canaries":900'))
+    with pytest.raises(BrokenProof, match="is not the report that was registered"):
+        audit_model(home, other.id)
+
+
+def test_without_an_attack_an_audit_is_what_it_was(home: Home) -> None:
+    report = audit_model(home, _model(home).id).report
+
+    assert report.attack is None
+    assert report.select("privacy_leak") == ()
+
+
+def test_membership_is_tried_on_members_and_held_out_subjects(home: Home) -> None:
+    found = attack_model(home, _model(home).id, canaries=200, membership=True, rng=np.random.default_rng(3))
+
+    names = [report.attack for report in found.membership]
+    assert names == ["served lists", "ranks of all titles", "ranks against a reference"]
+    assert all(report.area.members > report.area.others > 20 for report in found.membership)
+    assert 0.5 < found.largest_area < 1
+    assert not found.refuted
+    assert len(found.document["membership"]) == 3
+
+
+@pytest.mark.parametrize("given", [["--canaries", "50"], ["--canaries", "200", "--guesses", "0"]])
+def test_an_attack_that_could_show_nothing_is_a_usage_error(home: Home, probity: Run, given: list[str]) -> None:
+    assert probity("audit", "privacy", _model(home).id, *given, "--home", home.settings.home).code == 2
