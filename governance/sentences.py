@@ -39,8 +39,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "registry.model_registered": "The model {model} ({model_kind:words}) was made from the release {release}"
     "[, with exposure prices on {parent}].",
     "registry.audit_recorded": "An audit of the model {model} was stored as the report {report}.",
-    "registry.attack_recorded": "{canaries} canaries attacked the mechanism of the release {release}: ε is at least "
-    "{lower_bound}, {epsilon} is claimed. Report {report}, for the model {model}.",
+    "registry.attack_recorded": "The mechanism of the release {release} was attacked with {canaries} canaries, for the "
+    "model {model}: ε is at least {lower_bound}, and {epsilon} is claimed. Report {report}.",
     "gate.decided": "The gate decided {outcome:words} on the model {model} by the report {report}"
     "[; missed: {failed}][; undecided: {inconclusive}].",
     "gate.alert_raised": "The model that serves, {model}, was audited again: {before:words} before, {after:words} now"
