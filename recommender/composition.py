@@ -17,7 +17,7 @@ from typing import Any
 from recommender.accounting import Guarantee, SampledGaussian, compose_mu, delta_at, epsilon_at, mu_for
 from recommender.errors import BadMechanism
 
-COARSEST = 1e-3
+COARSEST = 5e-3
 FINEST = 1e-5
 """Limits of the grid of privacy losses. Between them it is a tenth of a step's typical loss, so that rounding up adds
 less than one per cent to the variance; a coarser grid is faster and more pessimistic, never optimistic."""

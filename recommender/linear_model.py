@@ -137,12 +137,7 @@ class LinearModel:
         Raises:
             BadPrices: they are not for this model's titles, or not finite.
         """
-        if prices.memberships.shape != (len(self.items), len(prices.categories)):
-            msg = f"prices cover {prices.memberships.shape[0]} titles, the model has {len(self.items)}"
-            raise BadPrices(msg)
-        if not (np.isfinite(prices.prices).all() and np.isfinite(prices.memberships).all()):
-            msg = "a price is not a finite number"
-            raise BadPrices(msg)
+        verify_prices_fit(prices, self.items)
         return replace(self, prices=prices)
 
     def _arrays(self) -> dict[str, np.ndarray]:
@@ -165,6 +160,20 @@ class LinearModel:
             "guarantee": self.guarantee.as_dict(),
             "prices": priced,
         }
+
+
+def verify_prices_fit(prices: ItemPrices, items: Sequence[str]) -> None:
+    """Check that prices are for these titles.
+
+    Raises:
+        BadPrices: they are for another number of titles, or one is not a finite number.
+    """
+    if prices.memberships.shape != (len(items), len(prices.categories)):
+        msg = f"prices cover {prices.memberships.shape[0]} titles, the model has {len(items)}"
+        raise BadPrices(msg)
+    if not (np.isfinite(prices.prices).all() and np.isfinite(prices.memberships).all()):
+        msg = "a price is not a finite number"
+        raise BadPrices(msg)
 
 
 def price_items(

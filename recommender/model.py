@@ -13,6 +13,7 @@ from scipy.sparse import csr_matrix
 
 from recommender.accounting import Guarantee
 from recommender.artefact import read_artefact
+from recommender.autoencoder.artefact import AUTOENCODER_FORMAT, autoencoder_from
 from recommender.errors import CorruptArtefact, RecommenderError
 from recommender.linear_model import LINEAR_FORMAT, ItemPrices, linear_model_from
 
@@ -75,7 +76,10 @@ class ModelFormat:
     read: Callable[[Mapping[str, Any], Mapping[str, np.ndarray]], Model]
 
 
-FORMATS: tuple[ModelFormat, ...] = (ModelFormat(LINEAR_FORMAT, linear_model_from),)
+FORMATS: tuple[ModelFormat, ...] = (
+    ModelFormat(LINEAR_FORMAT, linear_model_from),
+    ModelFormat(AUTOENCODER_FORMAT, autoencoder_from),
+)
 """Every form of model that can be loaded."""
 
 
