@@ -74,8 +74,12 @@ class Guarantee:
         """Raises: KeyError, TypeError, ValueError or BadMechanism when a field is absent or not what it should be."""
         numbers = {name: float(fields[name]) for name in ("epsilon", "delta", "mu")}
         words = {name: str(fields[name]) for name in ("unit", "neighbouring", "accountant", "mechanism")}
-        sampled = tuple(SampledGaussian(**each) for each in fields.get("sampled", ()))
-        return cls(**numbers, **words, sampled=sampled)  # type: ignore[arg-type]
+        return cls(**numbers, **words, sampled=sampled_from(fields))  # type: ignore[arg-type]
+
+
+def sampled_from(fields: Mapping[str, Any]) -> tuple[SampledGaussian, ...]:
+    """The sampled steps of a guarantee as ``as_dict`` wrote it. Raises: TypeError or BadMechanism."""
+    return tuple(SampledGaussian(**each) for each in fields.get("sampled", ()))
 
 
 def no_guarantee(mechanism: str) -> Guarantee:

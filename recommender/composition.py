@@ -92,6 +92,12 @@ def composed_epsilon(cost: Cost, delta: float) -> float:
     return max(float(losses.get_epsilon_for_delta(delta)), 0.0)
 
 
+def equivalent_mu(cost: Cost, delta: float) -> float:
+    """μ of the Gaussian step that costs as much at δ: for comparing costs, not for composing them further."""
+    whole = compose((cost,))
+    return mu_for(max(composed_epsilon(whole, delta), _PRECISION), delta) if whole.sampled else whole.mu
+
+
 @lru_cache(maxsize=64)
 def largest_mu_beside(cost: Cost, epsilon: float, delta: float) -> float:
     """μ of the largest Gaussian step that fits beside the cost within (ε, δ); 0 where nothing fits.
@@ -105,7 +111,7 @@ def largest_mu_beside(cost: Cost, epsilon: float, delta: float) -> float:
         return math.sqrt(max(most**2 - whole.mu**2, 0.0))
     if composed_delta(Cost(sampled=whole.sampled), epsilon) > delta:
         return 0.0
-    aside = mu_for(max(composed_epsilon(Cost(sampled=whole.sampled), delta), epsilon * _PRECISION), delta)
+    aside = equivalent_mu(Cost(sampled=whole.sampled), delta)
     guess = math.sqrt(max(most**2 - aside**2, (most * _PRECISION) ** 2))
     total = _largest(lambda mu: composed_delta(Cost(mu=mu, sampled=whole.sampled), epsilon), guess, delta)
     return math.sqrt(max(total**2 - whole.mu**2, 0.0))

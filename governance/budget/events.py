@@ -1,15 +1,19 @@
 """What the budget writes into the ledger."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetReserved:
-    """Privacy was put aside before anything was read. The composed figures include this reservation."""
+    """Privacy was put aside before anything was read. The composed figures include this reservation.
+
+    ``mu`` is of its Gaussian steps; ``sampled`` are those that sample their subjects, as `SampledGaussian` has them.
+    """
 
     kind: ClassVar[str] = "budget.reserved"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     reservation: str
     population: str
@@ -19,6 +23,7 @@ class BudgetReserved:
     mu: float
     composed_epsilon: float
     budget_epsilon: float
+    sampled: tuple[Mapping[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ allowed is a nuisance, allowing one that should have been refused is a broken pr
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from uuid import UUID, uuid5
 
 from sqlalchemy import select
@@ -21,7 +21,8 @@ from governance.database import wait_for_others
 from governance.errors import BudgetExceeded, Conflict, InvalidInput, NotFound
 from governance.ledger.store import append
 from governance.policy.rules import PrivacyPolicy
-from recommender.accounting import Guarantee, compose_mu, epsilon_at, mu_for
+from recommender.accounting import Guarantee, epsilon_at, sampled_from
+from recommender.composition import Cost, compose, composed_epsilon, cost_of, largest_mu_beside
 
 ROUNDING = 1e-9
 """Relative slack of the comparison with the budget: the error of the root-finder, not a gift (1e-9 of epsilon)."""
@@ -29,10 +30,11 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetState:
-    """What a population's releases have cost together, by Gaussian DP at the policy's delta.
+    """What a population's releases have cost together, at the policy's delta.
 
-    ``epsilon_left`` is the largest epsilon that one further release may have: Gaussian mechanisms compose in mu², so
-    it is more than the difference of the epsilons.
+    ``epsilon_left`` is the largest epsilon that one further Gaussian release may have: such releases compose in mu²,
+    so it is more than the difference of the epsilons. ``mu`` is of all Gaussian steps so far; ``cost`` has the sampled
+    ones too, and any further composition goes by that.
     """
 
     population: str
@@ -40,24 +42,41 @@ class BudgetState:
     budget_epsilon: float
     epsilon_spent: float
     epsilon_left: float
-    mu: float
+    cost: Cost
     reservations: tuple[Reservation, ...]
+
+    @property
+    def mu(self) -> float:
+        """Of the Gaussian steps alone."""
+        return self.cost.mu
+
+    def epsilon_after(self, more: Cost) -> float:
+        """What would be spent with this cost on top."""
+        return composed_epsilon(compose((self.cost, more)), self.delta)
+
+    def epsilon_left_after(self, more: Cost) -> float:
+        """The largest epsilon that one more Gaussian release might have after this cost."""
+        return _epsilon_left(compose((self.cost, more)), self.budget_epsilon, self.delta)
 
 
 def state(session: Session, *, policy: PrivacyPolicy) -> BudgetState:
     """The budget of the policy's population. Everything that was not cancelled counts."""
     reservations = _counted(session, policy.population)
-    mu = compose_mu([each.mu for each in reservations])
-    left = math.sqrt(max(mu_for(policy.budget_epsilon, policy.delta) ** 2 - mu**2, 0.0))
+    cost = compose(cost_of_reservation(each) for each in reservations)
     return BudgetState(
         population=policy.population,
         delta=policy.delta,
         budget_epsilon=policy.budget_epsilon,
-        epsilon_spent=_epsilon(mu, policy.delta),
-        epsilon_left=_epsilon(left, policy.delta),
-        mu=mu,
+        epsilon_spent=composed_epsilon(cost, policy.delta),
+        epsilon_left=_epsilon_left(cost, policy.budget_epsilon, policy.delta),
+        cost=cost,
         reservations=tuple(reservations),
     )
+
+
+def cost_of_reservation(reservation: Reservation) -> Cost:
+    """What a reservation counts with."""
+    return Cost(mu=reservation.mu, sampled=sampled_from(reservation.guarantee))
 
 
 def reserve(
@@ -108,6 +127,7 @@ def reserve(
         mu=guarantee.mu,
         composed_epsilon=composed,
         budget_epsilon=policy.budget_epsilon,
+        sampled=tuple(asdict(each) for each in guarantee.sampled),
     )
     append(session, event, actor=actor, entry_id=uuid5(reservation_id, event.kind), clock=clock)
     return reservation
@@ -115,9 +135,9 @@ def reserve(
 
 def _composed(before: BudgetState, guarantee: Guarantee, policy: PrivacyPolicy) -> float:
     """The epsilon of everything that was reserved and of this, within the budget."""
-    composed = _epsilon(compose_mu([before.mu, guarantee.mu]), policy.delta)
+    composed = before.epsilon_after(cost_of(guarantee))
     if composed > policy.budget_epsilon * (1 + ROUNDING):
-        asked = _epsilon(guarantee.mu, policy.delta)
+        asked = composed_epsilon(cost_of(guarantee), policy.delta)
         msg = (
             f"the budget of {policy.population} is epsilon {policy.budget_epsilon:g} at delta {policy.delta:g}: "
             f"{before.epsilon_spent:.3f} is spent, this run asks {asked:.3f}, together {composed:.3f}; "
@@ -185,12 +205,16 @@ def _move(session: Session, reservation_id: UUID, expected: str, target: str) ->
     return reservation
 
 
-def _epsilon(mu: float, delta: float) -> float:
-    return epsilon_at(mu, delta) if mu > 0 else 0.0
+def _epsilon_left(cost: Cost, budget_epsilon: float, delta: float) -> float:
+    left = largest_mu_beside(cost, budget_epsilon, delta)
+    return epsilon_at(left, delta) if left > 0 else 0.0
 
 
 def _require_consistent(guarantee: Guarantee) -> None:
-    implied = _epsilon(guarantee.mu, guarantee.delta) if guarantee.mu < math.inf else math.inf
-    if not 0 < guarantee.mu < math.inf or implied > guarantee.epsilon * (1 + 1e-6):
-        msg = f"guarantee: mu {guarantee.mu:g} means epsilon {implied:.6f}, got the claim of {guarantee.epsilon:.6f}"
+    cost = cost_of(guarantee)
+    countable = 0 <= cost.mu < math.inf and (cost.mu > 0 or bool(cost.sampled))
+    implied = composed_epsilon(cost, guarantee.delta) if countable else math.inf
+    if implied > guarantee.epsilon * (1 + 1e-6) or implied == math.inf:
+        steps = "".join(f" and {each.steps} sampled steps" for each in cost.sampled)
+        msg = f"guarantee: mu {cost.mu:g}{steps} means epsilon {implied:.6f}, got the claim of {guarantee.epsilon:.6f}"
         raise InvalidInput(msg)

@@ -14,9 +14,9 @@ SERVER, TRAIN, TABLES, SPARK = "server", "train", "tables", "spark"
 EXTRAS: dict[str, tuple[str, ...]] = {
     TABLES: ("deltalake", "duckdb", "ibis", "psycopg"),
     SPARK: ("pyspark",),
-    TRAIN: ("opendp", "torch"),
+    TRAIN: ("opacus", "opendp", "torch"),
     SERVER: (
-        *("alembic", "fastapi", "great_expectations", "httpx", "idna", "pydantic_settings"),
+        *("alembic", "dp_accounting", "fastapi", "great_expectations", "httpx", "idna", "pydantic_settings"),
         *("python_multipart", "sqlalchemy", "starlette", "uvicorn"),
     ),
 }

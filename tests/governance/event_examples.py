@@ -92,6 +92,7 @@ EXAMPLES: tuple[Any, ...] = (
         mu=1.0,
         composed_epsilon=5.0,
         budget_epsilon=10.0,
+        sampled=({"noise_multiplier": 2.0, "sampling_rate": 0.5, "steps": 4},),
     ),
     BudgetReadingBegun(reservation=ONE),
     BudgetSpent(reservation=ONE, release=DIGEST),

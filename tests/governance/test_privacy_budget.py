@@ -10,7 +10,11 @@ from governance.database import transaction
 from governance.errors import BudgetExceeded, Conflict, InvalidInput, NotFound
 from governance.ledger.search import follow
 from governance.policy.rules import PrivacyPolicy
+from recommender.accounting import Guarantee, SampledGaussian, mu_for
+from recommender.composition import Cost, composed_epsilon
 from tests.governance.builders import Build
+
+STEPS = SampledGaussian(noise_multiplier=2.0, sampling_rate=0.5, steps=4)
 
 
 def _reserve(
@@ -54,6 +58,59 @@ def test_the_composition_agrees_with_the_peer(session: Session, build: Build) ->
         peer.compose(GaussianDpEvent(1.0 / reservation.mu))
 
     assert state(session, policy=build.privacy).epsilon_spent == pytest.approx(peer.get_epsilon(1e-6), abs=5e-3)
+
+
+def _sampled(build: Build, epsilon: float | None = None) -> Guarantee:
+    """A release of epsilon 2 with four sampled steps, at what they cost together or at what is claimed."""
+    together = composed_epsilon(Cost(mu=mu_for(2.0, 1e-6), sampled=(STEPS,)), 1e-6)
+    return replace(build.guarantee(2.0), epsilon=together if epsilon is None else epsilon, sampled=(STEPS,))
+
+
+def _reserve_sampled(session: Session, build: Build, guarantee: Guarantee) -> Reservation:
+    return reserve(
+        session,
+        reservation_id=build.id("sampled"),
+        purpose="model_training",
+        guarantee=guarantee,
+        policy=build.privacy,
+        actor=build.actor,
+        clock=build.clock,
+    )
+
+
+def test_sampled_steps_and_gaussian_releases_compose_as_the_peer_says(session: Session, build: Build) -> None:
+    from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent, SelfComposedDpEvent
+    from dp_accounting.pld import PLDAccountant
+
+    peer = PLDAccountant(value_discretization_interval=2e-3)
+    peer.compose(GaussianDpEvent(1.0 / mu_for(2.0, 1e-6)))
+    peer.compose(SelfComposedDpEvent(PoissonSampledDpEvent(0.5, GaussianDpEvent(2.0)), 4))
+    _reserve_sampled(session, build, _sampled(build))
+
+    # The whole description is in the table and in the log: whoever has either can count again.
+    assert state(session, policy=build.privacy).epsilon_spent == pytest.approx(peer.get_epsilon(1e-6), rel=2e-3)
+    peer.compose(GaussianDpEvent(1.0 / _reserve(session, build, "more", 3.0).mu))
+    assert state(session, policy=build.privacy).epsilon_spent == pytest.approx(peer.get_epsilon(1e-6), rel=2e-3)
+    assert [entry.body["sampled"] for entry in follow(session)] == [
+        [{"noise_multiplier": 2, "sampling_rate": 0.5, "steps": 4}],
+        [],
+    ]
+
+
+def test_what_is_left_beside_sampled_steps_is_granted_and_a_little_more_is_not(session: Session, build: Build) -> None:
+    _reserve_sampled(session, build, _sampled(build))
+    left = state(session, policy=build.privacy).epsilon_left
+
+    assert 6.0 < left < 10.0
+    with pytest.raises(BudgetExceeded):
+        _reserve(session, build, "more", left * 1.002)
+    _reserve(session, build, "rest", left)
+    assert state(session, policy=build.privacy).epsilon_left < 0.2
+
+
+def test_sampled_steps_that_claim_to_cost_nothing_are_refused(session: Session, build: Build) -> None:
+    with pytest.raises(InvalidInput, match="and 4 sampled steps means epsilon"):
+        _reserve_sampled(session, build, _sampled(build, epsilon=2.0))
 
 
 def test_a_training_over_budget_is_refused_with_the_three_figures(session: Session, build: Build) -> None:
