@@ -87,7 +87,7 @@ class _Reader:
             return self._dataclass(node, typing.cast("type[Any]", kind), key)
         origin, arguments = get_origin(kind), get_args(kind)
         if origin in (Union, types.UnionType):
-            value = self._optional(node, kind, key)
+            value = self._optional(node, kind, key) if type(None) in arguments else self._word_or(node, arguments, key)
         elif origin in (tuple, frozenset):
             children = enumerate(self._sequence(node, key))
             value = origin(self.build(child, arguments[0], f"{key}[{index}]") for index, child in children)
@@ -129,6 +129,19 @@ class _Reader:
             return None
         (inner,) = (arg for arg in get_args(kind) if arg is not type(None))
         return self.build(node, inner, key)
+
+    def _word_or(self, node: yaml.Node, kinds: tuple[Any, ...], key: str) -> Any:  # noqa: ANN401 - see build
+        """One of the words of a ``Literal``, or else a value of the one other kind."""
+        (words,) = (get_args(kind) for kind in kinds if get_origin(kind) is Literal)
+        (other,) = (kind for kind in kinds if get_origin(kind) is not Literal)
+        if isinstance(node, yaml.ScalarNode) and node.value in words:
+            return node.value
+        try:
+            return self.build(node, other, key)
+        except PolicyError as cause:
+            found = repr(node.value) if isinstance(node, yaml.ScalarNode) else _kind_of(node)
+            expected = f"{', '.join(map(str, words))} or {other.__name__}"
+            raise self.error(node, key, expected, found) from cause
 
     def _pairs(self, node: yaml.Node, key: str) -> list[tuple[str, yaml.Node]]:
         if not isinstance(node, yaml.MappingNode):

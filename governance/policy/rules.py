@@ -1,5 +1,6 @@
 """The other policies: retention, privacy, fairness, rights and access; impossible values are refused."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -81,6 +82,30 @@ class Interest:
 
 
 @dataclass(frozen=True)
+class History:
+    """How much one interaction counts in its subject's history; with the defaults each counts 1.
+
+    Attributes:
+        completion_floor: what a title of which nothing was watched counts; it rises to 1 in proportion.
+        half_life_days: after so long an interaction counts half as much, down to ``recency_floor``; None: never.
+        rating_floor: what a title with no star counts; it rises to 1 at five.
+    """
+
+    completion_floor: float = 1.0
+    half_life_days: float | None = None
+    recency_floor: float = 0.0625
+    rating_floor: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("completion_floor", "recency_floor", "rating_floor"):
+            # Nothing may count as nothing: what is read is to be seen in the policy's `interest`, not here.
+            found = getattr(self, name)
+            _require(holds=0.001 <= found <= 1, found=f"{name} {found}, not from 0.001 to 1")  # noqa: PLR2004 - stated
+        if self.half_life_days is not None:
+            _require(holds=0 < self.half_life_days < math.inf, found=f"half_life_days {self.half_life_days}")
+
+
+@dataclass(frozen=True)
 class PrivacyPolicy:
     """The privacy budget of one population, and what one release may spend.
 
@@ -95,6 +120,12 @@ class PrivacyPolicy:
     held_out_share: float
     retrain_after_erasure_days: int
     interest: Interest
+    history: History = field(default_factory=History)
+    signals: Mapping[str, float] = field(default_factory=dict)
+    """Share of a release's privacy (of mu²) for each further signal, by its slug."""
+    trending_days: int = 7
+    keep_sums: Literal["never"] | int = "never"
+    """For how many days the exact sums behind a release are kept, encrypted, so that a subject can be taken out."""
 
     def __post_init__(self) -> None:
         _require(holds=0 < self.budget_epsilon <= 20, found=f"budget_epsilon {self.budget_epsilon}")  # noqa: PLR2004 - beyond it nothing is promised
@@ -102,6 +133,25 @@ class PrivacyPolicy:
         _require(holds=0 < self.delta <= 1e-4, found=f"delta {self.delta}")  # noqa: PLR2004 - a larger one lets a person leak whole
         _require(holds=self.max_items_per_subject > 0, found=f"max_items_per_subject {self.max_items_per_subject}")
         _require(holds=0 < self.held_out_share < 1, found=f"held_out_share {self.held_out_share}")
+        _require(holds=1 <= self.trending_days <= 366, found=f"trending_days {self.trending_days}")  # noqa: PLR2004 - a trend, not a history
+        days = self.keep_sums
+        _require(holds=days == "never" or 1 <= days <= 366, found=f"keep_sums {days}, not never or 1 to 366 days")  # noqa: PLR2004 - as sensitive as events
+        _require_signals(self.signals)
+
+
+def _require_signals(signals: Mapping[str, float]) -> None:
+    from recommender.errors import BadMechanism
+    from recommender.signals import get_signal
+
+    for slug, share in signals.items():
+        try:
+            get_signal(slug)
+        except BadMechanism as cause:
+            msg = f"signals {cause}"
+            raise ValueError(msg) from cause
+        _require(holds=0 < share < 1, found=f"signals {slug} {share}, not a share")
+    together = sum(signals.values())
+    _require(holds=together <= 0.5, found=f"signals {together:g} together, above the half that the models need")  # noqa: PLR2004 - stated
 
 
 @dataclass(frozen=True)
