@@ -26,6 +26,9 @@ from governance.registry.events import (
     ReleaseMade,
     RetentionEnforced,
     SnapshotTaken,
+    SumsDestroyed,
+    SumsKept,
+    SumsReduced,
 )
 from governance.reidentification.events import (
     ReidentificationApproved,
@@ -94,6 +97,9 @@ KINDS: Final = (
     Kind(BudgetCancelled, "privacy was given back, nothing had been read", ENGINEER),
     Kind(SnapshotTaken, "what a training may read was fixed", OPERATOR),
     Kind(ReleaseMade, "a private measurement was made, with its guarantee", ENGINEER),
+    Kind(SumsKept, "the exact sums behind a measurement were kept", OPERATOR),
+    Kind(SumsReduced, "somebody was taken out of kept sums", OPERATOR),
+    Kind(SumsDestroyed, "kept sums were destroyed, on a ground", OPERATOR),
     Kind(ModelRegistered, "a model was trained", ENGINEER),
     Kind(AuditRecorded, "an audit ran", OPERATOR),
     Kind(AttackRecorded, "a measurement was attacked with canaries", OPERATOR),

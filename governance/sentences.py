@@ -36,6 +36,9 @@ SENTENCES: Final[Mapping[str, str]] = {
     "budget.cancelled": "The reservation {reservation} was given back; nothing had been read.",
     "registry.snapshot_taken": "The snapshot {snapshot} fixed what a training may read: {subjects} subjects.",
     "registry.release_made": "The private release {release} was made from the snapshot {snapshot}.",
+    "registry.sums_kept": "The exact sums behind the release {release} are kept, sealed, for {days} days.",
+    "registry.sums_reduced": "A subject was taken out of the exact sums behind the release {release}.",
+    "registry.sums_destroyed": "The exact sums behind the release {release} were destroyed ({ground:words}).",
     "registry.model_registered": "The model {model} ({model_kind:words}) was made from the release {release}"
     "[, with exposure prices on {parent}].",
     "registry.audit_recorded": "An audit of the model {model} was stored as the report {report}.",

@@ -59,11 +59,39 @@ def measure(
         EmptyInteractions: nobody watched anything.
         BadMechanism: the mechanism cannot keep its guarantee on data of this size, or a signal lacks what it needs.
     """
+    release, _ = measure_keeping(
+        interactions,
+        mechanism,
+        noise=noise,
+        as_of=as_of,
+        features=features,
+        performance=performance,
+        progress=progress,
+        inputs_digest=inputs_digest,
+    )
+    return release
+
+
+def measure_keeping(
+    interactions: Interactions,
+    mechanism: Mechanism,
+    *,
+    noise: NoiseSource,
+    as_of: int | None = None,
+    features: CatalogueFeatures | None = None,
+    performance: Performance | None = None,
+    progress: Progress | None = None,
+    inputs_digest: str | None = None,
+) -> tuple[Release, ExactSums]:
+    """The same with the exact sums behind the release, which nobody may see.
+
+    Args, Guarantees and Raises: as ``measure``.
+    """
     sums, counts = measured_sums(
         interactions, mechanism, noise=noise, as_of=as_of, features=features, performance=performance
     )
     digest = digest_of(interactions) if inputs_digest is None else inputs_digest
-    return _released(sums, counts, mechanism, noise, inputs_digest=digest, progress=progress)
+    return _released(sums, counts, mechanism, noise, inputs_digest=digest, progress=progress), sums
 
 
 def measured_sums(

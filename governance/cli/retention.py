@@ -44,5 +44,6 @@ def rows_of(done: RetentionRun) -> list[tuple[str, int, str, int]]:
         ("quarantined batches", done.quarantine),
         ("access packages", done.packages),
         ("closed requests", done.requests),
+        ("exact sums", done.sums),
     ]
     return [(what, each.days, each.before.isoformat(timespec="seconds"), each.count) for what, each in expiries]

@@ -28,7 +28,7 @@ from governance.cli.display import progress, stdout, table
 from governance.cli.ingest import facts, gateway_progress
 from governance.cli.ledger_verify import verification_rows
 from governance.cli.rights import certificate_rows, encode_key, unpack
-from governance.cli.train import quote_rows, recommended_rows
+from governance.cli.train import quote_facts, recommended_rows
 from governance.errors import Forbidden, LedgerError
 from governance.gate.decision import Decision
 from governance.ledger.export import export
@@ -143,7 +143,7 @@ class Story:
 
     def _train(self) -> Trained:
         self._title("A snapshot is taken, privacy is reserved, one measurement is made")
-        table("What this training costs", ("what", "epsilon"), quote_rows(quote(self.home)))
+        table("What this training costs", ("", ""), quote_facts(quote(self.home)))
         snapshot = take_snapshot(self.home, snapshot_id=uuid4())
         with progress("measuring") as step:
             trained = train(self.home, snapshot, training_id=uuid4(), author=self.cast.engineer, progress=step)

@@ -2,31 +2,34 @@
 
 from datetime import datetime
 from typing import Annotated
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import typer
 from numpy.random import default_rng
 
 from governance.budget.reservations import BudgetState, state
 from governance.cli.context import HomeOption, IdentifierOption, JsonOption, acting, opened, read_identifier
-from governance.cli.display import listing, progress, stdout
+from governance.cli.display import listing, progress, record, stdout
 from governance.errors import BudgetExceeded
 from governance.pipeline.desk import identity_of
 from governance.pipeline.recommend import Occasion, Recommended, recommend_to
+from governance.pipeline.retrain import find_kept, retrain
 from governance.pipeline.snapshot import take_snapshot
 from governance.pipeline.train import Quote, quote
 from governance.pipeline.train import train as measure_and_fit
-from governance.registry.models import list_models
+from governance.registry.models import get_model, list_models
+from governance.rights.memory import Memory, memory_of
 from governance.settings import DEFAULT_HOME
 
 MOMENT = "%Y-%m-%dT%H:%M%z"
 COLUMNS = ("rank", "title", "because", "prices")
+models = typer.Typer(help="Registered models, newest first.", invoke_without_command=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("train")(train)
-    app.command("models")(models)
+    app.add_typer(models, name="models")
     app.command("recommend")(recommend)
     app.command("budget")(budget)
 
@@ -35,33 +38,56 @@ def train(
     home: HomeOption = DEFAULT_HOME,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would cost, and do nothing.")] = False,
+    from_sums: Annotated[
+        str | None,
+        typer.Option(help="Read nobody anew: take the kept sums behind this release, less everybody who has left."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take a snapshot, reserve privacy, measure once, and register every model that follows."""
     here = opened(home)
     asked = quote(here)
     if dry_run:
-        listing("What a training would cost", ("what", "epsilon"), quote_rows(asked), as_json=as_json)
+        record("What a training would cost", quote_facts(asked), as_json=as_json)
         if not asked.affordable:
             msg = f"the budget has room for a release of epsilon {asked.before.epsilon_left:.3f} at most"
             raise BudgetExceeded(msg)
         return
     with here.transaction() as session:
         author = acting(here, session, "models:train")
-    snapshot = take_snapshot(here, snapshot_id=uuid4())
     with progress("measuring") as step:
-        trained = measure_and_fit(here, snapshot, training_id=uuid4(), author=author, progress=step)
+        if from_sums is None:
+            snapshot = take_snapshot(here, snapshot_id=uuid4())
+            trained = measure_and_fit(here, snapshot, training_id=uuid4(), author=author, progress=step)
+        else:
+            trained = retrain(
+                here,
+                find_kept(here, from_sums),
+                snapshot_id=uuid4(),
+                training_id=uuid4(),
+                author=author,
+                progress=step,
+            )
     rows = [(kind, str(model.id), model.digest[:16]) for kind, model in trained.models.items()]
     listing(f"Release {trained.release.digest[:16]}", ("kind", "model", "digest"), rows, as_json=as_json)
 
 
-def quote_rows(asked: Quote) -> list[tuple[str, float]]:
-    """A quote, row by row."""
+def quote_facts(asked: Quote) -> list[tuple[str, object]]:
+    """A quote, fact by fact; each epsilon is at the policy's delta."""
+    before, mechanism = asked.before, asked.mechanism
+    shares = {"counts": mechanism.counts_share, "gram": mechanism.gram_share} | dict(mechanism.shares)
     return [
-        ("this training", asked.mechanism.epsilon),
-        ("composed so far", asked.before.epsilon_spent),
-        ("budget", asked.before.budget_epsilon),
-        ("largest single release that fits", asked.before.epsilon_left),
+        ("population", before.population),
+        ("mechanism", mechanism.guarantee.mechanism),
+        ("shares of it", ", ".join(f"{name} {share:.0%}" for name, share in shares.items())),
+        ("unit", mechanism.guarantee.unit),
+        ("delta", mechanism.delta),
+        ("epsilon of this training", mechanism.epsilon),
+        ("composed so far", before.epsilon_spent),
+        ("composed after it", asked.epsilon_after),
+        ("budget", before.budget_epsilon),
+        ("largest single release that fits", before.epsilon_left),
+        ("largest that would fit after it", asked.epsilon_left_after),
     ]
 
 
@@ -81,7 +107,9 @@ def budget(home: HomeOption = DEFAULT_HOME, *, as_json: JsonOption = False) -> N
     listing(title, ("reservation", "state", "epsilon", "reserved at"), rows, as_json=as_json)
 
 
-def models(
+@models.callback()
+def list_them(
+    context: typer.Context,
     kind: Annotated[str | None, typer.Option(help="Only models of this kind, for example ease.")] = None,
     home: HomeOption = DEFAULT_HOME,
     *,
@@ -89,6 +117,8 @@ def models(
     as_json: JsonOption = False,
 ) -> None:
     """Registered models, newest first."""
+    if context.invoked_subcommand is not None:
+        return
     with opened(home).transaction() as session:
         found = [each for each in list_models(session, limit=1000) if kind in {None, each.kind}]
     if ids:
@@ -99,6 +129,50 @@ def models(
         for each in found
     ]
     listing("Models", ("model", "kind", "priced", "state", "generation", "digest"), rows, as_json=as_json)
+
+
+@models.command("memory")
+def memory(
+    model: Annotated[UUID, typer.Argument(help="The model's id, as `probity models` lists it.")],
+    subject: Annotated[
+        str | None, typer.Option(help="A pseudonym of the events domain: is it in the model? Needs a token.")
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Who was in a model, what bounds its memory of one person, and when it must be made anew and why."""
+    here = opened(home)
+    with here.transaction() as session:
+        if subject is not None:
+            acting(here, session, "requests:read")
+        found = memory_of(session, get_model(session, model), subject=subject)
+        facts = memory_facts(found, here.policies.privacy.value.retrain_after_erasure_days)
+    record(f"What the model {model} remembers", facts, as_json=as_json)
+
+
+def memory_facts(found: Memory, days: int) -> list[tuple[str, object]]:
+    """A model's memory, fact by fact."""
+    guarantee = found.guarantee
+    why = f"{found.erasures} erasures of subjects that it had seen; policy allows {days} days after each"
+    facts: list[tuple[str, object]] = [
+        ("state", found.model.state),
+        ("generation", found.model.generation),
+        ("release", found.model.release),
+        ("snapshot", str(found.snapshot.id)),
+        ("snapshot manifest", found.snapshot.digest),
+        ("subjects in it", found.subjects),
+        ("of them erased since", found.erased),
+        ("epsilon", guarantee["epsilon"]),
+        ("delta", guarantee["delta"]),
+        ("unit", guarantee["unit"]),
+        ("neighbouring", guarantee["neighbouring"]),
+        ("accountant", guarantee["accountant"]),
+        ("mechanism", guarantee["mechanism"]),
+        ("retrain by", None if found.retrain_by is None else found.retrain_by.isoformat()),
+        ("because of", "nothing: nobody in it was erased" if found.retrain_by is None else why),
+    ]
+    return facts if found.holds is None else [*facts, ("holds the subject", found.holds)]
 
 
 def recommend(

@@ -35,6 +35,7 @@ def identity_of(kind: str, unverified_identifier: str) -> Identity:
 
 def tools(home: Home, *, actor: str = OPERATOR) -> Tools:
     """What fulfilment works with in this home."""
+    from governance.pipeline.kept_sums import KeptSums  # the same
     from governance.pipeline.recommend import recommendations_for_access  # brings the recommender along
 
     return Tools(
@@ -45,6 +46,7 @@ def tools(home: Home, *, actor: str = OPERATOR) -> Tools:
         attester=home.attester,
         packages=home.folder("outbox"),
         recommendations=recommendations_for_access(home, LISTED),
+        leave_sums=KeptSums(home).take_out,
         actor=actor,
         clock=home.clock,
     )

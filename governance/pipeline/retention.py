@@ -22,6 +22,7 @@ from governance.ledger.search import Filter, search
 from governance.ledger.sequencer import settle
 from governance.ledger.store import append
 from governance.pipeline.home import OPERATOR, Home
+from governance.pipeline.kept_sums import KeptSums
 from governance.registry.events import RetentionEnforced
 from governance.reidentification.procedure import delete_closed as delete_closed_cases
 from governance.reidentification.procedure import expire as expire_cases
@@ -50,8 +51,8 @@ class Expiry:
 class RetentionRun:
     """What a run deleted, or would delete where it was a ``dry_run``.
 
-    ``events`` are rows by kind, ``quarantine`` batches, ``packages`` files, and ``requests`` closed requests, each with
-    the work on it and its certificate.
+    ``events`` are rows by kind, ``quarantine`` batches, ``packages`` files, ``requests`` closed requests, each with
+    the work on it and its certificate, and ``sums`` the exact sums behind releases, by ``keep_sums`` in privacy.yaml.
     """
 
     dry_run: bool
@@ -59,6 +60,7 @@ class RetentionRun:
     quarantine: Expiry
     packages: Expiry
     requests: Expiry
+    sums: Expiry
 
 
 def run_retention(home: Home, *, dry_run: bool = False, progress: Progress | None = None) -> RetentionRun:
@@ -79,7 +81,7 @@ def run_retention(home: Home, *, dry_run: bool = False, progress: Progress | Non
     """
     policy, now = home.policies.retention.value, home.clock()
     _require_every_kind(home)
-    count = _Counter(now, len(EVENT_KINDS) + 3, progress)
+    count = _Counter(now, len(EVENT_KINDS) + 4, progress)
     run = RetentionRun(
         dry_run=dry_run,
         events={
@@ -89,6 +91,7 @@ def run_retention(home: Home, *, dry_run: bool = False, progress: Progress | Non
         quarantine=count(policy.quarantine_days, partial(_expire_quarantine, home, dry_run=dry_run)),
         packages=count(policy.package_days, partial(_expire_packages, home, dry_run=dry_run)),
         requests=count(policy.request_records_days, partial(_count_requests, home)),
+        sums=count(_sums_days(home), partial(_expire_sums, home, dry_run=dry_run)),
     )
     if dry_run:
         return run
@@ -134,6 +137,20 @@ def _expire_quarantine(home: Home, before: datetime, *, dry_run: bool) -> int:
     purged = purge(folder, before=before)
     sync_folder(folder)
     return purged
+
+
+def _sums_days(home: Home) -> int:
+    days = home.policies.privacy.value.keep_sums
+    return 0 if days == "never" else days
+
+
+def _expire_sums(home: Home, _before: datetime, *, dry_run: bool) -> int:
+    kept = KeptSums(home)
+    expired = kept.expired()
+    for header in () if dry_run else expired:
+        with home.transaction() as session:
+            kept.destroy(session, header.release, "expired")
+    return len(expired)
 
 
 def _expire_packages(home: Home, before: datetime, *, dry_run: bool) -> int:

@@ -4,6 +4,7 @@ A crash at any moment leaves the reservation, and it counts as spent: what may h
 """
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
@@ -14,19 +15,21 @@ from governance.access.principals import actor_of
 from governance.access.tables import Principal
 from governance.budget.reservations import BudgetState, begin_reading, reserve, spend, state
 from governance.budget.tables import Reservation
-from governance.errors import Conflict, EmptySnapshot, PolicyError
+from governance.errors import Conflict, PolicyError
 from governance.pipeline.artefacts import load_registered_release, save_model
 from governance.pipeline.attesting import Attesting, attest_models, attest_release
 from governance.pipeline.catalogue import catalogue_digest, load_catalogue
 from governance.pipeline.home import Home
-from governance.pipeline.interactions import read_interactions
+from governance.pipeline.kept_sums import KeptSums
+from governance.pipeline.measured import read_measured
 from governance.registry.lineage import register_release
 from governance.registry.models import find_model, model_id_of, register_model
 from governance.registry.tables import Model, ReleaseRecord, Snapshot, SnapshotSubject
 from pseudonymisation.pseudonym import Pseudonym
+from recommender.accounting import compose_mu, epsilon_at, mu_for
 from recommender.denoise import denoise
+from recommender.exact_sums import ExactSums
 from recommender.features import features_from
-from recommender.interactions import interactions_from
 from recommender.mechanism import Mechanism, plan
 from recommender.models import MODELS, kinds_for
 from recommender.noise import OpenDPNoise
@@ -47,6 +50,18 @@ class Quote:
         """Whether the budget has room for it."""
         return self.mechanism.epsilon <= self.before.epsilon_left
 
+    @property
+    def epsilon_after(self) -> float:
+        """What the population's releases would have cost with this one, composed exactly."""
+        return epsilon_at(compose_mu([self.before.mu, self.mechanism.mu]), self.before.delta)
+
+    @property
+    def epsilon_left_after(self) -> float:
+        """The largest epsilon that one more release might have after this one."""
+        limit = mu_for(self.before.budget_epsilon, self.before.delta)
+        left = limit**2 - self.before.mu**2 - self.mechanism.mu**2
+        return epsilon_at(math.sqrt(left), self.before.delta) if left > 0 else 0.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
@@ -59,7 +74,13 @@ class Trained:
 def planned(home: Home) -> Mechanism:
     """The mechanism that the privacy policy asks for."""
     privacy = home.policies.privacy.value
-    return plan(privacy.release_epsilon, privacy.delta, max_items_per_subject=privacy.max_items_per_subject)
+    return plan(
+        privacy.release_epsilon,
+        privacy.delta,
+        max_items_per_subject=privacy.max_items_per_subject,
+        shares=tuple(privacy.signals.items()),
+        trending_days=privacy.trending_days,
+    )
 
 
 def quote(home: Home) -> Quote:
@@ -96,14 +117,23 @@ def train(
     mechanism, actor = planned(home), actor_of(author)
     _require_fitting(home, snapshot, mechanism)
     if reservation is None:
-        _reserve(home, mechanism, training_id, actor)
+        put_aside(home, mechanism, training_id, actor)
     elif reservation.guarantee != dict(mechanism.guarantee.as_dict()):
         msg = f"training {training_id} was reserved under another guarantee than privacy.yaml gives now: begin another"
         raise Conflict(msg)
     with home.transaction() as session:
         begin_reading(session, training_id, actor=actor, clock=home.clock)
-    release = _measure(home, snapshot, mechanism, progress)
-    record = _register(home, release, snapshot, mechanism, training_id=training_id, actor=actor)
+    release, sums = _measure(home, snapshot, mechanism, progress)
+    return registered(home, release, sums, snapshot, training_id=training_id, author=author)
+
+
+def registered(
+    home: Home, release: Release, sums: ExactSums, snapshot: Snapshot, *, training_id: UUID, author: Principal
+) -> Trained:
+    """Register a release that was paid for, keep its sums if policy says so, and fit what follows from it."""
+    record = _register(home, release, snapshot, release.mechanism, training_id=training_id, actor=actor_of(author))
+    with home.transaction() as session:
+        KeptSums(home).keep(session, record.digest, snapshot, sums)
     return Trained(release=record, models=_fit_models(home, release, record, snapshot, author))
 
 
@@ -119,7 +149,8 @@ def _finish(home: Home, snapshot: Snapshot, training_id: UUID, author: Principal
     return Trained(release=record, models=models)
 
 
-def _reserve(home: Home, mechanism: Mechanism, training_id: UUID, actor: str) -> None:
+def put_aside(home: Home, mechanism: Mechanism, training_id: UUID, actor: str) -> None:
+    """Reserve what a training by the mechanism will cost."""
     with home.transaction() as session:
         reserve(
             session,
@@ -166,21 +197,24 @@ def _require_fitting(home: Home, snapshot: Snapshot, mechanism: Mechanism) -> No
         raise PolicyError(msg)
 
 
-def _measure(home: Home, snapshot: Snapshot, mechanism: Mechanism, progress: Progress | None) -> Release:
-    from recommender.measurement import measure  # torch
+def _measure(
+    home: Home, snapshot: Snapshot, mechanism: Mechanism, progress: Progress | None
+) -> tuple[Release, ExactSums]:
+    from recommender.measurement import measure_keeping  # torch
 
-    versions = json.loads(snapshot.manifest)["lake"]
     with home.transaction() as session:
         members = select(SnapshotSubject.subject).where(SnapshotSubject.snapshot_id == snapshot.id)
         subjects = [Pseudonym(subject) for subject in sorted(session.scalars(members))]
-    purpose = home.policies.purposes.value.training
-    pairs = read_interactions(home, subjects, purpose=purpose, versions=versions)
-    if pairs.num_rows == 0:
-        msg = "no subject of the snapshot has an interaction that counts: see `interest` in privacy.yaml"
-        raise EmptySnapshot(msg)
-    items = load_catalogue(home.settings.folder("catalogue")).items["item"].to_pylist()
-    histories = interactions_from(pairs, items)
-    return measure(histories, mechanism, noise=OpenDPNoise(), progress=progress, inputs_digest=snapshot.digest)
+    catalogue = load_catalogue(home.settings.folder("catalogue"))
+    return measure_keeping(
+        read_measured(home, snapshot, subjects),
+        mechanism,
+        noise=OpenDPNoise(),
+        as_of=int(snapshot.taken_at.timestamp()),
+        features=features_from(catalogue.categories),
+        progress=progress,
+        inputs_digest=snapshot.digest,
+    )
 
 
 def _fit_models(

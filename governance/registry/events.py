@@ -79,6 +79,40 @@ class ReleaseMade:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SumsKept:
+    """The exact sums behind a release are kept, sealed, for at most so many days."""
+
+    kind: ClassVar[str] = "registry.sums_kept"
+    version: ClassVar[int] = 1
+
+    release: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SumsReduced:
+    """Somebody was taken out of kept sums. Dated by the day, and says nothing of whom."""
+
+    kind: ClassVar[str] = "registry.sums_reduced"
+    version: ClassVar[int] = 1
+    by_day: ClassVar[bool] = True
+
+    release: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SumsDestroyed:
+    """Kept sums are gone: `expired`, because an `erasure` could not be subtracted, or `replaced` by smaller ones."""
+
+    kind: ClassVar[str] = "registry.sums_destroyed"
+    version: ClassVar[int] = 1
+    by_day: ClassVar[bool] = True
+
+    release: str
+    ground: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRegistered:
     """A model was made from a release.
 

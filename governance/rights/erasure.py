@@ -40,7 +40,7 @@ from pseudonymisation.errors import UnknownSubject
 from pseudonymisation.pseudonym import Pseudonym
 from pseudonymisation.schema import EVENT_KINDS
 
-STORES = ("vault", "lake", "consents", "snapshots", "cases", "openings")
+STORES = ("vault", "lake", "sums", "consents", "snapshots", "cases", "openings")
 DOMAINS = ("events", "consent")
 
 
@@ -85,6 +85,11 @@ def count_lake(_session: Session, tools: Tools, task: Task) -> None:
     """Count what is about to be removed, so that a crash in between loses no count."""
     subject = Pseudonym(task.job.work["events"])
     _add_found(task, "lake", {kind.name: tools.lake.count(kind.name, subjects=[subject]) for kind in EVENT_KINDS})
+
+
+def leave_sums(session: Session, tools: Tools, task: Task) -> None:
+    """Take the subject out of exact sums that are kept, while their events can still say what they had added."""
+    _add_found(task, "sums", tools.leave_sums(session, Pseudonym(task.job.work["events"]), task.request.id))
 
 
 def forget_control(session: Session, tools: Tools, task: Task) -> None:
@@ -248,6 +253,7 @@ ERASURE = Right(
     stages=(
         Stage("plan", plan),
         Stage("count_lake", count_lake),
+        Stage("leave_sums", leave_sums),
         Stage("destroy_secret", destroy_secret),
         Stage("rewrite_lake", rewrite_lake),
         Stage("forget_control", forget_control),

@@ -4,10 +4,11 @@ A stage may be run again after a crash, so each one finds its own work done and 
 commits together with what the stage changed in the control database.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -27,9 +28,17 @@ Recommendations = Callable[[Session, Pseudonym], Json]
 only: on SQLite a second one would wait for the first."""
 
 
+LeaveSums = Callable[[Session, Pseudonym, UUID], Mapping[str, int]]
+"""Takes a subject out of kept sums, once per request; how many were ``subtracted`` from and how many ``destroyed``."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What the stages work with. ``packages`` is the folder of sealed access packages."""
+    """What the stages work with. ``packages`` is the folder of sealed access packages.
+
+    ``leave_sums`` takes a subject (events domain) out of all exact sums that are kept, or destroys those, before their
+    events go; once for each request.
+    """
 
     vault: Vault
     lake: Lake
@@ -38,6 +47,7 @@ class Tools:
     attester: Attester
     packages: Path
     recommendations: Recommendations
+    leave_sums: LeaveSums
     actor: str
     clock: Clock
 

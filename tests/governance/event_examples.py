@@ -31,6 +31,9 @@ from governance.registry.events import (
     ReleaseMade,
     RetentionEnforced,
     SnapshotTaken,
+    SumsDestroyed,
+    SumsKept,
+    SumsReduced,
 )
 from governance.reidentification.events import (
     ReidentificationApproved,
@@ -217,6 +220,9 @@ EXAMPLES: tuple[Any, ...] = (
     EvidenceOpened(commitment=COMMITMENT, ground="supervisory_authority", roles=("auditor",)),
     CheckpointWitnessed(size=70_000, root=DIGEST, witnesses={"witness.example/w1+85ecc407": 1_795_521_600}),
     EvidenceExported(pack=DIGEST, first_day="2026-11-01", last_day="2026-11-30", entries=412, checkpoint=1733),
+    SumsKept(release=DIGEST, days=30),
+    SumsReduced(release=DIGEST),
+    SumsDestroyed(release=DIGEST, ground="expired"),
     AttestationMade(
         attestation=DIGEST,
         predicate_type="https://slsa.dev/verification_summary/v1",

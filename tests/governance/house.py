@@ -74,6 +74,7 @@ def make_house(engine: Engine, vault: Vault, build: Build, folder: Path) -> Hous
         attester=Attester(signer=SIGNER, name="https://probity.example/attester", folder=folder / "attestations"),
         packages=folder / "packages",
         recommendations=lambda _session, subject: [{"item": "item-99", "because": f"12 ratings of {subject[:0]}yours"}],
+        leave_sums=lambda _session, _subject, _request: {"subtracted": 0, "destroyed": 0},
         actor=SYSTEM,
         clock=build.clock,
     )

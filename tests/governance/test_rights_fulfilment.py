@@ -62,6 +62,7 @@ def test_the_certificate_names_stores_counts_models_and_the_day_of_retraining_bu
     assert [(store.store, dict(store.found), store.left) for store in certificate.stores] == [
         ("vault", {"identifier": 2, "pseudonym_index": 3, "subject": 1}, 0),
         ("lake", {"browse": 0, "rating": 12, "search": 0, "view": 0}, 0),
+        ("sums", {"destroyed": 0, "subtracted": 0}, 0),
         ("consents", {"consent_decision": 1}, 0),
         ("snapshots", {"registry_snapshot_subject": 1}, 0),
         ("cases", {"reidentification_case": 0}, 0),

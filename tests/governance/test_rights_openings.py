@@ -69,7 +69,8 @@ class Office:
         tools = Tools(
             vault=self.vault, lake=Lake(str(self.folder / "lake")), policies=self.build.policies, signer=SIGNER,
             attester=Attester(signer=SIGNER, name="https://probity.example/attester", folder=self.folder / "said"),
-            packages=self.folder, recommendations=lambda _session, _subject: [], actor=SYSTEM, clock=self.build.clock,
+            packages=self.folder, recommendations=lambda _session, _subject: [], leave_sums=lambda *_: {},
+            actor=SYSTEM, clock=self.build.clock,
         )  # fmt: skip
         return fulfil(partial(transaction, self.engine), tools, self.build.id(name))
 

@@ -350,7 +350,7 @@ def test_progress_counts_the_stores(home: Home) -> None:
     seen: list[tuple[int, int]] = []
     run_retention(home, progress=lambda done, total: seen.append((done, total)))
 
-    assert seen == [(done, 7) for done in range(1, 8)]
+    assert seen == [(done, 8) for done in range(1, 9)]
 
 
 def test_the_command_lists_every_store_and_deletes_only_when_it_is_no_dry_run(
@@ -374,6 +374,7 @@ def test_the_command_lists_every_store_and_deletes_only_when_it_is_no_dry_run(
         "quarantined batches": 0,
         "access packages": 0,
         "closed requests": 0,
+        "exact sums": 0,
     }
 
     real = probity("retention", "run", "--json", "--home", folder)

@@ -1,0 +1,214 @@
+"""Exact sums that policy lets us keep: sealed, each under a key of its own, and destroyed by destroying the key.
+
+``HOME/sums/RELEASE.sealed`` is a header in clear, which the seal covers, and the sums under AES-256-GCM;
+``HOME/keys/sums/RELEASE.key`` is the key. Nothing exports either. Trusted for secrecy: who reads both has what is as
+sensitive as the events. Trusted for nothing else: changed files do not open.
+
+Whoever is erased is taken out before their events go, and where that cannot be done exactly, the sums are destroyed.
+"""
+
+import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final, Literal
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy.orm import Session
+
+from governance.errors import EmptySnapshot, NotFound
+from governance.ledger.store import append
+from governance.pipeline.home import OPERATOR, Home
+from governance.pipeline.measured import read_measured, reading_rule
+from governance.registry.events import SumsDestroyed, SumsKept, SumsReduced
+from governance.registry.lineage import get_snapshot
+from governance.registry.tables import Snapshot, SnapshotSubject
+from pseudonymisation.durable import sync_folder, write_atomically
+from pseudonymisation.errors import PseudonymisationError
+from pseudonymisation.pseudonym import Pseudonym
+from recommender.errors import CorruptArtefact, RecommenderError
+from recommender.exact_sums import ExactSums
+from recommender.sums_encoding import from_bytes, to_bytes
+
+FOLDER: Final = "sums"
+_TAG: Final = b"probity/kept-sums/v1\x00"
+_NONCE_BYTES: Final = 12
+_KEY_BYTES: Final = 32
+
+Ground = Literal["expired", "erasure", "replaced"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What may be seen of kept sums.
+
+    Attributes:
+        release: digest of the release that was made from them, which names the files.
+        snapshot: whose subjects they are of.
+        kept_at: since when, ISO 8601.
+        rule: how events became interactions (``measured.reading_rule``).
+        taken_out: requests by which subjects were taken out of them.
+    """
+
+    release: str
+    snapshot: str
+    kept_at: str
+    rule: str
+    taken_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSums:
+    """The exact sums of one home."""
+
+    home: Home
+    entropy: Callable[[int], bytes] = secrets.token_bytes
+
+    def headers(self) -> list[Header]:
+        """Of all that is kept, in the order of the releases' digests."""
+        folder = self.home.settings.folder(FOLDER)
+        return [self._read(path)[0] for path in sorted(folder.glob("*.sealed"))]
+
+    def keep(self, session: Session, release: str, snapshot: Snapshot, sums: ExactSums) -> None:
+        """Seal the sums behind a release under a fresh key, where the policy says so; else do nothing."""
+        policy, now = self.home.policies.privacy.value, self.home.clock()
+        if policy.keep_sums == "never":
+            return
+        header = Header(release=release, snapshot=str(snapshot.id), kept_at=now.isoformat(), rule=reading_rule(policy))
+        self._key(release).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomically(self._key(release), self.entropy(_KEY_BYTES))
+        self.home.folder(FOLDER)
+        self._write(header, sums)
+        append(
+            session,
+            SumsKept(release=release, days=policy.keep_sums),
+            actor=OPERATOR,
+            entry_id=_entry(release, SumsKept.kind),
+            clock=self.home.clock,
+        )
+
+    def open(self, release: str) -> tuple[Header, ExactSums]:
+        """The sums behind a release.
+
+        Raises:
+            NotFound: they are not kept, or not any more.
+            CorruptArtefact: the files do not open.
+        """
+        path = self._sealed(release)
+        if not path.exists() or not self._key(release).exists():
+            msg = (
+                f"the sums of the release {release[:16]} are not kept, or not any more: an erasure may have ended them"
+            )
+            raise NotFound(msg)
+        header, place, content = self._read(path)
+        nonce, sealed = content[place : place + _NONCE_BYTES], content[place + _NONCE_BYTES :]
+        try:
+            plain = AESGCM(self._key(release).read_bytes()).decrypt(nonce, sealed, content[:place])
+        except (InvalidTag, ValueError) as cause:
+            msg = f"the sums of the release {release[:16]} do not open: another key, or changed since"
+            raise CorruptArtefact(msg) from cause
+        return header, from_bytes(plain)
+
+    def take_out(self, session: Session, subject: Pseudonym, request: UUID) -> Mapping[str, int]:
+        """Take one subject (events domain) out of everything that is kept, before their events are destroyed.
+
+        Guarantees:
+            - afterwards no kept sums hold anything of the subject: they were subtracted exactly, or the sums destroyed
+            - done again for the same request it changes nothing
+
+        Returns:
+            how many sums the subject was ``subtracted`` from, and how many were ``destroyed`` because of it.
+        """
+        counts = {"subtracted": 0, "destroyed": 0}
+        for header in self.headers():
+            if session.get(SnapshotSubject, (subject, UUID(header.snapshot))) is None:
+                continue
+            outcome = "subtracted" if self._subtract(session, header, subject, request) else "destroyed"
+            counts[outcome] += 1
+            if outcome == "destroyed":
+                self.destroy(session, header.release, "erasure")
+                continue
+            event = SumsReduced(release=header.release)
+            entry_id = _entry(header.release, f"{event.kind}:{request}")
+            append(session, event, actor=OPERATOR, entry_id=entry_id, clock=self.home.clock)
+        return counts
+
+    def destroy(self, session: Session, release: str, ground: Ground) -> None:
+        """Destroy the key, then the file. What may be in back-ups of the file alone opens to nobody."""
+        for path in (self._key(release), self._sealed(release)):
+            if path.exists():
+                path.unlink()
+                sync_folder(path.parent)
+        event = SumsDestroyed(release=release, ground=ground)
+        append(session, event, actor=OPERATOR, entry_id=_entry(release, event.kind), clock=self.home.clock)
+
+    def expired(self) -> list[Header]:
+        """Those kept for longer than policy allows; all, where it allows none."""
+        days, now = self.home.policies.privacy.value.keep_sums, self.home.clock()
+        return [
+            header
+            for header in self.headers()
+            if days == "never" or datetime.fromisoformat(header.kept_at) < now - timedelta(days=days)
+        ]
+
+    def _subtract(self, session: Session, header: Header, subject: Pseudonym, request: UUID) -> bool:
+        if str(request) in header.taken_out:
+            return True
+        if header.rule != reading_rule(self.home.policies.privacy.value):
+            return False  # what the subject added cannot be told any more
+        snapshot = get_snapshot(session, UUID(header.snapshot))
+        try:
+            _, sums = self.open(header.release)
+            left = without(self.home, snapshot, sums, [subject])
+        except (PseudonymisationError, RecommenderError, NotFound):
+            return False
+        self._write(replace(header, taken_out=(*header.taken_out, str(request))), left)
+        return True
+
+    def _write(self, header: Header, sums: ExactSums) -> None:
+        head = json.dumps(asdict(header), sort_keys=True, separators=(",", ":")).encode()
+        clear, nonce = _TAG + len(head).to_bytes(8) + head, self.entropy(_NONCE_BYTES)
+        sealed = AESGCM(self._key(header.release).read_bytes()).encrypt(nonce, to_bytes(sums), clear)
+        write_atomically(self._sealed(header.release), clear + nonce + sealed)
+
+    def _read(self, path: Path) -> tuple[Header, int, bytes]:
+        content = path.read_bytes()
+        start = len(_TAG) + 8
+        place = start + int.from_bytes(content[len(_TAG) : start])
+        try:
+            fields = json.loads(content[start:place])
+            header = Header(**fields | {"taken_out": tuple(fields["taken_out"])})
+        except (ValueError, TypeError, KeyError) as cause:
+            msg = f"{path.name} is not a file of kept sums"
+            raise CorruptArtefact(msg) from cause
+        if content[: len(_TAG)] != _TAG or header.release != path.stem:
+            msg = f"{path.name} is not the file of kept sums that its name says"
+            raise CorruptArtefact(msg)
+        return header, place, content
+
+    def _sealed(self, release: str) -> Path:
+        return self.home.settings.folder(FOLDER) / f"{release}.sealed"
+
+    def _key(self, release: str) -> Path:
+        return self.home.settings.folder("keys") / FOLDER / f"{release}.key"
+
+
+def without(home: Home, snapshot: Snapshot, sums: ExactSums, subjects: Sequence[Pseudonym]) -> ExactSums:
+    """The snapshot's sums without these of its subjects.
+
+    Raises:
+        UnknownVersion: an erasure made the snapshot's lake version unreadable for them.
+        BadInteractions: what they have now is not what they had.
+    """
+    try:
+        return sums.without(read_measured(home, snapshot, subjects))
+    except EmptySnapshot:
+        return sums  # who had no interaction added nothing
+
+
+def _entry(release: str, what: str) -> UUID:
+    return uuid5(NAMESPACE_URL, f"probity:sums:{release}:{what}")
