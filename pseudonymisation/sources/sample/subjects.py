@@ -61,12 +61,13 @@ def make_population(rng: np.random.Generator, settings: SampleSettings) -> Popul
         subjects=_subjects(rng, count),
         genres=(genre_centres - genre_centres.mean(axis=0))[cluster] + 0.4 * rng.normal(size=(count, len(GENRES))),
         styles=(style_centres - style_centres.mean(axis=0))[cluster] + 0.4 * rng.normal(size=(count, STYLES)),
-        shown=_shown(rng, settings),
+        shown=titles_shown(rng, settings),
         late_hours=np.rint(rng.normal(0, 1.5, count)).astype(np.int64),
     )
 
 
-def _shown(rng: np.random.Generator, settings: SampleSettings) -> Ints:
+def titles_shown(rng: np.random.Generator, settings: SampleSettings) -> Ints:
+    """How many titles each subject is shown: a few subjects see most."""
     tier = rng.choice(len(_TIERS), size=settings.subjects, p=[share for share, _ in _TIERS])
     mean = np.array([activity for _, activity in _TIERS])[tier] / sum(share * activity for share, activity in _TIERS)
     activity = mean * rng.lognormal(-0.18, 0.6, settings.subjects)  # exp(-0.6²/2): the factor has mean 1

@@ -1,0 +1,1 @@
+"""The evaluation protocol of recommenders: `benchmarks/recommender.py` runs it."""

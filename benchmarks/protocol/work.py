@@ -1,0 +1,133 @@
+"""Which runs there are, which are still to do, and doing them."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import recommender
+from benchmarks.protocol import data, others, ours, ranking, splits
+from benchmarks.protocol.records import Key, Record, code_digest, record_of
+from recommender.mechanism import LARGEST_EPSILON
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what, done, total)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is to be compared. Only ``threads`` and ``jobs`` change nothing but times."""
+
+    folder: Path
+    epsilons: tuple[float, ...]
+    seeds: int
+    delta: float
+    methods: tuple[str, ...]
+    noise: str
+    device: str
+    threads: int
+    jobs: int
+
+    def __post_init__(self) -> None:
+        for epsilon in self.epsilons:
+            if not (0 < epsilon <= LARGEST_EPSILON or math.isinf(epsilon)):
+                msg = f"epsilon lies in (0, {LARGEST_EPSILON:g}] or is inf, got {epsilon:g}"
+                raise SystemExit(msg)
+        unknown = set(self.methods) - set(known_methods())
+        if unknown:
+            msg = f"unknown methods {', '.join(sorted(unknown))}; there are {', '.join(known_methods())}"
+            raise SystemExit(msg)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What shares one release: the methods still to do at one seed and ε."""
+
+    seed: int
+    epsilon: float
+    keys: tuple[Key, ...]
+
+
+def known_methods() -> tuple[str, ...]:
+    """Slugs of ours, then of the peers that are here."""
+    return tuple(k.slug for k in ours.kinds()) + tuple(p.slug for p in others.peers_here())
+
+
+def batches(plan: Plan, name: str, done: Mapping[Key, Record]) -> list[Batch]:
+    """What is not done yet, seed by seed, so that an early look shows whole rows."""
+    result = []
+    for seed in range(plan.seeds):
+        for epsilon in plan.epsilons:
+            keys = tuple(key for key in keys_of(plan, name, seed, epsilon) if key not in done)
+            if keys:
+                result.append(Batch(seed, epsilon, keys))
+    return result
+
+
+def keys_of(plan: Plan, name: str, seed: int, epsilon: float) -> tuple[Key, ...]:
+    """The records that this ε and seed should have."""
+    shared = (Path(data.__file__), Path(splits.__file__), Path(ranking.__file__))
+    library = code_digest(Path(recommender.__path__[0]), Path(ours.__file__), *shared)
+
+    def key(method: str, code: str, noise: str) -> Key:
+        return Key(
+            data=name, seed=seed, epsilon=epsilon, delta=plan.delta, method=method, noise=noise, code=code
+        )  # fmt: skip
+
+    keys = [key(kind.slug, library, plan.noise) for kind in ours.kinds(plan.methods)]
+    keys += [
+        key(peer.slug, code_digest(peer.source, *shared), "its own")
+        for peer in others.peers_here(plan.methods)
+        if peer.private == math.isfinite(epsilon)
+    ]
+    return tuple(keys)
+
+
+def do(plan: Plan, todo: Sequence[Batch], dataset: data.Dataset, progress: Progress) -> Iterator[Record]:
+    """Every batch's records; with several jobs, in the order in which batches are done."""
+    if plan.jobs == 1:
+        for number, batch in enumerate(todo):
+            progress("runs", number, len(todo))
+            yield from batch_records(plan, batch, dataset, progress)
+    else:
+        # Forked processes could inherit a lock that a thread of the parent holds for ever.
+        with ProcessPoolExecutor(plan.jobs, mp_context=get_context("spawn")) as pool:
+            for number, records in enumerate(pool.map(_alone, [(plan, batch) for batch in todo])):
+                progress("runs", number, len(todo))
+                yield from records
+    progress("runs", len(todo), len(todo))
+
+
+def _alone(task: tuple[Plan, Batch]) -> list[Record]:
+    plan, batch = task
+    return list(batch_records(plan, batch, data.read_dataset(plan.folder), lambda *_: None))
+
+
+def batch_records(plan: Plan, batch: Batch, dataset: data.Dataset, progress: Progress) -> Iterator[Record]:
+    """Ours from one release, then each peer."""
+    split = splits.divide(dataset, batch.seed)
+    keys = {key.method: key for key in batch.keys}
+    where = f"seed {batch.seed}, epsilon {batch.epsilon:g}"
+    chosen = ours.kinds(tuple(keys))
+    if chosen:
+        listed = ours.our_lists(
+            dataset,
+            split.train,
+            split.test.shown,
+            chosen,
+            epsilon=batch.epsilon,
+            delta=plan.delta,
+            noise=ours.noise_source(plan.noise, batch.seed, plan.threads),
+            threads=plan.threads,
+            progress=lambda done, total: progress(f"{where}: noise", done, total),
+        )
+        for each in listed:
+            yield record_of(keys[each.method], each.lists, split.test, times=each.times, facts=each.facts)
+    peers = others.peers_here(tuple(keys))
+    for number, peer in enumerate(peers):
+        progress(f"{where}: {peer.slug}", number, len(peers))
+        terms = others.Terms(epsilon=batch.epsilon, delta=plan.delta, seed=batch.seed, device=plan.device)
+        each = others.peer_lists(peer, split, terms)
+        yield record_of(keys[peer.slug], each.lists, split.test, times=each.times, facts=each.facts)
