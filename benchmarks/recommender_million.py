@@ -2,7 +2,7 @@
 
 The population is that of ``probity sample`` (the same tastes, titles, pages and past recommender), drawn in shards,
 without the identifiers, times and lines that the sample also writes. A view counts as an interaction, as if all were
-watched to the end. Ten thousand more subjects are held out, shown 80 % of their history and asked for the rest.
+watched to the end. Five thousand more subjects are held out, shown 80 % of their history and asked for the rest.
 
     python benchmarks/recommender_million.py [--subjects 1000000] [--epsilon 1] [--seed 0] [--processes 2]
 
@@ -36,7 +36,7 @@ from recommender.interactions import Interactions, ones
 from recommender.split import fold_in
 
 SHARD = 10_000
-HELD_OUT = 10_000
+HELD_OUT = 5_000
 DELTA = 1e-6
 """One over the number of subjects."""
 

@@ -15,6 +15,7 @@ import argparse
 import json
 import math
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from benchmarks.protocol import others, ours, records, summary, work
@@ -45,7 +46,7 @@ def options() -> argparse.Namespace:
         "--noise", choices=["opendp", "numpy"], default="opendp", help="numpy: seeded, not for releases"
     )
     parser.add_argument("--device", default="cpu", help="for methods that train on one: cpu or cuda")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of each job")
+    parser.add_argument("--threads", type=int, help="of each job (else all cores, divided by the jobs)")
     parser.add_argument("--jobs", type=int, default=1, help="runs at once; with more than one, times say little")
     return parser.parse_args()
 
@@ -57,10 +58,9 @@ def chosen_methods(named: list[str], without: list[str]) -> tuple[str, ...]:
     return tuple(slug for slug in dict.fromkeys(wanted) if slug not in without)
 
 
-def report(plan: work.Plan, name: str, folder: Path) -> str:
+def report(plan: work.Plan, keys: Collection[records.Key], name: str, folder: Path) -> str:
     """Write the results of all records so far, and return the tables."""
     found = records.read_all(folder / "records.jsonl")
-    keys = [key for s in range(plan.seeds) for e in plan.epsilons for key in work.keys_of(plan, name, s, e)]
     figures = summary.summarise(found, keys)
     our_slugs = [kind.slug for kind in ours.kinds()]
     terms = f"{name}: {plan.seeds} seeds, δ = {plan.delta:g}, noise: {plan.noise}"
@@ -97,18 +97,19 @@ def main() -> None:
         methods=chosen_methods(chosen.methods, chosen.without),
         noise=chosen.noise,
         device=chosen.device,
-        threads=chosen.threads,
+        threads=chosen.threads or max(1, (os.cpu_count() or 1) // chosen.jobs),
         jobs=chosen.jobs,
     )
     dataset = read_dataset(plan.folder)
     folder = chosen.out or Path(f"recommender-{dataset.name}")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "records.jsonl"
-    todo = work.batches(plan, dataset.name, records.read_all(path))
+    keys = work.all_keys(plan, dataset.name)
+    todo = work.batches(keys, records.read_all(path))
     with progress() as tell:
         for _ in records.append(path, work.do(plan, todo, dataset, tell)):
             pass
-    print(report(plan, dataset.name, folder))
+    print(report(plan, keys, dataset.name, folder))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from benchmarks import peers
-from benchmarks.protocol.ours import Listed
-from benchmarks.protocol.ranking import Scorer, listed, recall
+from benchmarks.protocol.ranking import Listed, Scorer, listed, recall
 from benchmarks.protocol.splits import HeldOut, Split
 from benchmarks.protocol.stopwatch import Stopwatch
 

@@ -1,14 +1,16 @@
 """Our models on one division: one release, de-noised once, and every entry of ``MODELS`` that it allows."""
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from benchmarks.protocol.data import Dataset
-from benchmarks.protocol.ranking import LIST
-from benchmarks.protocol.stopwatch import Stopwatch, Times
+from benchmarks.protocol.ranking import LIST, Listed
+from benchmarks.protocol.stopwatch import Stopwatch
 from recommender.denoise import denoise
 from recommender.interactions import Interactions
 from recommender.measurement import measure
@@ -47,16 +49,6 @@ class RoundedNoise:
     def draw(self, count: int, scale: int, *, progress: Progress | None = None) -> np.ndarray:  # noqa: ARG002 - the protocol's
         """Within half a unit of N(0, scale²)."""
         return np.rint(self.rng.normal(0.0, float(scale), count)).astype(np.int64)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Listed:
-    """What one model lists for the held-out subjects: column numbers of the catalogue, -1 where a place is empty."""
-
-    method: str
-    lists: np.ndarray
-    times: Times
-    facts: Mapping[str, float | str]
 
 
 def noise_source(name: str, seed: int, threads: int) -> NoiseSource:
@@ -121,9 +113,11 @@ def our_lists(
 def recommended(recommender: Recommender, shown: Interactions) -> np.ndarray:
     """The served lists as column numbers of ``shown.items``: int64, shape (subjects, LIST), -1 where empty."""
     table = recommender.recommend(shown, LIST)
-    row = {subject: number for number, subject in enumerate(shown.subjects)}
-    column = {item: number for number, item in enumerate(shown.items)}
-    lists = np.full((len(row), LIST), -1, dtype=np.int64)
-    rows = [row[subject] for subject in table["subject"].to_pylist()]
-    lists[rows, table["rank"].to_numpy() - 1] = [column[item] for item in table["item"].to_pylist()]
+    lists = np.full((len(shown.subjects), LIST), -1, dtype=np.int64)
+    rows, columns = _places(table["subject"], shown.subjects), _places(table["item"], shown.items)
+    lists[rows, table["rank"].to_numpy() - 1] = columns
     return lists
+
+
+def _places(values: pa.ChunkedArray, axis: Sequence[str]) -> np.ndarray:
+    return np.asarray(pc.index_in(values, value_set=pa.array(axis, pa.string())).to_numpy())

@@ -4,16 +4,29 @@ Liang, Krishnan, Hoffman and Jebara, "Variational Autoencoders for Collaborative
 divided by min(20, targets), so that a perfect list has 1.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_matrix
+
+from benchmarks.protocol.stopwatch import Times
 
 LIST = 100
 RECALL_AT = 20
 
 Scorer = Callable[[csr_matrix], np.ndarray]
 """From what subjects have, (n, items) of zeros and ones, to scores of the same shape; higher is better."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """What one model lists for the held-out subjects: column numbers of the catalogue, -1 where a place is empty."""
+
+    method: str
+    lists: np.ndarray
+    times: Times
+    facts: Mapping[str, float | str]
 
 
 def listed(scores: np.ndarray, shown: csr_matrix, length: int = LIST) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Which runs there are, which are still to do, and doing them."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -11,6 +12,8 @@ import recommender
 from benchmarks.protocol import data, others, ours, ranking, splits
 from benchmarks.protocol.records import Key, Record, code_digest, record_of
 from recommender.mechanism import LARGEST_EPSILON
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 Progress = Callable[[str, int, int], None]
 """Called with (what, done, total)."""
@@ -55,15 +58,19 @@ def known_methods() -> tuple[str, ...]:
     return tuple(k.slug for k in ours.kinds()) + tuple(p.slug for p in others.peers_here())
 
 
-def batches(plan: Plan, name: str, done: Mapping[Key, Record]) -> list[Batch]:
+def batches(keys: Collection[Key], done: Mapping[Key, Record]) -> list[Batch]:
     """What is not done yet, seed by seed, so that an early look shows whole rows."""
-    result = []
-    for seed in range(plan.seeds):
-        for epsilon in plan.epsilons:
-            keys = tuple(key for key in keys_of(plan, name, seed, epsilon) if key not in done)
-            if keys:
-                result.append(Batch(seed, epsilon, keys))
-    return result
+    left: dict[tuple[int, float], list[Key]] = {}
+    for key in keys:
+        if key not in done:
+            left.setdefault((key.seed, key.epsilon), []).append(key)
+    return [Batch(seed, epsilon, tuple(found)) for (seed, epsilon), found in left.items()]
+
+
+def all_keys(plan: Plan, name: str) -> tuple[Key, ...]:
+    """The records that there should be in the end. They name the code as it is now: ask once, before the first run."""
+    places = [(seed, epsilon) for seed in range(plan.seeds) for epsilon in plan.epsilons]
+    return tuple(key for seed, epsilon in places for key in keys_of(plan, name, seed, epsilon))
 
 
 def keys_of(plan: Plan, name: str, seed: int, epsilon: float) -> tuple[Key, ...]:
@@ -92,7 +99,9 @@ def do(plan: Plan, todo: Sequence[Batch], dataset: data.Dataset, progress: Progr
             progress("runs", number, len(todo))
             yield from batch_records(plan, batch, dataset, progress)
     else:
-        # Forked processes could inherit a lock that a thread of the parent holds for ever.
+        # Numerical libraries take every core unless told before they load; and forked processes could
+        # inherit a lock that a thread of the parent holds for ever.
+        os.environ.update(dict.fromkeys(THREADS, str(plan.threads)))
         with ProcessPoolExecutor(plan.jobs, mp_context=get_context("spawn")) as pool:
             for number, records in enumerate(pool.map(_alone, [(plan, batch) for batch in todo])):
                 progress("runs", number, len(todo))
