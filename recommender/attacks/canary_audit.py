@@ -2,7 +2,8 @@
 
 What is audited is the code of the mechanism with exactly the release's noise: counts, weights, normalising, the sum
 and the noise. One thing is set aside: every item is kept, since canary items would seldom be popular enough. Which
-items are kept follows from the noisy counts alone and changes neither the noise nor a subject's bound.
+items are kept follows from the noisy counts alone and changes neither the noise nor a subject's bound. Further signals
+of the mechanism are run with it, so that everything has the noise that it has in the release, but are not attacked.
 
 A report that is not refuted proves nothing but that this attack failed.
 """
@@ -17,6 +18,7 @@ from recommender.accounting import epsilon_at
 from recommender.attacks.canaries import design, likelihood_ratios, plant
 from recommender.attacks.one_run import epsilon_lower_bound, mu_lower_bound
 from recommender.errors import BadAttack
+from recommender.features import CatalogueFeatures
 from recommender.interactions import Interactions
 from recommender.measurement import measure as measure_population
 from recommender.mechanism import Mechanism, Performance
@@ -24,6 +26,8 @@ from recommender.noise import NoiseSource
 from recommender.release import Release
 
 Progress = Callable[[int, int], None]
+
+_MOMENT = 0
 
 
 class Measure(Protocol):
@@ -35,6 +39,8 @@ class Measure(Protocol):
         mechanism: Mechanism,
         *,
         noise: NoiseSource,
+        as_of: int | None = None,
+        features: CatalogueFeatures | None = None,
         performance: Performance | None = None,
         progress: Progress | None = None,
         inputs_digest: str | None = None,
@@ -161,10 +167,19 @@ def audit_mechanism(
     planted = design(canaries, min(canary_items, mechanism.max_items_per_subject))
     included = rng.random(canaries) < 0.5  # noqa: PLR2004 - a fair coin
     population = plant(interactions, planted, included)
+    # Signals need times; all the same, they run and say nothing.
+    population = replace(population, times=np.full(population.matrix.nnz, _MOMENT, dtype=np.int64))
     everything = len(population.items)
     audited = replace(mechanism, kept_at_least=everything, kept_at_most=everything)
     release = measure(
-        population, audited, noise=noise, performance=performance, progress=progress, inputs_digest="0" * 64
+        population,
+        audited,
+        noise=noise,
+        as_of=_MOMENT,
+        features=CatalogueFeatures(population.items, ("attack:any",), np.ones((everything, 1))),
+        performance=performance,
+        progress=progress,
+        inputs_digest="0" * 64,
     )
     correct = right_guesses(likelihood_ratios(release, planted), included, guesses)
     each = (1 + confidence) / 2

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
+import recommender.exact_sums
 import recommender.measurement
 from recommender.attacks.canaries import design, likelihood_ratios, plant
 from recommender.attacks.canary_audit import AttackReport, audit_mechanism, right_guesses
@@ -70,11 +71,12 @@ def test_a_subject_that_is_counted_twice_is_caught(population: Interactions, see
 def test_histories_that_are_not_scaled_to_norm_one_are_caught(
     population: Interactions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def as_they_are(matrix: csr_matrix, weights: np.ndarray, *, bits: int) -> csr_matrix:
+    def as_they_are(matrix: csr_matrix, weights: np.ndarray, *, bits: int, importance: object) -> csr_matrix:
+        del importance
         values = np.floor(weights[matrix.indices] * 2**bits).astype(np.int64)
         return csr_matrix((values, matrix.indices, matrix.indptr), shape=matrix.shape)
 
-    monkeypatch.setattr(recommender.measurement, "unit_rows", as_they_are)
+    monkeypatch.setattr(recommender.exact_sums, "unit_rows", as_they_are)
 
     report = _audit(population, 0, guesses=200, canary_items=16)
 
@@ -85,7 +87,8 @@ def test_histories_that_are_not_scaled_to_norm_one_are_caught(
 def test_counts_that_are_not_divided_by_the_length_of_the_history_are_caught(
     population: Interactions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def each_title_once(matrix: csr_matrix) -> np.ndarray:
+    def each_title_once(matrix: csr_matrix, *, engine: object = None) -> np.ndarray:
+        del engine
         return np.bincount(matrix.indices, minlength=matrix.shape[1]) << 32
 
     # The canaries share items, and their coins hide each other in the counts: few and long ones are seen best.
@@ -180,6 +183,23 @@ def test_half_of_the_guesses_go_to_each_end() -> None:
     assert right_guesses(scores, member, 3) == 2
     assert right_guesses(scores, ~member, 2) == 0
     assert right_guesses(scores, member, 1) == 1
+
+
+def test_a_mechanism_with_further_signals_is_run_with_all_of_them(population: Interactions) -> None:
+    """They are run, though not read: the counts and the Gram matrix keep the noise that they have beside them."""
+    shares = (("trending", 0.1), ("time_slots", 0.1), ("transitions", 0.1), ("categories", 0.1))
+    given: dict[str, Any] = {"mechanism": plan(EPSILON, DELTA, shares=shares), "canaries": 100, "guesses": 50}
+    drawn: list[Release] = []
+
+    def keeping(*interactions: Any, **settings: Any) -> Release:  # noqa: ANN401 - as measure
+        drawn.append(measure(*interactions, **settings))
+        return drawn[-1]
+
+    report = _audit(population, 0, measure=keeping, **given)
+
+    assert set(drawn[0].signals) == {"trending", "time_slots", "transitions", "categories"}
+    assert report.mechanism.shares == shares
+    assert not report.refuted
 
 
 def test_names_that_clash_with_the_canaries_are_refused(population: Interactions) -> None:
