@@ -1,3 +1,5 @@
+import random
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -55,3 +57,46 @@ def test_draws_as_many_as_asked_also_across_chunks() -> None:
 
 def test_no_noise_is_an_empty_array() -> None:
     assert OpenDPNoise().draw(0, SCALE).shape == (0,)
+
+
+def _has_variance(draws: np.ndarray, scale: float) -> bool:
+    """Within five standard deviations of a variance: sharper on the size than Kolmogorov-Smirnov, blind to shape."""
+    return bool(abs((draws / scale).var() - 1) < 5 * np.sqrt(2 / len(draws)))
+
+
+def _has_tails(draws: np.ndarray, scale: float) -> bool:
+    """As many beyond three standard deviations, on either side, as a normal law has, at one in a million each."""
+    beyond = (int((draws > 3 * scale).sum()), int((draws < -3 * scale).sum()))
+    return all(stats.binomtest(found, len(draws), stats.norm.sf(3)).pvalue > 1e-6 for found in beyond)
+
+
+def test_the_size_is_right_to_a_few_percent_and_the_tails_are_there(draws: np.ndarray) -> None:
+    assert _has_variance(draws, SCALE)
+    assert _has_tails(draws, SCALE)
+
+
+@pytest.mark.parametrize("wrong", [0.95, 1.05])
+def test_noise_that_is_a_twentieth_too_small_or_too_large_is_told(draws: np.ndarray, wrong: float) -> None:
+    """Kolmogorov-Smirnov passes this in half of all runs."""
+    assert not _has_variance(draws, wrong * SCALE)
+
+
+def test_noise_that_is_cut_off_is_told() -> None:
+    """A subject beyond the cut would be seen for certain; neither variance nor Kolmogorov-Smirnov notices."""
+    normal = np.random.default_rng(3).normal(0, SCALE, 30_000)
+    cut = np.clip(normal, -3 * SCALE, 3 * SCALE)
+
+    assert _has_tails(normal, SCALE)
+    assert _fits(cut, SCALE)
+    assert _has_variance(cut, SCALE)
+    assert not _has_tails(cut, SCALE)
+
+
+def test_draws_do_not_follow_from_any_seed_that_a_program_can_set() -> None:
+    both = []
+    for _ in range(2):
+        np.random.seed(0)  # noqa: NPY002 - the seed that must not matter
+        random.seed(0)
+        both.append(OpenDPNoise(threads=1).draw(20, SCALE))
+
+    assert not (both[0] == both[1]).any()
