@@ -25,7 +25,7 @@ from governance.pipeline.audit import audit_model, decide_on
 from governance.pipeline.home import Home
 from governance.pipeline.mitigate import can_be_priced, mitigate
 from governance.pipeline.snapshot import take_snapshot
-from governance.pipeline.train import train
+from governance.pipeline.train import planned, train
 from governance.registry.models import find_latest_report, find_model, get_model, serving
 from governance.registry.tables import Model, Snapshot
 from governance.review import proposals
@@ -233,7 +233,7 @@ def set_out(home: Home, *, proposal_id: UUID, kind: str, model_id: UUID | None, 
         InvalidInput: no such kind.
         NotFound: no such model.
     """
-    kinds = [each.slug for each in kinds_for(())]  # a training measures no further signal
+    kinds = [each.slug for each in kinds_for(dict(planned(home).shares))]
     if model_id is None and kind not in kinds:
         msg = f"kind: expected one of {', '.join(kinds)}, got another"
         raise InvalidInput(msg)
