@@ -49,24 +49,27 @@ def extend(
     new = tuple(item for item in dict.fromkeys(items) if item not in set(model.items))
     if not new:
         return model
-    known, popular = len(model.items), np.quantile(model.popularity, modest)
-    alike = likeness(features, (*model.items, *new))
-    extended = replace(
+    known = len(model.items)
+    weights, lifts = model.weights, model.slot_lifts
+    if weights is not None:
+        alike = likeness(features, (*model.items, *new))
+        regression = _regression(alike[:known, :known], alike[:known, known:], _directions(weights))
+        weights = _extended_weights(weights, regression, modest)
+        lifts = None if lifts is None else _extended_lifts(lifts, regression)
+    elif lifts is not None:
+        lifts = np.vstack([lifts, np.ones((len(new), lifts.shape[1]), dtype=np.float32)])
+    return replace(
         model,
         items=(*model.items, *new),
-        popularity=np.append(model.popularity, np.full(len(new), popular)),
-        history_weights=np.append(
-            model.history_weights, np.full(len(new), np.quantile(model.history_weights, 1 - modest))
-        ),
+        weights=weights,
+        popularity=_with_more(model.popularity, len(new), modest),
+        history_weights=_with_more(model.history_weights, len(new), 1 - modest),
+        slot_lifts=lifts,
     )
-    if model.weights is None:
-        return extended
-    regression = _regression(alike[:known, :known], alike[:known, known:], _directions(model.weights))
-    weights = _extended_weights(model.weights, regression, modest)
-    lifts = model.slot_lifts
-    if lifts is not None:
-        lifts = np.vstack([lifts, np.clip(regression.predict(lifts), lifts.min(), lifts.max())]).astype(np.float32)
-    return replace(extended, weights=weights, slot_lifts=lifts)
+
+
+def _with_more(values: np.ndarray, count: int, quantile: float) -> np.ndarray:
+    return np.append(values, np.full(count, np.quantile(values, quantile)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,3 +114,8 @@ def _extended_weights(weights: np.ndarray, regression: _Regression, modest: floa
     new = np.arange(len(weights), len(whole))
     whole[new, new] = 0.0  # a title does not speak for itself
     return whole
+
+
+def _extended_lifts(lifts: np.ndarray, regression: _Regression) -> np.ndarray:
+    predicted = np.clip(regression.predict(lifts), lifts.min(), lifts.max())  # a lift is positive
+    return np.vstack([lifts, predicted]).astype(np.float32)

@@ -10,14 +10,14 @@ import numpy as np
 
 from recommender.features import CatalogueFeatures
 from recommender.likeness import title_vectors
-from recommender.linear_model import LinearModel
+from recommender.model import Model
 
 VARIETY = 0.3
 """How much unlikeness counts beside popularity, 0 to 1. A declared choice: of ten titles, two or three change."""
 
 
 def diversified(
-    model: LinearModel,
+    model: Model,
     k: int,
     *,
     features: CatalogueFeatures | None = None,
@@ -27,7 +27,7 @@ def diversified(
     """At most k popular titles, each unlike those before it; fewer where fewer are eligible.
 
     Args:
-        model: its popularity is used and nothing else.
+        model: its popularity is used, and its exposure prices if it has any.
         k: at most this many titles.
         features: public metadata; without any, titles are all alike and the row is by popularity.
         eligible: if given, only these titles.
@@ -35,6 +35,8 @@ def diversified(
     """
     vectors = title_vectors(features, model.items)
     popular = model.popularity / max(float(model.popularity.max(initial=0.0)), 1e-12)
+    if model.prices is not None:
+        popular = popular + model.prices.per_item
     free = np.array([eligible is None or item in eligible for item in model.items], dtype=bool)
     closest = np.zeros(len(model.items))
     row: list[int] = []

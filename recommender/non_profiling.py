@@ -5,12 +5,12 @@ either. Exposure prices stay, as they are the same for everybody.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from recommender.diversified import diversified
 from recommender.explanation import Reason
 from recommender.features import CatalogueFeatures
-from recommender.linear_model import LinearModel
+from recommender.model import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class NonProfilingList:
 
 
 def non_profiling(
-    model: LinearModel,
+    model: Model,
     k: int,
     *,
     features: CatalogueFeatures | None = None,
@@ -34,12 +34,4 @@ def non_profiling(
         - no argument is about a subject, so two subjects cannot get different lists
     """
     titles = diversified(model, k, features=features, eligible=eligible)
-    return NonProfilingList(titles, Reason.SAME_FOR_ALL)
-
-
-def without_profiling(model: LinearModel) -> LinearModel:
-    """The same model without anything that could look at a subject: served, it gives everybody its popular titles.
-
-    Serve it with empty histories: a ``Recommender`` takes watched titles out of a list, and so would read them.
-    """
-    return replace(model, weights=None, slot_lifts=None)
+    return NonProfilingList(titles, Reason.NOT_PROFILED)

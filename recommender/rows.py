@@ -10,9 +10,8 @@ import numpy as np
 
 from recommender.diversified import diversified
 from recommender.features import CatalogueFeatures
-from recommender.interactions import Interactions, ones
 from recommender.linear_model import LinearModel
-from recommender.models.temporal import in_slot
+from recommender.model import Model
 from recommender.serving import Recommender
 from recommender.similar import similar
 
@@ -40,7 +39,7 @@ class Visit:
 
     Attributes:
         history: titles watched; never in a row of a personal page.
-        slot: the slot of the week, 0 to 7, where it is known and may be used.
+        slot: the time slot, 0 to 7 (``recommender.context``), where it is known.
         features: public metadata.
     """
 
@@ -49,7 +48,7 @@ class Visit:
     features: CatalogueFeatures | None = None
 
 
-_Fill = Callable[[LinearModel, Visit, int, Collection[str]], tuple[tuple[str, ...], str | None]]
+_Fill = Callable[[Model, Visit, int, Collection[str]], tuple[tuple[str, ...], str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,28 +61,28 @@ class _Plan:
     personal: bool
 
 
-def _best(model: LinearModel, visit: Visit, k: int, free: Collection[str]) -> tuple[tuple[str, ...], None]:
-    columns = np.array([n for n, item in enumerate(model.items) if item in set(visit.history)], dtype=np.int64)
-    held = ones(np.zeros(len(columns), dtype=np.int64), columns, (1, len(model.items)))
-    listed = Recommender(model).recommend(Interactions(("subject",), model.items, held), k, available=free)
-    return tuple(listed["item"].to_pylist()), None
+def _best(model: Model, visit: Visit, k: int, free: Collection[str]) -> tuple[tuple[str, ...], None]:
+    return tuple(each.item for each in Recommender(model).recommend_one(visit.history, k, available=free)), None
 
 
-def _at_this_hour(model: LinearModel, visit: Visit, k: int, free: Collection[str]) -> tuple[tuple[str, ...], None]:
-    return ((), None) if visit.slot is None else _best(in_slot(model, visit.slot), visit, k, free)
+def _at_this_hour(model: Model, visit: Visit, k: int, free: Collection[str]) -> tuple[tuple[str, ...], None]:
+    if visit.slot is None:
+        return (), None
+    listed = Recommender(model).recommend_one(visit.history, k, available=free, context=visit.slot)
+    return tuple(each.item for each in listed), None
 
 
-def _like_one(model: LinearModel, visit: Visit, k: int, free: Collection[str]) -> tuple[tuple[str, ...], str | None]:
+def _like_one(model: Model, visit: Visit, k: int, free: Collection[str]) -> tuple[tuple[str, ...], str | None]:
     """Like the watched title that says most: the one whose part of all scores is the largest."""
     known = [column for column, item in enumerate(model.items) if item in set(visit.history)]
-    if model.weights is None or not known:
+    if not isinstance(model, LinearModel) or model.weights is None or not known:
         return (), None
     says = model.history_weights[known] * np.linalg.norm(model.weights[known], axis=1)
     because = model.items[known[int(np.argmax(says))]]
     return tuple(title for title, _ in similar(model, because, k, eligible=free)), because
 
 
-def _varied(model: LinearModel, visit: Visit, k: int, free: Collection[str]) -> tuple[tuple[str, ...], None]:
+def _varied(model: Model, visit: Visit, k: int, free: Collection[str]) -> tuple[tuple[str, ...], None]:
     return diversified(model, k, features=visit.features, eligible=free), None
 
 
@@ -101,7 +100,7 @@ PLAN: tuple[_Plan, ...] = (
 
 
 def rows(
-    models: Mapping[str, LinearModel],
+    models: Mapping[str, Model],
     visit: Visit,
     k: int,
     *,

@@ -5,13 +5,10 @@ as titles are on the whole. A single title's shares are mostly noise, so a lift 
 shrunk by the known noise: 1, then what the title's categories (cartoons in the morning) add, then what is its own.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from recommender.context import SLOTS
 from recommender.denoise import Denoised
-from recommender.linear_model import LinearModel
 from recommender.models.ease import EASE
 from recommender.models.kind import ModelKind
 from recommender.models.shrinkage import shrunk_towards, spread_of
@@ -66,18 +63,6 @@ def _category_lifts(denoised: Denoised, expected: np.ndarray) -> np.ndarray:
             lifts[:, slot] += member @ slopes
     clipped: np.ndarray = np.clip(lifts, 1 / LARGEST_LIFT, LARGEST_LIFT)
     return clipped
-
-
-def in_slot(model: LinearModel, slot: int) -> LinearModel:
-    """The model as it is in one slot of the week (0 to 7): its lifts are in its weights, so it explains itself.
-
-    A model without lifts is the same at all times.
-    """
-    if model.slot_lifts is None:
-        return model
-    lift = model.slot_lifts[:, slot]
-    weights = None if model.weights is None else model.weights * lift
-    return replace(model, weights=weights, popularity=model.popularity * lift, slot_lifts=None)
 
 
 TEMPORAL = ModelKind(

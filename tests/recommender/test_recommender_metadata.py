@@ -13,9 +13,9 @@ from recommender.explanation import Reason
 from recommender.features import CatalogueFeatures, features_from
 from recommender.interactions import Interactions
 from recommender.likeness import likeness
-from recommender.linear_model import LinearModel
+from recommender.linear_model import LinearModel, price_items
 from recommender.models import get_kind
-from recommender.non_profiling import non_profiling, without_profiling
+from recommender.non_profiling import non_profiling
 from recommender.onboarding import onboarding
 from recommender.release import NoiseLevels, Release
 from recommender.serving import Recommender
@@ -108,6 +108,15 @@ def test_a_diversified_row_turns_to_another_genre_sooner(release: Release) -> No
     assert diversified(model, 3, features=features) == ("d1", "c1", "d2")
 
 
+def test_exposure_prices_hold_in_a_diversified_row(popular: LinearModel, features: CatalogueFeatures) -> None:
+    genres = pa.table(
+        {"item": popular.items, "category": ["drama" if i < "item-20" else "comedy" for i in popular.items]}
+    )
+    priced = popular.with_prices(price_items(popular.items, genres, {"comedy": -2.0}, attribute="genre"))
+
+    assert max(diversified(priced, 8, features=features)) < "item-20"
+
+
 def test_a_row_holds_eligible_titles_only(popular: LinearModel, features: CatalogueFeatures) -> None:
     eligible = popular.items[5:8]
 
@@ -122,18 +131,8 @@ def test_a_list_without_profiling_says_so_and_takes_nothing_about_a_subject(
     listed = non_profiling(personal, 5, features=features)
 
     assert listed == non_profiling(popular, 5, features=features)
-    assert listed.reason is Reason.SAME_FOR_ALL
+    assert listed.reason is Reason.NOT_PROFILED
     assert len(set(listed.titles)) == 5
-
-
-def test_a_model_without_profiling_scores_everybody_alike(release: Release, population: Interactions) -> None:
-    model = without_profiling(get_kind("temporal").fit(release))
-
-    scores = Recommender(model).scores(population)
-
-    assert np.ptp(scores, axis=0).max() == 0
-    assert Recommender(model).explain([release.items[0]], release.items[1]).reason is Reason.SAME_FOR_ALL
-    assert model.digest != get_kind("temporal").fit(release).digest
 
 
 def test_onboarding_asks_about_both_tastes_first(release: Release, features: CatalogueFeatures) -> None:

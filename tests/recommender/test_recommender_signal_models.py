@@ -13,7 +13,7 @@ from recommender.features import CatalogueFeatures
 from recommender.interactions import Interactions
 from recommender.models import get_kind
 from recommender.models.shrinkage import shrunk_towards
-from recommender.models.temporal import in_slot, slot_lifts
+from recommender.models.temporal import slot_lifts
 from recommender.release import NoiseLevels, Release, Signal
 from recommender.serving import Recommender
 from tests.recommender.signal_sums import EVENING
@@ -158,15 +158,12 @@ def test_without_a_clear_signal_the_time_makes_no_difference(release: Release, f
     assert lifts == pytest.approx(np.ones_like(lifts), abs=1e-6)
 
 
-def test_a_model_in_a_slot_multiplies_each_score_by_the_titles_lift(release: Release, population: Interactions) -> None:
+def test_a_list_in_the_evening_is_ordered_by_the_lifted_scores(release: Release, population: Interactions) -> None:
     model = get_kind("temporal").fit(release)
-    now = in_slot(model, EVENING)
-    plain = Recommender(replace(model, slot_lifts=None)).scores(population)
+    plain, evening = (Recommender(model).scores(population, context=slot) for slot in (None, EVENING))
 
-    assert now.slot_lifts is None
     assert model.slot_lifts is not None
-    assert Recommender(now).scores(population) == pytest.approx(plain * model.slot_lifts[:, EVENING], rel=1e-4, abs=1e-7)
-    assert in_slot(now, EVENING) is now
+    assert evening == pytest.approx(plain * model.slot_lifts[:, EVENING], rel=1e-4, abs=1e-6)
 
 
 def test_rows_say_what_follows_and_hand_over_to_popularity_where_nothing_did(three: Release) -> None:
