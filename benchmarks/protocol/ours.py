@@ -101,7 +101,7 @@ def our_lists(
     shared |= watch.lap("denoise")
     facts = {"items": float(len(release.items)), "gram_noise": release.noise.gram}
     for kind in chosen:
-        if not set(getattr(kind, "needs", ())) <= set(release.signals):
+        if not kind.can_fit(release.signals):
             continue
         watch.lap("between")
         model = kind.fit_from(denoised)
