@@ -25,7 +25,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from benchmarks.protocol.data import Dataset
-from benchmarks.protocol.ours import kinds, noise_source, our_lists
+from benchmarks.protocol.ours import Terms, kinds, noise_source, our_lists
 from benchmarks.protocol.ranking import ndcg, recall
 from pseudonymisation.sources.sample.exposure import make_impressions
 from pseudonymisation.sources.sample.settings import SampleSettings
@@ -125,9 +125,8 @@ def main() -> None:
     for epsilon in (options.epsilon, math.inf):
         started = time.perf_counter()
         noise = noise_source(options.noise, options.seed, options.processes)
-        for each in our_lists(
-            dataset, train, shown, kinds(), epsilon=epsilon, delta=DELTA, noise=noise, threads=options.processes
-        ):
+        terms = Terms(epsilon=epsilon, delta=DELTA, noise=noise, threads=options.processes)
+        for each in our_lists(dataset, train, shown, kinds(dataset), terms):
             quality = recall(each.lists, targets.matrix).mean(), ndcg(each.lists, targets.matrix).mean()
             found[each.method, epsilon] = (float(quality[0]), float(quality[1]))
             seconds = each.times.wall
@@ -136,12 +135,11 @@ def main() -> None:
             f"with every model and list {time.perf_counter() - started:.0f} s"
         )
     print(f"{'':<14}{'Recall@20':>10}{'no noise':>10}{'ratio':>8}{'NDCG@100':>11}{'no noise':>10}{'ratio':>8}")
-    for kind in kinds():
-        if (kind.slug, math.inf) in found:
-            noisy, free = found[kind.slug, options.epsilon], found[kind.slug, math.inf]
-            cells = [f"{with_noise:>10.4f}{without:>10.4f}{with_noise / without:>8.3f}" for with_noise, without in
-                     zip(noisy, free, strict=True)]  # fmt: skip
-            print(f"{kind.slug:<14}{' '.join(cells)}")
+    for kind in kinds(dataset):
+        noisy, free = found[kind.slug, options.epsilon], found[kind.slug, math.inf]
+        cells = [f"{with_noise:>10.4f}{without:>10.4f}{with_noise / without:>8.3f}" for with_noise, without in
+                  zip(noisy, free, strict=True)]  # fmt: skip
+        print(f"{kind.slug:<14}{' '.join(cells)}")
     print(f"peak memory {peak_gib():.2f} GiB")
 
 

@@ -55,9 +55,12 @@ SETTINGS = {
     1.0: AdaDpalsSettings(
         items=180, dimensions=10, rounds=3, clip=0.011, ridge=5, unobserved=0.7, exponent=-0.15, items_each=40
     ),
-    2.0: AdaDpalsSettings(items=350, dimensions=12, rounds=3, clip=0.015, ridge=5, unobserved=0.8, exponent=-1 / 4),
-    5.0: AdaDpalsSettings(items=550, dimensions=16, rounds=2, clip=0.02, ridge=5, unobserved=0.8, exponent=-1 / 3),
-    10.0: AdaDpalsSettings(items=900, dimensions=24, rounds=3, clip=0.03, ridge=5, unobserved=0.8, exponent=-1 / 3),
+    2.0: AdaDpalsSettings(
+        items=400, dimensions=16, rounds=2, clip=0.011, ridge=5, unobserved=0.8, exponent=-1 / 3,
+        shares=(0.07, 0.05, 0.18, 0.77),
+    ),
+    5.0: AdaDpalsSettings(items=960, dimensions=16, rounds=3, clip=0.02, ridge=5, unobserved=1.0, exponent=-1 / 3),
+    10.0: AdaDpalsSettings(items=900, dimensions=24, rounds=2, clip=0.03, ridge=5, unobserved=1.0, exponent=-1 / 3),
     20.0: AdaDpalsSettings(items=900, dimensions=24, rounds=3, clip=0.03, ridge=5, unobserved=1.2, exponent=-1 / 3),
 }  # fmt: skip
 """Chosen on held-out subjects of MovieLens-1M, about 5,000 trained on, by ε: from settings that are known to be good

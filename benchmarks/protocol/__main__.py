@@ -18,7 +18,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from benchmarks.protocol import others, ours, records, summary, work
+from benchmarks.protocol import others, records, summary, work
 from benchmarks.protocol.bars import progress
 from benchmarks.protocol.data import read_dataset
 
@@ -53,7 +53,7 @@ def options() -> argparse.Namespace:
 
 def chosen_methods(named: list[str], without: list[str]) -> tuple[str, ...]:
     """Slugs, with ``ours`` and ``peers`` written out."""
-    groups = {"ours": [k.slug for k in ours.kinds()], "peers": [p.slug for p in others.peers_here()]}
+    groups = {"ours": work.our_methods(), "peers": [peer.slug for peer in others.peers_here()]}
     wanted = [slug for name in named for slug in groups.get(name, [name])]
     return tuple(slug for slug in dict.fromkeys(wanted) if slug not in without)
 
@@ -62,7 +62,7 @@ def report(plan: work.Plan, keys: Collection[records.Key], name: str, folder: Pa
     """Write the results of all records so far, and return the tables."""
     found = records.read_all(folder / "records.jsonl")
     figures = summary.summarise(found, keys)
-    our_slugs = [kind.slug for kind in ours.kinds()]
+    our_slugs = work.our_methods()
     terms = f"{name}: {plan.seeds} seeds, δ = {plan.delta:g}, noise: {plan.noise}"
     text = "\n".join(
         [
@@ -104,7 +104,7 @@ def main() -> None:
     folder = chosen.out or Path(f"recommender-{dataset.name}")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "records.jsonl"
-    keys = work.all_keys(plan, dataset.name)
+    keys = work.all_keys(plan, dataset)
     todo = work.batches(keys, records.read_all(path))
     with progress() as tell:
         for _ in records.append(path, work.do(plan, todo, dataset, tell)):

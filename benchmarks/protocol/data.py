@@ -124,7 +124,10 @@ def _movielens(
 
 
 def _interactions(pairs: pd.DataFrame, items: list[str]) -> Interactions:
-    return interactions_from(pa.table({"subject": list(pairs["subject"]), "item": list(pairs["item"])}), items)
+    columns = {"subject": list(pairs["subject"]), "item": list(pairs["item"])}
+    if "time" in pairs:
+        columns["time"] = list(pairs["time"].astype(int))
+    return interactions_from(pa.table(columns), items)
 
 
 def _decades(movies: pd.DataFrame) -> list[tuple[str, str, str]]:

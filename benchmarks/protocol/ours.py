@@ -1,4 +1,4 @@
-"""Our models on one division: one release, de-noised once, and every entry of ``MODELS`` that it allows."""
+"""Our models on one division: releases, de-noised once, and every entry of ``MODELS`` that they allow."""
 
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -10,12 +10,13 @@ import pyarrow.compute as pc
 
 from benchmarks.protocol.data import Dataset
 from benchmarks.protocol.ranking import LIST, Listed
-from benchmarks.protocol.stopwatch import Stopwatch
-from recommender.denoise import denoise
+from benchmarks.protocol.stopwatch import Stopwatch, Times
+from recommender.denoise import Denoised, denoise
 from recommender.interactions import Interactions
 from recommender.measurement import measure
-from recommender.mechanism import Performance, plan
-from recommender.models import MODELS, ModelKind
+from recommender.mechanism import Mechanism, Performance, plan
+from recommender.models import MODELS
+from recommender.models.kind import ModelKind
 from recommender.noise import NoiseSource, OpenDPNoise
 from recommender.release import NoiseLevels, Release
 from recommender.serving import Recommender
@@ -24,6 +25,9 @@ Progress = Callable[[int, int], None]
 
 SILENT_EPSILON = 50.0
 """What is planned where no noise is drawn: the largest ε there is, since the plan also says which items stand out."""
+
+SIGNAL_SHARES = (("trending", 0.05), ("time_slots", 0.05), ("transitions", 0.1))
+"""Shares of μ² in the release that kinds with further signals follow from."""
 
 
 @dataclass(frozen=True)
@@ -58,52 +62,74 @@ def noise_source(name: str, seed: int, threads: int) -> NoiseSource:
     return RoundedNoise(np.random.default_rng(seed))
 
 
-def measured(
-    train: Interactions,
-    epsilon: float,
-    delta: float,
-    *,
-    noise: NoiseSource,
-    threads: int,
-    progress: Progress | None = None,
-) -> Release:
-    """A release with every default; with an infinite ε it holds the exact sums and says that it has no noise."""
-    performance = Performance(threads=threads)
-    if math.isfinite(epsilon):
-        return measure(train, plan(epsilon, delta), noise=noise, performance=performance, progress=progress)
-    exact = measure(train, plan(SILENT_EPSILON, delta), noise=NoNoise(), performance=performance, progress=progress)
-    signals = {slug: replace(signal, noise=0.0) for slug, signal in exact.signals.items()}
-    return replace(exact, noise=NoiseLevels(count=0.0, gram=0.0), signals=signals)
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """Under what a release is measured; only the first three move what it says."""
+
+    epsilon: float
+    delta: float
+    noise: NoiseSource
+    threads: int = 2
+    progress: Progress | None = None
 
 
-def kinds(chosen: Collection[str] | None = None) -> tuple[ModelKind, ...]:
-    """The registry, or the chosen part of it."""
-    return tuple(kind for kind in MODELS if chosen is None or kind.slug in chosen)
+def measured(train: Interactions, terms: Terms, mechanism: Mechanism | None = None) -> Release:
+    """A release with every default; with an infinite ε it holds the exact sums and says that it has no noise.
+
+    Args:
+        train: the population.
+        terms: see ``Terms``.
+        mechanism: in place of the defaults at this ε.
+    """
+    silent = math.isinf(terms.epsilon)
+    chosen = mechanism or plan(SILENT_EPSILON if silent else terms.epsilon, terms.delta)
+    release = measure(
+        train,
+        chosen,
+        noise=NoNoise() if silent else terms.noise,
+        # The moment after the data set ends, which its publication says.
+        as_of=None if train.times is None else int(train.times.max()) + 1,
+        performance=Performance(threads=terms.threads),
+        progress=terms.progress,
+    )
+    if not silent:
+        return release
+    signals = {slug: replace(signal, noise=0.0) for slug, signal in release.signals.items()}
+    return replace(release, noise=NoiseLevels(count=0.0, gram=0.0), signals=signals)
+
+
+def kinds(dataset: Dataset, chosen: Collection[str] | None = None) -> tuple[ModelKind, ...]:
+    """What this data set allows of the registry, or of the chosen part of it: no times, no signals of time."""
+    timed = dataset.interactions.times is not None
+    able = (kind for kind in MODELS if timed or not kind.needs)
+    return tuple(kind for kind in able if chosen is None or kind.slug in chosen)
 
 
 def our_lists(
-    dataset: Dataset,
-    train: Interactions,
-    shown: Interactions,
-    chosen: tuple[ModelKind, ...],
-    *,
-    epsilon: float,
-    delta: float,
-    noise: NoiseSource,
-    threads: int,
-    progress: Progress | None = None,
+    dataset: Dataset, train: Interactions, shown: Interactions, chosen: Sequence[ModelKind], terms: Terms
 ) -> Iterator[Listed]:
-    """Measure once, de-noise once, then fit and serve each kind. Kinds that lack a signal are left out."""
-    watch = Stopwatch()
-    release = measured(train, epsilon, delta, noise=noise, threads=threads, progress=progress)
-    shared = watch.lap("measure")
-    denoised = denoise(release, dataset.features)
-    shared |= watch.lap("denoise")
+    """Measure once, de-noise once, then fit and serve each kind; those that need signals from a release with them.
+
+    A release that measures signals has less left for everything else, so the others are not fitted on it.
+    """
+    with_signals = plan(min(terms.epsilon, SILENT_EPSILON), terms.delta, shares=SIGNAL_SHARES)
+    for mechanism, fitted in (
+        (None, [kind for kind in chosen if not kind.needs]),
+        (with_signals, [kind for kind in chosen if kind.needs]),
+    ):
+        if fitted:
+            watch = Stopwatch()
+            release = measured(train, terms, mechanism)
+            times = watch.lap("measure")
+            denoised = denoise(release, dataset.features)
+            yield from _fitted(denoised, times | watch.lap("denoise"), fitted, shown)
+
+
+def _fitted(denoised: Denoised, shared: Times, chosen: Sequence[ModelKind], shown: Interactions) -> Iterator[Listed]:
+    release = denoised.release
     facts = {"items": float(len(release.items)), "gram_noise": release.noise.gram}
     for kind in chosen:
-        if not kind.can_fit(release.signals):
-            continue
-        watch.lap("between")
+        watch = Stopwatch()
         model = kind.fit_from(denoised)
         fitting = watch.lap("fit")
         lists = recommended(Recommender(model), shown)

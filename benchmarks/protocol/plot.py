@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,7 +32,7 @@ def plot(path: Path, summary: Summary, ours: Collection[str], title: str) -> Non
     for method in summary.methods:
         at = [epsilon for epsilon in finite if (method, epsilon) in summary.recall]
         if at:
-            look = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
+            look: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
             look["ls"] = "-" if method in ours else "--"
             ends.append(
                 (_line(axes, [summary.recall[method, epsilon] for epsilon in at], at, look), method, look["color"])
@@ -48,7 +48,7 @@ def plot(path: Path, summary: Summary, ours: Collection[str], title: str) -> Non
         figure.savefig(path, dpi=160, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
-def _line(axes: "Axes", figures: list[Figure], at: list[float], look: dict[str, str]) -> float:
+def _line(axes: "Axes", figures: list[Figure], at: list[float], look: dict[str, Any]) -> float:
     mean = np.array([figure.mean for figure in figures])
     spread = np.nan_to_num(np.array([figure.deviation for figure in figures]))
     axes.fill_between(at, mean - spread, mean + spread, color=look["color"], alpha=0.13, lw=0)

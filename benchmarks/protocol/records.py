@@ -20,7 +20,7 @@ from benchmarks.protocol.stopwatch import Times
 EVERYONE = "everyone"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Key:
     """What a record is of. ``epsilon`` is infinite without noise; ``code`` tells versions of the method apart."""
 

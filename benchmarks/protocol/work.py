@@ -9,9 +9,10 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import recommender
-from benchmarks.protocol import data, others, ours, ranking, splits
+from benchmarks.protocol import data, deep, others, ours, ranking, splits
 from benchmarks.protocol.records import Key, Record, code_digest, record_of
 from recommender.mechanism import LARGEST_EPSILON
+from recommender.models import MODELS
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -55,7 +56,12 @@ class Batch:
 
 def known_methods() -> tuple[str, ...]:
     """Slugs of ours, then of the peers that are here."""
-    return tuple(k.slug for k in ours.kinds()) + tuple(p.slug for p in others.peers_here())
+    return our_methods() + tuple(peer.slug for peer in others.peers_here())
+
+
+def our_methods() -> tuple[str, ...]:
+    """Slugs of the registry, and of the autoencoder where it can be trained."""
+    return tuple(kind.slug for kind in MODELS) + ((deep.SLUG,) if deep.is_here() else ())
 
 
 def batches(keys: Collection[Key], done: Mapping[Key, Record]) -> list[Batch]:
@@ -67,23 +73,23 @@ def batches(keys: Collection[Key], done: Mapping[Key, Record]) -> list[Batch]:
     return [Batch(seed, epsilon, tuple(found)) for (seed, epsilon), found in left.items()]
 
 
-def all_keys(plan: Plan, name: str) -> tuple[Key, ...]:
+def all_keys(plan: Plan, dataset: data.Dataset) -> tuple[Key, ...]:
     """The records that there should be in the end. They name the code as it is now: ask once, before the first run."""
     places = [(seed, epsilon) for seed in range(plan.seeds) for epsilon in plan.epsilons]
-    return tuple(key for seed, epsilon in places for key in keys_of(plan, name, seed, epsilon))
+    return tuple(key for seed, epsilon in places for key in keys_of(plan, dataset, seed, epsilon))
 
 
-def keys_of(plan: Plan, name: str, seed: int, epsilon: float) -> tuple[Key, ...]:
+def keys_of(plan: Plan, dataset: data.Dataset, seed: int, epsilon: float) -> tuple[Key, ...]:
     """The records that this ε and seed should have."""
     shared = (Path(data.__file__), Path(splits.__file__), Path(ranking.__file__))
     library = code_digest(Path(recommender.__path__[0]), Path(ours.__file__), *shared)
 
     def key(method: str, code: str, noise: str) -> Key:
-        return Key(
-            data=name, seed=seed, epsilon=epsilon, delta=plan.delta, method=method, noise=noise, code=code
-        )  # fmt: skip
+        return Key(dataset.name, seed, epsilon, plan.delta, method, noise, code)
 
-    keys = [key(kind.slug, library, plan.noise) for kind in ours.kinds(plan.methods)]
+    keys = [key(kind.slug, library, plan.noise) for kind in ours.kinds(dataset, plan.methods)]
+    if deep.SLUG in plan.methods and deep.is_here(epsilon):
+        keys.append(key(deep.SLUG, library, plan.noise))
     keys += [
         key(peer.slug, code_digest(peer.source, *shared), "its own")
         for peer in others.peers_here(plan.methods)
@@ -119,24 +125,22 @@ def batch_records(plan: Plan, batch: Batch, dataset: data.Dataset, progress: Pro
     split = splits.divide(dataset, batch.seed)
     keys = {key.method: key for key in batch.keys}
     where = f"seed {batch.seed}, epsilon {batch.epsilon:g}"
-    chosen = ours.kinds(tuple(keys))
-    if chosen:
-        listed = ours.our_lists(
-            dataset,
-            split.train,
-            split.test.shown,
-            chosen,
-            epsilon=batch.epsilon,
-            delta=plan.delta,
-            noise=ours.noise_source(plan.noise, batch.seed, plan.threads),
-            threads=plan.threads,
-            progress=lambda done, total: progress(f"{where}: noise", done, total),
-        )
-        for each in listed:
-            yield record_of(keys[each.method], each.lists, split.test, times=each.times, facts=each.facts)
+    terms = ours.Terms(
+        epsilon=batch.epsilon,
+        delta=plan.delta,
+        noise=ours.noise_source(plan.noise, batch.seed, plan.threads),
+        threads=plan.threads,
+        progress=lambda done, total: progress(f"{where}: noise", done, total),
+    )
+    for each in ours.our_lists(dataset, split.train, split.test.shown, ours.kinds(dataset, tuple(keys)), terms):
+        yield record_of(keys[each.method], each.lists, split.test, times=each.times, facts=each.facts)
+    if deep.SLUG in keys:
+        progress(f"{where}: {deep.SLUG}", 0, 1)
+        each = deep.autoencoder_lists(dataset, split.train, split.test.shown, terms)
+        yield record_of(keys[deep.SLUG], each.lists, split.test, times=each.times, facts=each.facts)
     peers = others.peers_here(tuple(keys))
     for number, peer in enumerate(peers):
         progress(f"{where}: {peer.slug}", number, len(peers))
-        terms = others.Terms(epsilon=batch.epsilon, delta=plan.delta, seed=batch.seed, device=plan.device)
-        each = others.peer_lists(peer, split, terms)
+        fitting = others.Terms(epsilon=batch.epsilon, delta=plan.delta, seed=batch.seed, device=plan.device)
+        each = others.peer_lists(peer, split, fitting)
         yield record_of(keys[peer.slug], each.lists, split.test, times=each.times, facts=each.facts)

@@ -67,8 +67,8 @@ def test_a_run_goes_on_after_a_line_that_was_cut_off(tmp_path: Path) -> None:
     assert records.read_all(path) == {KEY: first, second.key: second}
 
 
-def test_what_is_done_is_not_done_again_unless_its_code_changed() -> None:
-    keys = all_keys(plan(), "invented")
+def test_what_is_done_is_not_done_again_unless_its_code_changed(dataset: Dataset) -> None:
+    keys = all_keys(plan(), dataset)
     done = {key: record(key, {}, {}) for key in keys}
     stale = replace(keys[0], code="earlier")
 
