@@ -7,6 +7,8 @@ nothing is tuned here. ``validation`` is the tenth to look at while changing the
     python benchmarks/ratings.py --data PATH [--epsilons 1 5 10 20 inf] [--seeds 3] [--part test]
 """
 
+# ruff: noqa: PD011 - the ratings' values are an array of our own and no column of pandas
+
 import argparse
 import math
 import time

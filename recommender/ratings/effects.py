@@ -47,7 +47,7 @@ class FirstRound:
     @property
     def root_length(self) -> float:
         """Mean over subjects of √|I_u|, at least 1."""
-        return max(float(np.maximum(self.counts, 0.0).sum()) / self.subjects, 1.0)
+        return max(float(self.counts.sum()) / self.subjects, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,6 @@ from recommender.discreteness import verify_margin
 from recommender.errors import EmptyInteractions
 from recommender.features import CatalogueFeatures
 from recommender.gram import exact_gram
-from recommender.interactions import digest_of
 from recommender.mechanism import Performance
 from recommender.noise import NoiseSource, Progress
 from recommender.ratings.contributions import (
@@ -30,7 +29,7 @@ from recommender.ratings.contributions import (
 from recommender.ratings.effects import FirstRound, Sums, design, fit_effects, read_sums
 from recommender.ratings.mechanism import LEVEL_BITS, RatingMechanism
 from recommender.ratings.release import RatingRelease
-from recommender.ratings.table import Ratings
+from recommender.ratings.table import Ratings, ratings_digest
 
 _LEVEL_PRIOR = 4.0
 """Ratings' worth of the general mean in a subject's level."""
@@ -65,7 +64,7 @@ def measure_ratings(
         features: public metadata, to learn from titles of a kind what no single title tells.
         performance: threads and chunk size.
         progress: told (noise entries drawn, entries in all) as the covariance's noise is drawn, the long step.
-        inputs_digest: names the snapshot; computed from who rated what when absent.
+        inputs_digest: names the snapshot; computed from the ratings when absent.
         silent: estimate as if there were no noise: for a ``noise`` that draws zeros.
 
     Guarantees:
@@ -108,7 +107,7 @@ def measure_ratings(
         scale=(ratings.lowest, ratings.highest),
         mechanism=mechanism,
         guarantee=_guarantee(mechanism, noise),
-        inputs_digest=digest_of(ratings.interactions) if inputs_digest is None else inputs_digest,
+        inputs_digest=ratings_digest(ratings) if inputs_digest is None else inputs_digest,
     )
 
 
@@ -130,18 +129,21 @@ def _first_round(held: Ratings, mechanism: RatingMechanism, noise: NoiseSource, 
     width = len(held.interactions.items)
     of_sums, of_counts = np.sqrt(1 - COUNT_PART - 4 * MOMENT_PART), np.sqrt(COUNT_PART)
     there, length, mean, spread = noisy[2 * width :] / np.sqrt(MOMENT_PART)
-    subjects = max(float(there), 1.0)
+    subjects, unit = max(float(there), 1.0), scales.first / float(np.sqrt(MOMENT_PART))
     middle, half = (held.highest + held.lowest) / 2, (held.highest - held.lowest) / 2
-    return FirstRound(
+    first = FirstRound(
         counts=noisy[:width] / of_counts,
         count_noise=scales.first / float(of_counts),
         sums=noisy[width : 2 * width] / of_sums,
         sum_noise=scales.first / float(of_sums),
         subjects=subjects,
-        length=float(np.clip(cap * length / subjects, 1.0, cap)),
-        mean=float(np.clip(middle + half * mean / subjects, held.lowest, held.highest)),
-        spread=float(half * np.clip(spread / subjects, 0.05, 1.0)),
+        length=cap * float(length) / subjects,
+        mean=float(np.clip(middle + half * _shrunk(mean, subjects, 0.0, unit), held.lowest, held.highest)),
+        spread=float(half * np.clip(_shrunk(spread, subjects, 0.5, unit), 0.05, 1.0)),
     )
+    # Never below the square of the mean root (Cauchy and Schwarz), and far above it only where lengths differ wildly.
+    least = first.root_length**2
+    return replace(first, length=float(np.clip(first.length, least, 2 * least)))
 
 
 def _second_round(
@@ -159,10 +161,17 @@ def _second_round(
     sums = exact_sums(second_rows(held, residuals_of(held, around, first.mean)))
     noisy = (sums + noise.draw(len(sums), mechanism.second_scale)) / 2.0**LEVEL_BITS
     half = (held.highest - held.lowest) / 2
-    spread = half * float(np.clip(noisy[-1] / np.sqrt(MOMENT_PART) / first.subjects, 0.05, 1.0))
+    moment, unit = noisy[-1] / np.sqrt(MOMENT_PART), scales.second / float(np.sqrt(MOMENT_PART))
+    spread = half * float(np.clip(_shrunk(moment, first.subjects, 0.5, unit), 0.05, 1.0))
     of_sums = float(np.sqrt(1 - MOMENT_PART))
     after = read_sums(first, noisy[:-1] / of_sums, scales.second / of_sums, spread=spread, around=around)
     return fit_effects(after if scales.first == 0 else before.with_more(after), columns), spread
+
+
+def _shrunk(total: float, subjects: float, prior: float, noise: float) -> float:
+    """A mean over subjects from its noisy total, drawn to the prior (give or take ¼) where the noise is large."""
+    weight = subjects**2 / (subjects**2 + (4 * noise) ** 2)
+    return prior + weight * (float(total) / subjects - prior)
 
 
 def _kept(first: FirstRound, mechanism: RatingMechanism) -> np.ndarray:

@@ -58,18 +58,21 @@ class RatingMechanism:
     @property
     def first_scale(self) -> int:
         """Standard deviation of the first round's noise in units of 2^-24 (rounded up)."""
-        return math.ceil(2**LEVEL_BITS / (self._target_mu * math.sqrt(self.first_share)))
+        scale: int = math.ceil(2**LEVEL_BITS / (self._target_mu * math.sqrt(self.first_share)))
+        return scale
 
     @property
     def second_scale(self) -> int:
         """The same for the second round."""
-        return math.ceil(2**LEVEL_BITS / (self._target_mu * math.sqrt(self.second_share)))
+        scale: int = math.ceil(2**LEVEL_BITS / (self._target_mu * math.sqrt(self.second_share)))
+        return scale
 
     @property
     def gram_scale(self) -> int:
         """Standard deviation of a covariance entry off the diagonal in units of 4^-gram_bits (rounded up)."""
         share = 1 - self.first_share - self.second_share
-        return math.ceil(4**self.gram_bits / (math.sqrt(2) * self._target_mu * math.sqrt(share)))
+        scale: int = math.ceil(4**self.gram_bits / (math.sqrt(2) * self._target_mu * math.sqrt(share)))
+        return scale
 
     @property
     def diagonal_scale(self) -> int:

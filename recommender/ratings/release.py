@@ -138,10 +138,10 @@ def _release_from(description: dict[str, Any], arrays: dict[str, np.ndarray]) ->
     upper = np.zeros((width, width))
     upper[np.triu_indices(width)] = arrays["covariance_upper"]
     lowest, highest = description["scale"]
-    sums = {name: arrays[name].reshape(len(items)) for name in ("counts", "sums")}
+    counts, sums = (arrays[name].reshape(len(items)) for name in ("counts", "sums"))
     return RatingRelease(
         items=items,
-        first=FirstRound(**sums, **description["first"]),
+        first=FirstRound(counts=counts, sums=sums, **description["first"]),
         effects=arrays["effects"].reshape(len(items)),
         columns=arrays["columns"].reshape(len(items), -1),
         spread=description["spread"],

@@ -1,5 +1,6 @@
 """Who rated what, and how: interactions with one number each, on a public scale."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ import pyarrow as pa
 from scipy.sparse import csr_matrix
 
 from recommender.errors import BadInteractions
-from recommender.interactions import Interactions, capped, interactions_from
+from recommender.interactions import Interactions, capped, digest_of, interactions_from
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,3 +104,17 @@ def ratings_from(
     for each in (totals, times):
         each.sum_duplicates()
     return Ratings(held, np.clip(totals.data / times.data + lowest - 1, lowest, highest), lowest, highest)
+
+
+def ratings_digest(ratings: Ratings) -> str:
+    """SHA-256 over who rated what and how, whatever the order of the axes: 64 hex digits.
+
+    It identifies the input exactly, and no guarantee covers it (see ``interactions.digest_of``).
+    """
+    held = ratings.interactions
+    subject_rank, item_rank = (np.argsort(np.argsort(np.array(axis))) for axis in (held.subjects, held.items))
+    order = np.lexsort((item_rank[held.matrix.indices], subject_rank[ratings.rows]))
+    hasher = hashlib.sha256(b"probity/ratings/v1\x00" + bytes.fromhex(digest_of(held)))
+    hasher.update(np.array([ratings.lowest, ratings.highest], dtype="<f8").tobytes())
+    hasher.update(ratings.values[order].astype("<f8").tobytes())
+    return hasher.hexdigest()

