@@ -11,7 +11,8 @@ RecommenderError
 ├── BadPrices            prices for categories or items that the model does not have
 ├── UnknownModel         a model kind that is not in ``MODELS``
 ├── MissingSignal        a model kind that needs what the release did not measure
-└── BadAttack            an attack on ourselves that could show nothing as it was set up
+├── BadAttack            an attack on ourselves that could show nothing as it was set up
+└── UnsupportedPolicy    a policy that does what the log to judge it by never did
 """
 
 
@@ -61,3 +62,7 @@ class MissingSignal(RecommenderError):  # noqa: N818 - reads as the finding it i
 
 class BadAttack(RecommenderError):  # noqa: N818 - reads as the finding it is
     """An attack's numbers do not fit each other, or what it needs to see is not there."""
+
+
+class UnsupportedPolicy(RecommenderError):  # noqa: N818 - reads as the finding it is
+    """The target policy does what the logged policy never did: no estimate from this log is honest."""

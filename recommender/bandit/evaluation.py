@@ -15,17 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.errors import BadInteractions, EmptyInteractions
+from recommender.errors import BadInteractions, EmptyInteractions, UnsupportedPolicy
 
 LARGEST_UNSUPPORTED = 1e-9
 """Probability of the target policy outside the log's support, on average, above which nothing is estimated."""
 
 FEWEST_EFFECTIVE = 30.0
 """Effective sample size below which an estimate is marked as weak."""
-
-
-class Unsupported(BadInteractions):
-    """The target policy does what the logged policy never did: no estimate from this log is honest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,12 +55,12 @@ class Log:
             raise BadInteractions(msg)
         if (self.propensities <= 0).any():
             msg = f"{int((self.propensities <= 0).sum())} titles were shown with a propensity of 0, which cannot be"
-            raise Unsupported(msg)
+            raise UnsupportedPolicy(msg)
         if float(self.unsupported.mean()) > LARGEST_UNSUPPORTED:
             msg = (
                 f"the target policy shows titles that were never drawn in {self.unsupported.mean():.1%} of its choices"
             )
-            raise Unsupported(msg)
+            raise UnsupportedPolicy(msg)
 
     @property
     def ratios(self) -> np.ndarray:
@@ -109,11 +105,11 @@ def snips(log: Log, *, rng: np.random.Generator, replicates: int = 1000) -> Esti
     """Self-normalised inverse propensity scoring.
 
     Raises:
-        Unsupported: the target policy would have shown none of the titles in the log.
+        UnsupportedPolicy: the target policy would have shown none of the titles in the log.
     """
     if not log.ratios.sum() > 0:
         msg = "the target policy would have shown none of the titles in the log"
-        raise Unsupported(msg)
+        raise UnsupportedPolicy(msg)
     return _estimate(log, log.ratios * log.rewards, log.ratios, rng, replicates)
 
 

@@ -52,7 +52,8 @@ def contextual_features(profile: np.ndarray, titles: np.ndarray) -> np.ndarray:
     """
     scaled = titles / np.maximum(np.linalg.norm(titles, axis=1, keepdims=True), 1e-12)
     liking = profile / max(float(profile.max(initial=0.0)), 1e-12)
-    return np.hstack([scaled, scaled * liking]) / np.sqrt(2)
+    result: np.ndarray = np.hstack([scaled, scaled * liking]) / np.sqrt(2)
+    return result
 
 
 def belief_from(gram: np.ndarray, rewards: np.ndarray, *, noise: float, reward_deviation: float = 0.5) -> Belief:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from recommender.bandit.evaluation import Log, Unsupported, doubly_robust, ips, snips
+from recommender.bandit.evaluation import Log, doubly_robust, ips, snips
 from recommender.bandit.policy import belief_from, expected_rewards, greedy, softmax
 from recommender.bandit.statistics import Batch, StreamMechanism, advance, begin, statistics
-from recommender.errors import BadInteractions, EmptyInteractions
+from recommender.errors import BadInteractions, EmptyInteractions, UnsupportedPolicy
 from recommender.noise import OpenDPNoise
 
 RNG = np.random.default_rng
@@ -91,11 +91,11 @@ def test_all_three_are_unbiased_cover_the_truth_and_a_wrong_propensity_is_not() 
 
 
 def test_refuses_where_the_log_says_nothing() -> None:
-    with pytest.raises(Unsupported, match=r"never drawn in 10.0% of its choices"):
+    with pytest.raises(UnsupportedPolicy, match=r"never drawn in 10.0% of its choices"):
         _log(unsupported=np.array([0.3, 0.0, 0.0]))
-    with pytest.raises(Unsupported, match="1 titles were shown with a propensity of 0"):
+    with pytest.raises(UnsupportedPolicy, match="1 titles were shown with a propensity of 0"):
         _log(propensities=np.array([0.5, 0.0, 0.5]))
-    with pytest.raises(Unsupported, match="none of the titles"):
+    with pytest.raises(UnsupportedPolicy, match="none of the titles"):
         snips(_log(target=np.zeros(3)), rng=RNG(0))
     with pytest.raises(EmptyInteractions, match="log is empty"):
         _log(subjects=np.array([]))
