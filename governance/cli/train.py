@@ -10,12 +10,13 @@ from numpy.random import default_rng
 from governance.budget.reservations import BudgetState, state
 from governance.cli.context import HomeOption, IdentifierOption, JsonOption, acting, opened, read_identifier
 from governance.cli.display import listing, progress, record, stdout
-from governance.errors import BudgetExceeded
+from governance.errors import BudgetExceeded, InvalidInput
+from governance.pipeline.deep_training import DeepTraining
 from governance.pipeline.desk import identity_of
 from governance.pipeline.recommend import Occasion, Recommended, recommend_to
 from governance.pipeline.retrain import find_kept, retrain
 from governance.pipeline.snapshot import take_snapshot
-from governance.pipeline.train import Quote, quote
+from governance.pipeline.train import Quote, planned, quote
 from governance.pipeline.train import train as measure_and_fit
 from governance.registry.models import get_model, list_models
 from governance.rights.memory import Memory, memory_of
@@ -42,11 +43,19 @@ def train(
         str | None,
         typer.Option(help="Read nobody anew: take the kept sums behind this release, less everybody who has left."),
     ] = None,
+    autoencoder: Annotated[
+        bool,
+        typer.Option("--autoencoder", help="Train an embedding model too, out of the same epsilon, by policy."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Take a snapshot, reserve privacy, measure once, and register every model that follows."""
     here = opened(home)
-    asked = quote(here)
+    companion = DeepTraining(here, planned(here)) if autoencoder else None
+    if companion is not None and from_sums is not None:
+        msg = "an autoencoder reads everybody anew: --autoencoder and --from-sums exclude each other"
+        raise InvalidInput(msg)
+    asked = quote(here, companion)
     if dry_run:
         record("What a training would cost", quote_facts(asked), as_json=as_json)
         if not asked.affordable:
@@ -58,7 +67,9 @@ def train(
     with progress("measuring") as step:
         if from_sums is None:
             snapshot = take_snapshot(here, snapshot_id=uuid4())
-            trained = measure_and_fit(here, snapshot, training_id=uuid4(), author=author, progress=step)
+            trained = measure_and_fit(
+                here, snapshot, training_id=uuid4(), author=author, progress=step, companion=companion
+            )
         else:
             trained = retrain(
                 here,
@@ -78,11 +89,11 @@ def quote_facts(asked: Quote) -> list[tuple[str, object]]:
     shares = {"counts": mechanism.counts_share, "gram": mechanism.gram_share} | dict(mechanism.shares)
     return [
         ("population", before.population),
-        ("mechanism", mechanism.guarantee.mechanism),
+        ("mechanism", asked.promise.mechanism),
         ("shares of it", ", ".join(f"{name} {share:.0%}" for name, share in shares.items())),
         ("unit", mechanism.guarantee.unit),
         ("delta", mechanism.delta),
-        ("epsilon of this training", mechanism.epsilon),
+        ("epsilon of this training", asked.promise.epsilon),
         ("composed so far", before.epsilon_spent),
         ("composed after it", asked.epsilon_after),
         ("budget", before.budget_epsilon),

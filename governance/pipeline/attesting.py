@@ -78,8 +78,15 @@ def attest_release(by: Attesting, release: ReleaseRecord, snapshot: Snapshot, me
     _attest_guarantee(by, release, reservation, subject, made)
 
 
-def attest_models(by: Attesting, models: Mapping[str, Model], release: ReleaseRecord, snapshot: Snapshot) -> None:
-    """How each model was made from the release."""
+def attest_models(
+    by: Attesting,
+    models: Mapping[str, Model],
+    release: ReleaseRecord,
+    snapshot: Snapshot,
+    *,
+    internal: Mapping[str, Json] | None = None,
+) -> None:
+    """How each model was made from the release; ``internal``: by what, where it cost more than that."""
     home, reservation = by.home, _reservation(by.session, release)
     dependencies = (_released(home, release), *_inputs(home, snapshot))
     for model in models.values():
@@ -87,7 +94,7 @@ def attest_models(by: Attesting, models: Mapping[str, Model], release: ReleaseRe
             Provenance(
                 build_type=TRAINING,
                 external={"kind": model.kind, "snapshot": str(snapshot.id)},
-                internal={},
+                internal=internal or {},
                 dependencies=dependencies,
                 builder=home.attester.name,
                 builder_version=probity_version(),

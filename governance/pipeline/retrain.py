@@ -69,7 +69,7 @@ def retrain(
         before = get_snapshot(session, record.snapshot_id)
     _require_comparable(home, kept, record)
     after, left = _reduced(home, before, release, snapshot_id)
-    put_aside(home, mechanism, training_id, actor)
+    put_aside(home, mechanism.guarantee, training_id, actor)
     with home.transaction() as session:
         begin_reading(session, training_id, actor=actor, clock=home.clock)
     _, sums = kept.open(release)

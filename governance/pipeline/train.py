@@ -4,16 +4,16 @@ A crash at any moment leaves the reservation, and it counts as spent: what may h
 """
 
 import json
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy import select
 
 from governance.access.principals import actor_of
 from governance.access.tables import Principal
-from governance.budget.reservations import BudgetState, begin_reading, reserve, spend, state
+from governance.budget.reservations import ROUNDING, BudgetState, begin_reading, reserve, spend, state
 from governance.budget.tables import Reservation
 from governance.errors import Conflict, PolicyError
 from governance.pipeline.artefacts import load_registered_release, save_model
@@ -26,7 +26,8 @@ from governance.registry.lineage import register_release
 from governance.registry.models import find_model, model_id_of, register_model
 from governance.registry.tables import Model, ReleaseRecord, Snapshot, SnapshotSubject
 from pseudonymisation.pseudonym import Pseudonym
-from recommender.accounting import compose_mu, epsilon_at, mu_for
+from recommender.accounting import Guarantee
+from recommender.composition import cost_of
 from recommender.denoise import denoise
 from recommender.exact_sums import ExactSums
 from recommender.features import features_from
@@ -44,23 +45,22 @@ class Quote:
 
     mechanism: Mechanism
     before: BudgetState
+    promise: Guarantee
 
     @property
     def affordable(self) -> bool:
         """Whether the budget has room for it."""
-        return self.mechanism.epsilon <= self.before.epsilon_left
+        return self.epsilon_after <= self.before.budget_epsilon * (1 + ROUNDING)
 
     @property
     def epsilon_after(self) -> float:
         """What the population's releases would have cost with this one, composed exactly."""
-        return epsilon_at(compose_mu([self.before.mu, self.mechanism.mu]), self.before.delta)
+        return self.before.epsilon_after(cost_of(self.promise))
 
     @property
     def epsilon_left_after(self) -> float:
         """The largest epsilon that one more release might have after this one."""
-        limit = mu_for(self.before.budget_epsilon, self.before.delta)
-        left = limit**2 - self.before.mu**2 - self.mechanism.mu**2
-        return epsilon_at(math.sqrt(left), self.before.delta) if left > 0 else 0.0
+        return self.before.epsilon_left_after(cost_of(self.promise))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +69,24 @@ class Trained:
 
     release: ReleaseRecord
     models: dict[str, Model]
+
+
+class Companion(Protocol):
+    """A further model that reads the same subjects and is paid for in the same reservation."""
+
+    @property
+    def mechanism(self) -> Mechanism:
+        """Of the release beside it."""
+
+    @property
+    def guarantee(self) -> Guarantee:
+        """Of both together."""
+
+    def train(self, snapshot: Snapshot, release: Release, progress: Progress | None) -> Any:  # noqa: ANN401 - its own
+        """Read and train; called after reading has begun."""
+
+    def register(self, model: Any, record: ReleaseRecord, snapshot: Snapshot, author: Principal) -> dict[str, Model]:  # noqa: ANN401 - what ``train`` gave
+        """Register and attest what ``train`` gave, by its kind."""
 
 
 def planned(home: Home) -> Mechanism:
@@ -83,16 +101,24 @@ def planned(home: Home) -> Mechanism:
     )
 
 
-def quote(home: Home) -> Quote:
-    """The cost of the next training and the budget as it stands."""
+def quote(home: Home, companion: Companion | None = None) -> Quote:
+    """The cost of the next training, with what is trained beside it, and the budget as it stands."""
+    mechanism = planned(home) if companion is None else companion.mechanism
+    promise = mechanism.guarantee if companion is None else companion.guarantee
     with home.transaction() as session:
-        return Quote(mechanism=planned(home), before=state(session, policy=home.policies.privacy.value))
+        return Quote(mechanism=mechanism, before=state(session, policy=home.policies.privacy.value), promise=promise)
 
 
 def train(
-    home: Home, snapshot: Snapshot, *, training_id: UUID, author: Principal, progress: Progress | None = None
+    home: Home,
+    snapshot: Snapshot,
+    *,
+    training_id: UUID,
+    author: Principal,
+    progress: Progress | None = None,
+    companion: Companion | None = None,
 ) -> Trained:
-    """Measure the snapshot once and register every model that follows from the measurement.
+    """Measure the snapshot once and register every model that follows from the measurement, and the companion's.
 
     Called again with the ``training_id`` of one that was cut off, it goes on where that one stopped: what was reserved
     is read, a release that was registered gets its models, and what is finished is given back.
@@ -114,17 +140,22 @@ def train(
         raise Conflict(msg)
     if reached == "spent":
         return _finish(home, snapshot, training_id, author)
-    mechanism, actor = planned(home), actor_of(author)
+    mechanism, actor = planned(home) if companion is None else companion.mechanism, actor_of(author)
+    promise = mechanism.guarantee if companion is None else companion.guarantee
     _require_fitting(home, snapshot, mechanism)
     if reservation is None:
-        put_aside(home, mechanism, training_id, actor)
-    elif reservation.guarantee != dict(mechanism.guarantee.as_dict()):
+        put_aside(home, promise, training_id, actor)
+    elif reservation.guarantee != dict(promise.as_dict()):
         msg = f"training {training_id} was reserved under another guarantee than privacy.yaml gives now: begin another"
         raise Conflict(msg)
     with home.transaction() as session:
         begin_reading(session, training_id, actor=actor, clock=home.clock)
     release, sums = _measure(home, snapshot, mechanism, progress)
-    return registered(home, release, sums, snapshot, training_id=training_id, author=author)
+    paid = None if companion is None else companion.train(snapshot, release, progress)
+    made = registered(home, release, sums, snapshot, training_id=training_id, author=author)
+    if companion is None:
+        return made
+    return replace(made, models=made.models | companion.register(paid, made.release, snapshot, author))
 
 
 def registered(
@@ -149,14 +180,14 @@ def _finish(home: Home, snapshot: Snapshot, training_id: UUID, author: Principal
     return Trained(release=record, models=models)
 
 
-def put_aside(home: Home, mechanism: Mechanism, training_id: UUID, actor: str) -> None:
-    """Reserve what a training by the mechanism will cost."""
+def put_aside(home: Home, promise: Guarantee, training_id: UUID, actor: str) -> None:
+    """Reserve what a training that promises this will cost."""
     with home.transaction() as session:
         reserve(
             session,
             reservation_id=training_id,
             purpose=home.policies.purposes.value.training,
-            guarantee=mechanism.guarantee,
+            guarantee=promise,
             policy=home.policies.privacy.value,
             actor=actor,
             clock=home.clock,

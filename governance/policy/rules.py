@@ -106,10 +106,30 @@ class History:
 
 
 @dataclass(frozen=True)
+class AutoencoderPolicy:
+    """How a release and an autoencoder divide `release_epsilon`, if one is trained: its ``share`` is of mu squared.
+
+    ``sampling_rate`` and ``max_grad_norm`` are public constants: nothing of them is worked out from the subjects.
+    """
+
+    share: float
+    steps: int
+    sampling_rate: float
+    max_grad_norm: float
+
+    def __post_init__(self) -> None:
+        _require(holds=0 < self.share < 1, found=f"share {self.share}")
+        _require(holds=1 <= self.steps <= 1000, found=f"steps {self.steps}")  # noqa: PLR2004 - each draws noise for every number
+        _require(holds=0 < self.sampling_rate <= 1, found=f"sampling_rate {self.sampling_rate}")
+        _require(holds=self.max_grad_norm > 0, found=f"max_grad_norm {self.max_grad_norm}")
+
+
+@dataclass(frozen=True)
 class PrivacyPolicy:
     """The privacy budget of one population, and what one release may spend.
 
-    Unit of privacy: the subject. Neighbouring: add or remove one subject. Budgets compose by Gaussian DP.
+    Unit of privacy: the subject. Neighbouring: add or remove one subject. Budgets compose by Gaussian DP, and by
+    privacy loss distributions where an autoencoder's steps are among what was spent.
     """
 
     population: str
@@ -126,6 +146,7 @@ class PrivacyPolicy:
     trending_days: int = 7
     keep_sums: Literal["never"] | int = "never"
     """For how many days the exact sums behind a release are kept, encrypted, so that a subject can be taken out."""
+    autoencoder: AutoencoderPolicy | None = None
 
     def __post_init__(self) -> None:
         _require(holds=0 < self.budget_epsilon <= 20, found=f"budget_epsilon {self.budget_epsilon}")  # noqa: PLR2004 - beyond it nothing is promised

@@ -10,6 +10,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
+from governance.budget.tables import Reservation
 from governance.clock import Clock
 from governance.errors import Conflict, EmptySnapshot, NotFound
 from governance.ledger.canonical import encode_json
@@ -17,6 +18,7 @@ from governance.ledger.store import append
 from governance.registry.events import BatchIngested, BatchQuarantined, ReleaseMade, SnapshotTaken
 from governance.registry.tables import Batch, Model, ReleaseRecord, Snapshot, SnapshotSubject
 from recommender.accounting import Guarantee
+from recommender.paid_models import is_paid
 
 CHUNK = 20_000
 
@@ -25,7 +27,8 @@ CHUNK = 20_000
 class Exposure:
     """One model that had seen a subject.
 
-    The guarantee of the release that it was made from bounds what it can still say about them.
+    The guarantee bounds what it can still say about them: that of the release that it was made from, and of a kind that
+    cost more than its release, that of both together.
     """
 
     model_id: UUID
@@ -206,8 +209,9 @@ def generations_that_saw(session: Session, subject: str) -> list[Exposure]:
     These are the models made from a release on a snapshot that held the subject.
     """
     statement = (
-        select(Model, ReleaseRecord)
+        select(Model, ReleaseRecord, Reservation)
         .join(ReleaseRecord, ReleaseRecord.digest == Model.release)
+        .join(Reservation, Reservation.id == ReleaseRecord.reservation_id)
         .join(SnapshotSubject, SnapshotSubject.snapshot_id == ReleaseRecord.snapshot_id)
         .where(SnapshotSubject.subject == subject)
         .order_by(Model.registered_at, Model.id)
@@ -220,9 +224,9 @@ def generations_that_saw(session: Session, subject: str) -> list[Exposure]:
             state=model.state,
             generation=model.generation,
             release=release.digest,
-            guarantee=release.guarantee,
+            guarantee=reservation.guarantee if is_paid(model.kind) else release.guarantee,
         )
-        for model, release in session.execute(statement)
+        for model, release, reservation in session.execute(statement)
     ]
 
 

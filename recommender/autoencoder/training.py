@@ -138,7 +138,7 @@ def train_autoencoder(
     guarantee = _guarantee(mechanism, release.guarantee, exact=noise.exact and source.exact, noise=noise.name)
     verify_fine_enough(mechanism, min(guarantee.epsilon, 50.0), coordinates=start.decoder.size)
     histories = capped(interactions, release.mechanism.max_items_per_subject).on_items(release.items)
-    rows = normalised(histories.matrix, release.history_weights)
+    rows = normalised(histories.matrix, release.history_weights, histories.importance)
     decoder = _Refining(start, mechanism, plan, noise)
     with _threads(speed.threads):
         for step in range(mechanism.steps):
@@ -158,10 +158,10 @@ def train_autoencoder(
     )
 
 
-def normalised(matrix: csr_matrix, weights: np.ndarray) -> csr_matrix:
+def normalised(matrix: csr_matrix, weights: np.ndarray, importance: np.ndarray | None = None) -> csr_matrix:
     """Histories weighted and scaled to norm 1 (an empty one stays zero): float64, the shape of ``matrix``."""
     lengths = np.diff(matrix.indptr)
-    values = weights[matrix.indices]
+    values = weights[matrix.indices] * (1.0 if importance is None else importance)
     squares = np.bincount(np.repeat(np.arange(len(lengths)), lengths), values**2, minlength=len(lengths))
     shares = values / np.sqrt(np.repeat(squares, lengths))
     return csr_matrix((shares, matrix.indices, matrix.indptr), shape=matrix.shape)

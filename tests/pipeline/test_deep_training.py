@@ -1,0 +1,114 @@
+"""An autoencoder beside a release: one reservation, two promises, and each model says the one that holds for it."""
+
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+
+from governance.access.principals import add_principal
+from governance.attest.dsse import decode_envelope
+from governance.attest.predicates.provenance import Provenance
+from governance.attest.statement import decode_statement
+from governance.attest.store import list_attestations, read_envelope
+from governance.budget.reservations import state
+from governance.clock import system_clock
+from governance.ledger.search import follow
+from governance.pipeline.artefacts import load_recommender
+from governance.pipeline.deep_training import DeepTraining
+from governance.pipeline.home import Home, initialise
+from governance.pipeline.ingest import ingest
+from governance.pipeline.snapshot import take_snapshot
+from governance.pipeline.train import Trained, planned, train
+from governance.registry.lineage import generations_that_saw
+from governance.registry.tables import SnapshotSubject
+from governance.settings import load_settings
+from pseudonymisation.sources.registry import open_source
+from recommender.autoencoder.artefact import Autoencoder
+from tests.pipeline.conftest import Run
+from tests.pipeline.walked import LENIENT, write_policies
+
+BLOCK = "\nautoencoder:\n  share: 0.3\n  steps: 4\n  sampling_rate: 0.5\n  max_grad_norm: 0.15\n"
+TRAINING = UUID("00000000-0000-4000-8000-00000000dee9")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home with a small service in its lake, whose policy allows an autoencoder."""
+    from pseudonymisation.sources.sample import SampleSettings, write_sample
+
+    folder = tmp_path_factory.mktemp("deep")
+    write_sample(folder / "sample", SampleSettings(subjects=200, titles=60))
+    write_policies(folder / "home/policies", LENIENT)
+    privacy = folder / "home/policies/privacy.yaml"
+    privacy.write_text(privacy.read_text() + BLOCK)
+    made = initialise(load_settings(folder / "home"), clock=system_clock)
+    ingest(made, open_source(folder / "sample"))
+    return made
+
+
+@pytest.fixture(scope="module")
+def trained(home: Home) -> Trained:
+    with home.transaction() as session:
+        author = add_principal(
+            session,
+            "Engineer",
+            ("engineer",),
+            principal_id=UUID(int=7, version=4),
+            policy=home.policies.access.value,
+            actor="role:operator",
+            clock=home.clock,
+        )
+    snapshot = take_snapshot(home, snapshot_id=UUID(int=8, version=4))
+    return train(home, snapshot, training_id=TRAINING, author=author, companion=DeepTraining(home, planned(home)))
+
+
+def test_both_are_paid_for_in_one_reservation_that_costs_what_the_policy_allows(home: Home, trained: Trained) -> None:
+    with home.transaction() as session:
+        found = state(session, policy=home.policies.privacy.value)
+        (reserved,) = [entry.body for entry in follow(session) if entry.kind == "budget.reserved"]
+
+    assert 4.95 < found.epsilon_spent <= 5.0
+    assert float(trained.release.guarantee["epsilon"]) < 4.3
+    (step,) = reserved["sampled"]
+    assert (step["sampling_rate"], step["steps"]) == (0.5, 4)
+    assert found.cost.sampled[0].noise_multiplier == step["noise_multiplier"]
+
+
+def test_the_model_is_registered_attested_and_served_like_any_other(home: Home, trained: Trained) -> None:
+    model = trained.models["autoencoder"]
+    with home.transaction() as session:
+        made = [each for each in list_attestations(session, model.digest) if "provenance" in each.predicate_type]
+    opened = decode_envelope(read_envelope(home.attester.folder, made[0].digest))
+    said = Provenance.read(decode_statement(opened.payload_type, opened.payload).predicate)
+
+    loaded = load_recommender(home, model).model
+    assert isinstance(loaded, Autoencoder)
+    assert loaded.release_digest == trained.release.digest == model.release
+    assert said.internal["mechanism"] == loaded.mechanism.as_dict()
+    assert "ease" in trained.models
+
+
+def test_a_certificate_states_both_promises_together_for_the_model_that_cost_both(home: Home, trained: Trained) -> None:
+    with home.transaction() as session:
+        subject = session.scalars(select(SnapshotSubject.subject)).first()
+        seen = {each.kind: each.guarantee for each in generations_that_saw(session, str(subject))}
+
+    assert seen["autoencoder"]["epsilon"] == pytest.approx(5.0, rel=0.01)
+    assert seen["ease"] == trained.release.guarantee
+
+
+def test_a_policy_without_the_block_trains_none_and_spends_nothing(
+    tmp_path: Path, probity: Run, small_service: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "home"
+    assert probity("init", "--home", folder).code == 0
+    token = probity("access", "add", "Engineer", "--role", "engineer", "--home", folder).out.strip()
+    monkeypatch.setenv("PROBITY_TOKEN", token)
+    assert probity("ingest", small_service, "--home", folder).code == 0
+
+    refused = probity("train", "--autoencoder", "--home", folder)
+
+    assert refused.code == 2
+    assert "privacy.yaml: autoencoder" in refused.err
+    assert probity("ledger", "list", "--kind", "budget.reserved", "--json", "--home", folder).out.strip() == "[]"
