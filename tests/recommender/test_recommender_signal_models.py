@@ -11,9 +11,12 @@ from hypothesis.extra.numpy import arrays
 from recommender.denoise import denoise
 from recommender.features import CatalogueFeatures
 from recommender.interactions import Interactions
-from recommender.models import get_kind
+from recommender.measurement import measure
+from recommender.mechanism import plan
+from recommender.models import MODELS, get_kind, kinds_for
 from recommender.models.shrinkage import shrunk_towards
 from recommender.models.temporal import slot_lifts
+from recommender.noise import NoiseSource
 from recommender.release import NoiseLevels, Release, Signal
 from recommender.serving import Recommender
 from tests.recommender.signal_sums import EVENING
@@ -201,3 +204,14 @@ def test_the_next_part_of_a_series_follows_it_in_spite_of_noise_and_not_the_othe
     assert model.weights is not None
     assert int(np.argmax(model.weights[20])) == 25
     assert int(np.argmax(model.weights[25])) != 20
+
+
+def test_a_release_that_measured_all_signals_gives_all_kinds(population: Interactions, silence: NoiseSource) -> None:
+    rng = np.random.default_rng(9)
+    timed = replace(population, times=rng.integers(1_700_000_000, 1_702_000_000, population.matrix.nnz))
+    shares = (("trending", 0.1), ("time_slots", 0.1), ("transitions", 0.1))
+
+    release = measure(timed, plan(5.0, 1e-6, kept_at_most=30, shares=shares), noise=silence, as_of=1_702_000_000)
+
+    assert kinds_for(release.signals) == MODELS
+    assert {kind.fit(release).kind for kind in MODELS} == {kind.slug for kind in MODELS}
