@@ -1,5 +1,6 @@
 """An autoencoder beside a release: one reservation, two promises, and each model says the one that holds for it."""
 
+import json
 from pathlib import Path
 from uuid import UUID
 
@@ -112,3 +113,24 @@ def test_a_policy_without_the_block_trains_none_and_spends_nothing(
     assert refused.code == 2
     assert "privacy.yaml: autoencoder" in refused.err
     assert probity("ledger", "list", "--kind", "budget.reserved", "--json", "--home", folder).out.strip() == "[]"
+
+
+def test_a_dry_run_says_what_both_would_cost_together_and_beside_what_is_spent(
+    home: Home, trained: Trained, probity: Run
+) -> None:
+    assert "autoencoder" in trained.models
+    ran = probity("train", "--dry-run", "--autoencoder", "--json", "--home", home.settings.home)
+    facts = json.loads(ran.out)
+
+    assert ran.code == 0
+    assert facts["epsilon_of_this_training"] == pytest.approx(5.0, rel=0.01)
+    # Two plain Gaussian releases of epsilon 5 at delta 1e-6 compose to 7.44; sampled steps lose a little of that.
+    assert 7.3 < facts["composed_after_it"] < 8.2
+    assert "DP-SGD" in facts["mechanism"]
+
+
+def test_an_autoencoder_cannot_come_from_kept_sums(home: Home, probity: Run) -> None:
+    refused = probity("train", "--autoencoder", "--from-sums", "ab", "--home", home.settings.home)
+
+    assert refused.code == 2
+    assert "exclude each other" in refused.err

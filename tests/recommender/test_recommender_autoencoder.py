@@ -29,7 +29,9 @@ from recommender.interactions import Interactions
 from recommender.measurement import measure
 from recommender.mechanism import Mechanism, plan
 from recommender.model import load_model
+from recommender.models import MODELS
 from recommender.noise import NoiseSource, OpenDPNoise
+from recommender.paid_models import PAID_MODELS, is_paid
 from recommender.release import Release
 from recommender.serving import Recommender
 
@@ -319,3 +321,12 @@ def test_refuses_what_would_promise_too_much(
     with pytest.raises(BadMechanism, match="share"):
         plan_autoencoder(1.0, 1e-6, share=1.0)
     assert steps.beside(mechanism.guarantee).epsilon > plan(5.0, 1e-6).epsilon
+
+
+def test_what_costs_privacy_is_listed_apart_from_what_is_free(trained: Autoencoder) -> None:
+    free, paid = {kind.slug for kind in MODELS}, {kind.slug for kind in PAID_MODELS}
+
+    assert paid == {trained.kind}
+    assert not free & paid
+    assert (is_paid("autoencoder"), is_paid("ease")) == (True, False)
+    assert all(kind.summary.endswith(".") for kind in PAID_MODELS)
