@@ -45,7 +45,7 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--noise", choices=["opendp", "numpy"], default="opendp", help="numpy: seeded, not for releases"
     )
-    parser.add_argument("--device", default="cpu", help="for methods that train on one: cpu or cuda")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="for sums, and for training")
     parser.add_argument("--threads", type=int, help="of each job (else all cores, divided by the jobs)")
     parser.add_argument("--jobs", type=int, default=1, help="runs at once; with more than one, times say little")
     return parser.parse_args()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ class Peer:
         private: whether it is fitted at each ε, or once without privacy.
         file: its source among the peers, whose change makes its records stale.
         fit: a scorer, and what is worth knowing about the fit.
+        needs: packages that not every environment has.
     """
 
     slug: str
@@ -42,10 +44,16 @@ class Peer:
     private: bool
     file: str
     fit: Callable[[Split, Terms], Fitted]
+    needs: tuple[str, ...] = ()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this checkout and this environment have it."""
+        return self.source.is_file() and all(find_spec(name) for name in self.needs)
 
     @property
     def source(self) -> Path:
-        """Its file; it is missing where the peer is not part of this checkout."""
+        """Its file."""
         return Path(peers.__path__[0]) / self.file
 
 
@@ -113,13 +121,14 @@ PEERS: tuple[Peer, ...] = (
         private=True,
         file="dpsgd.py",
         fit=_dpsgd,
+        needs=("opacus",),
     ),
 )
 
 
 def peers_here(chosen: tuple[str, ...] | None = None) -> tuple[Peer, ...]:
-    """Those of the registry whose source is there, or the chosen among them."""
-    return tuple(p for p in PEERS if p.source.is_file() and (chosen is None or p.slug in chosen))
+    """Those of the registry that are here, or the chosen among them."""
+    return tuple(p for p in PEERS if p.is_here and (chosen is None or p.slug in chosen))
 
 
 def quality(scorer: Scorer, held_out: HeldOut) -> float:

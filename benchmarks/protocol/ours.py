@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -70,6 +71,7 @@ class Terms:
     delta: float
     noise: NoiseSource
     threads: int = 2
+    device: Literal["cpu", "cuda"] = "cpu"
     progress: Progress | None = None
 
 
@@ -89,7 +91,7 @@ def measured(train: Interactions, terms: Terms, mechanism: Mechanism | None = No
         noise=NoNoise() if silent else terms.noise,
         # The moment after the data set ends, which its publication says.
         as_of=None if train.times is None else int(train.times.max()) + 1,
-        performance=Performance(threads=terms.threads),
+        performance=Performance(threads=terms.threads, device=terms.device),
         progress=terms.progress,
     )
     if not silent:

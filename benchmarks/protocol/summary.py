@@ -106,13 +106,14 @@ def table(summary: Summary, figures: Mapping[tuple[str, float], Figure], title: 
 
 
 def releases(records: Sequence[Record]) -> dict[float, tuple[Figure, Figure]]:
-    """Seconds of the wall and of all threads for one release and all its models, by ε."""
+    """Seconds of the wall and of all threads for the first release and all its models, by ε."""
     by_release: dict[tuple[float, int], list[Record]] = {}
     for record in records:
         if "measure" in record.seconds:
             by_release.setdefault((record.key.epsilon, record.key.seed), []).append(record)
     found: dict[float, list[tuple[float, float]]] = {}
-    for (epsilon, _), models in by_release.items():
+    for (epsilon, _), all_models in by_release.items():
+        models = [m for m in all_models if m.seconds["measure"] == all_models[0].seconds["measure"]]
         wall, processor = models[0].total_s, models[0].processor_s
         wall += sum(model.seconds["fit"] for model in models[1:])
         processor += sum(model.processor["fit"] for model in models[1:])
@@ -122,7 +123,7 @@ def releases(records: Sequence[Record]) -> dict[float, tuple[Figure, Figure]]:
 
 def times(summary: Summary) -> str:
     """Seconds of the wall and of all threads, methods down, ε across."""
-    places: list[tuple[str, Mapping[float, tuple[Figure, Figure]]]] = [("a release and all of ours", summary.all_ours)]
+    places: list[tuple[str, Mapping[float, tuple[Figure, Figure]]]] = [("a release and its models", summary.all_ours)]
     for method in summary.methods:
         at = {e: (summary.seconds[method, e], summary.processor[method, e]) for e in summary.epsilons
               if (method, e) in summary.seconds}  # fmt: skip

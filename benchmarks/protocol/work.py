@@ -130,6 +130,7 @@ def batch_records(plan: Plan, batch: Batch, dataset: data.Dataset, progress: Pro
         delta=plan.delta,
         noise=ours.noise_source(plan.noise, batch.seed, plan.threads),
         threads=plan.threads,
+        device="cuda" if plan.device == "cuda" else "cpu",
         progress=lambda done, total: progress(f"{where}: noise", done, total),
     )
     for each in ours.our_lists(dataset, split.train, split.test.shown, ours.kinds(dataset, tuple(keys)), terms):
