@@ -1,6 +1,6 @@
 """Our release and all its models beside the ALS of ``implicit``, by time and quality, on one division of a data set.
 
-    PYTHONPATH=. PYTHON benchmarks/implicit_als.py --data FOLDER [--threads 2] [--repeat 3]
+    PYTHON -m benchmarks.implicit_als --data FOLDER [--threads 2] [--repeat 3]
 
 PYTHON is the interpreter of an environment with ``implicit`` 0.7, pandas and pyarrow; the project does not depend on
 it. It trains as on MovieLens-1M is best, once with its default (three steps of conjugate gradients) and once exactly,
