@@ -18,6 +18,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from governance.errors import EmptySnapshot, NotFound
@@ -74,9 +75,13 @@ class KeptSums:
         return [self._read(path)[0] for path in sorted(folder.glob("*.sealed"))]
 
     def keep(self, session: Session, release: str, snapshot: Snapshot, sums: ExactSums) -> None:
-        """Seal the sums behind a release under a fresh key, where the policy says so; else do nothing."""
+        """Seal the sums behind a release under a fresh key, where the policy says so; else do nothing.
+
+        Nothing is kept either where one of the snapshot's subjects was erased while they were added up.
+        """
         policy, now = self.home.policies.privacy.value, self.home.clock()
-        if policy.keep_sums == "never":
+        members = select(func.count()).select_from(SnapshotSubject).where(SnapshotSubject.snapshot_id == snapshot.id)
+        if policy.keep_sums == "never" or session.scalar(members) != snapshot.subjects:
             return
         header = Header(release=release, snapshot=str(snapshot.id), kept_at=now.isoformat(), rule=reading_rule(policy))
         self._key(release).parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -89,7 +89,9 @@ def count_lake(_session: Session, tools: Tools, task: Task) -> None:
 
 def leave_sums(session: Session, tools: Tools, task: Task) -> None:
     """Take the subject out of exact sums that are kept, while their events can still say what they had added."""
-    _add_found(task, "sums", tools.leave_sums(session, Pseudonym(task.job.work["events"]), task.request.id))
+    left = tools.leave_sums(session, Pseudonym(task.job.work["events"]), task.request.id)
+    before = task.job.work["found"].get("sums", {})
+    _add_found(task, "sums", {deed: max(count, before.get(deed, 0)) for deed, count in left.items()})
 
 
 def forget_control(session: Session, tools: Tools, task: Task) -> None:
@@ -100,6 +102,8 @@ def forget_control(session: Session, tools: Tools, task: Task) -> None:
     as all others, and not counted: the counts go into the certificate.
     """
     events, consent = task.job.work["events"], task.job.work["consent"]
+    # Once more, while the lists still say who was in what: a training may have kept sums since.
+    leave_sums(session, tools, task)
     task.note(
         models=[_memory(exposure) for exposure in generations_that_saw(session, events)],
         snapshots=[str(snapshot) for snapshot in snapshots_of(session, events)],

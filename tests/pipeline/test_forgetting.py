@@ -26,7 +26,7 @@ from governance.pipeline.home import Home, open_home
 from governance.pipeline.kept_sums import KeptSums
 from governance.pipeline.measured import read_measured
 from governance.pipeline.retention import run_retention
-from governance.registry.lineage import get_release, get_snapshot
+from governance.registry.lineage import forget_memberships, get_release, get_snapshot
 from governance.registry.tables import SnapshotSubject
 from governance.resources import policies_dir
 from governance.settings import load_settings
@@ -206,6 +206,19 @@ def test_where_subtracting_is_not_exact_any_more_the_sums_are_destroyed(trained:
     assert kept.headers() == []
     assert not list((trained.settings.folder("keys") / "sums").iterdir())
     assert _kinds(trained, "registry.sums")[-1] in {"registry.sums_kept", "registry.sums_destroyed"}
+
+
+def test_sums_that_somebody_left_while_they_were_added_up_are_not_kept(trained: Home) -> None:
+    kept = KeptSums(trained)
+    (header,) = kept.headers()
+    _, sums = kept.open(header.release)
+    first, *_ = _members(trained, header.snapshot)
+    with trained.transaction() as session:
+        snapshot = get_snapshot(session, UUID(header.snapshot))
+        forget_memberships(session, first)
+        kept.keep(session, "ab" * 32, snapshot, sums)
+
+    assert kept.headers() == [header]
 
 
 def test_a_training_from_sums_leaves_out_who_withdrew_and_is_paid_for(trained: Home, probity: Run) -> None:
