@@ -102,9 +102,9 @@ def test_whatever_was_made_decided_or_erased_is_attested_and_in_the_exported_log
 
     slugs = {kind.predicate_type: kind.slug for kind in PREDICATES}
     assert Counter(slugs[str(each.predicate_type)] for each in found) == {
-        "provenance": 1 + 5 + 1,
+        "provenance": 1 + 7 + 1,
         "privacy-audit": 1,
-        "test-result": 1 + 6 + 1,
+        "test-result": 1 + 8 + 1,
         "vsa": 1 + 2 + 1,
         "erasure-certificate": 1,
     }
