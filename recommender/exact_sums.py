@@ -19,6 +19,7 @@ from recommender.errors import BadInteractions, BadMechanism
 from recommender.features import CatalogueFeatures
 from recommender.fixed_point import column_sums, exact_counts, unit_rows, verify_bounded
 from recommender.interactions import Interactions, capped
+from recommender.lens import seen_rows, verify_lens
 from recommender.mechanism import Mechanism
 from recommender.release import Release
 from recommender.signals import get_signal
@@ -38,12 +39,16 @@ class Basis:
     Attributes:
         items: the m kept items.
         history_weights: float64, positive, shape (m,).
+        lens: along which directions histories are measured (``recommender.lens``), shape (m, d), or None for all.
     """
 
     items: tuple[str, ...]
     history_weights: np.ndarray
+    lens: np.ndarray | None = None
 
     def __post_init__(self) -> None:
+        if self.lens is not None:
+            verify_lens(self.lens, len(self.items))
         weights = self.history_weights
         if weights.dtype != np.float64 or weights.shape != (len(self.items),) or not (weights > 0).all():
             msg = f"a basis of {len(self.items)} items needs as many positive float64 weights"
@@ -52,7 +57,7 @@ class Basis:
 
 def basis_of(release: Release) -> Basis:
     """The basis of an earlier release: post-processing of its noisy counts."""
-    return Basis(items=release.items, history_weights=release.history_weights)
+    return Basis(items=release.items, history_weights=release.history_weights, lens=release.lens)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -170,10 +175,15 @@ class ExactSums:
             gram=self.gram - added.gram,
             signals={slug: total - added.signals[slug] for slug, total in self.signals.items()},
         )
-        if any((array < 0).any() for array in (rest.counts, rest.gram, *rest.signals.values())):
+        # Through a lens, pairs of titles may well add up to less than nothing, but no title's own energy does.
+        own = rest.gram if self.basis.lens is None else np.diag(rest.gram)
+        if any((array < 0).any() for array in (rest.counts, own, *rest.signals.values())):
             msg = "what was to be taken out was never in these sums: a sum would fall below 0"
             raise BadInteractions(msg)
         return rest
+
+
+_DENSE_ROWS = 2048
 
 
 def few_gram(rows: "csr_matrix", bits: int) -> np.ndarray:
@@ -215,9 +225,19 @@ def added_up(
         basis=basis,
         rule=rule,
         counts=exact_counts(whole.matrix, engine=engine),
-        gram=gram(rows, rule.gram_bits),
+        gram=_outer_sum(rows, basis, rule.gram_bits, gram),
         signals={slug: signal_sum(slug, observed, gram=gram, engine=engine) for slug in rule.signals},
     )
+
+
+def _outer_sum(rows: "csr_matrix", basis: Basis, bits: int, gram: Gram) -> np.ndarray:
+    if basis.lens is None:
+        return gram(rows, bits)
+    total = np.zeros((len(basis.items), len(basis.items)), dtype=np.int64)
+    # Through a lens every row is dense: a few thousand at a time fit into memory.
+    for start in range(0, rows.shape[0], _DENSE_ROWS):
+        total += gram(seen_rows(rows[start : start + _DENSE_ROWS], basis.lens, bits=bits), bits)
+    return total
 
 
 def signal_sum(slug: str, observed: Observed, *, gram: Gram = few_gram, engine: object | None = None) -> np.ndarray:

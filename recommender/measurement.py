@@ -17,6 +17,7 @@ from recommender.features import CatalogueFeatures
 from recommender.fixed_point import COUNT_BITS, exact_counts
 from recommender.gram import exact_gram
 from recommender.interactions import Interactions, capped, digest_of
+from recommender.lens import lens_for
 from recommender.mechanism import Mechanism, Performance, diagonal, verify_fine_enough
 from recommender.noise import NoiseSource
 from recommender.release import NoiseLevels, Release, Signal
@@ -43,7 +44,7 @@ def measure(
         mechanism: all that the guarantee depends on.
         noise: the source of the noise. Anything that is not exact yields a release without a guarantee.
         as_of: the moment (seconds since 1970 UTC, public) at which the signal ``trending`` ends.
-        features: public metadata, for the signal ``categories``.
+        features: public metadata: where tastes may differ (``recommender.lens``), and for the signal ``categories``.
         performance: where and how fast sums are added up.
         progress: told (noise entries drawn, noise entries in all) as the Gram matrix's noise is drawn, the long step.
         inputs_digest: names the snapshot; computed from the interactions when absent.
@@ -52,7 +53,8 @@ def measure(
         - adding or removing one subject moves the integer counts by at most 2^32 in L2
         - it moves the integer Gram matrix's upper triangle, diagonal divided by √2, by at most 4^bits/√2 in L2
         - it moves each further signal by at most its ``SignalKind.sensitivity``
-        - which items are kept and how they weigh depends on the noisy counts only
+        - which items are kept, how they weigh and along which directions histories are seen depends on the noisy
+          counts and on public metadata only
         - with an exact noise source the release is (ε, δ)-DP as ``mechanism.guarantee`` says
 
     Raises:
@@ -117,10 +119,13 @@ def measured_sums(
     counts = noisy_counts(exact_counts(whole.matrix, engine=engine), mechanism, noise)
     level = mechanism.count_scale / 2**COUNT_BITS
     kept = kept_items(counts, mechanism, noise_level=level)
-    basis = Basis(
-        items=tuple(interactions.items[column] for column in kept),
-        history_weights=history_weights(counts[kept], mechanism, noise_level=level),
-    )
+    items = tuple(interactions.items[column] for column in kept)
+    weights = history_weights(counts[kept], mechanism, noise_level=level)
+    gram_noise = mechanism.gram_scale / 4**mechanism.gram_bits
+    lens = None
+    if mechanism.through_lens:
+        lens = lens_for(items, counts[kept], weights, count_noise=level, gram_noise=gram_noise, features=features)
+    basis = Basis(items=items, history_weights=weights, lens=lens)
     return _added_up(interactions, basis, rule, performance), counts
 
 
@@ -144,9 +149,11 @@ def exact_sums(
 
 def _added_up(interactions: Interactions, basis: Basis, rule: Rule, performance: Performance | None) -> ExactSums:
     speed = performance or Performance()
+    # Through a lens rows are dense, which a join of pairs is not made for; who needs a lens fits one machine.
+    outer = speed if basis.lens is None else replace(speed, engine=None)
 
     def gram(rows: csr_matrix, bits: int) -> np.ndarray:
-        return exact_gram(rows, bits=bits, performance=speed)
+        return exact_gram(rows, bits=bits, performance=outer)
 
     return added_up(interactions, basis, rule, gram=gram, engine=speed.engine)
 
@@ -189,6 +196,7 @@ def _released(
         counts=held,
         gram=gram / 4.0**mechanism.gram_bits,
         history_weights=basis.history_weights,
+        lens=basis.lens,
         kept_share=float(np.clip(held.sum() / max(counts.sum(), 1e-12), 1e-3, 1.0)),
         noise=NoiseLevels(
             count=mechanism.count_scale / 2**COUNT_BITS, gram=mechanism.gram_scale / 4**mechanism.gram_bits

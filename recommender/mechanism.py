@@ -45,6 +45,8 @@ class Mechanism:
         shares: share of μ² of each further signal, by its slug in ``SIGNALS``; the Gram matrix gets what these and the
             counts leave. In the order in which they are given.
         trending_days: how long the window of the signal ``trending`` is.
+        through_lens: whether histories are measured along fewer directions where noise would drown the others
+            (``recommender.lens``). Changes what a release says, not what it guarantees.
     """
 
     epsilon: float
@@ -52,12 +54,13 @@ class Mechanism:
     counts_share: float = 0.15
     max_items_per_subject: int = 500
     kept_sigmas: float = 2.0
-    kept_at_most: int = 1000
+    kept_at_most: int = 1500
     kept_at_least: int = 10
     gram_bits: int = 16
     count_exponent: float = 0.25
     shares: tuple[tuple[str, float], ...] = ()
     trending_days: int = 7
+    through_lens: bool = True
 
     def __post_init__(self) -> None:
         # JSON brings lists.
@@ -152,6 +155,8 @@ class Mechanism:
         its bytes.
         """
         fields = asdict(self)
+        if self.through_lens:
+            del fields["through_lens"]
         if not self.shares:
             del fields["shares"], fields["trending_days"]
             return fields

@@ -13,6 +13,7 @@ import numpy as np
 from recommender.accounting import Guarantee
 from recommender.artefact import artefact_digest, read_artefact, write_artefact
 from recommender.errors import CorruptArtefact, RecommenderError
+from recommender.lens import verify_lens
 from recommender.mechanism import Mechanism
 
 _FORMAT = "probity/release/v1"
@@ -47,7 +48,7 @@ class Release:
     Attributes:
         items: the m kept items, in catalogue order.
         counts: Σ_u 1[i ∈ I_u]/√|I_u| plus noise: float64, shape (m,). May be negative.
-        gram: Σ_u x_u x_uᵀ plus noise, x_u of norm 1: float64, shape (m, m), symmetric.
+        gram: Σ_u x_u x_uᵀ plus noise, x_u of norm 1, seen through the lens: float64, shape (m, m), symmetric.
         history_weights: how much an item weighs in a history before normalising: float64, positive, shape (m,).
         kept_share: share of all noisy counts that the kept items hold, in (0, 1]: what a model can speak about.
         noise: how large the noise is, which is public.
@@ -55,6 +56,8 @@ class Release:
         guarantee: what holds; ``no_guarantee`` where the noise was not drawn from an exact source.
         inputs_digest: which snapshot was measured. Not covered by the guarantee (see ``interactions.digest_of``).
         signals: further noisy sums by slug, if the mechanism gave them a share.
+        lens: along which directions histories were measured (``recommender.lens``): float64, shape (m, d), public; None
+            for all directions.
     """
 
     items: tuple[str, ...]
@@ -67,6 +70,7 @@ class Release:
     guarantee: Guarantee
     inputs_digest: str
     signals: Mapping[str, Signal] = field(default_factory=dict)
+    lens: np.ndarray | None = None
 
     @property
     def digest(self) -> str:
@@ -84,6 +88,8 @@ class Release:
     def _arrays(self) -> dict[str, np.ndarray]:
         upper = self.gram[np.triu_indices(len(self.items))]
         arrays = {"counts": self.counts, "gram_upper": upper, "history_weights": self.history_weights}
+        if self.lens is not None:
+            arrays["lens"] = self.lens
         return arrays | {_SIGNAL + slug: signal.values for slug, signal in self.signals.items()}
 
     def _description(self) -> dict[str, Any]:
@@ -131,5 +137,13 @@ def _release_from(description: dict[str, Any], arrays: dict[str, np.ndarray]) ->
         mechanism=Mechanism(**description["mechanism"]),
         guarantee=Guarantee.from_dict(description["guarantee"]),
         inputs_digest=description["inputs_digest"],
+        lens=_lens_from(arrays, width),
         signals={slug: Signal(arrays[_SIGNAL + slug], noise) for slug, noise in description.get("signals", {}).items()},
     )
+
+
+def _lens_from(arrays: Mapping[str, np.ndarray], width: int) -> np.ndarray | None:
+    if "lens" not in arrays:
+        return None
+    verify_lens(arrays["lens"], width)
+    return arrays["lens"]

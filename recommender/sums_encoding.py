@@ -14,7 +14,7 @@ from recommender.exact_sums import Basis, ExactSums, Rule
 from recommender.features import CatalogueFeatures
 from recommender.signals import get_signal
 
-_TAG = b"probity/exact-sums/v1\x00"
+_TAG = b"probity/exact-sums/v2\x00"
 
 
 def to_bytes(sums: ExactSums) -> bytes:
@@ -29,10 +29,13 @@ def to_bytes(sums: ExactSums) -> bytes:
         "signals": rule.signals,
         "trending_days": rule.trending_days,
         "as_of": rule.as_of,
+        "lens": None if sums.basis.lens is None else sums.basis.lens.shape[1],
         "features": None if features is None else {"items": features.items, "names": features.names},
     }
     head = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     arrays = [sums.basis.history_weights.astype("<f8"), sums.counts.astype("<i8"), _upper(sums.gram).astype("<i8")]
+    if sums.basis.lens is not None:
+        arrays.append(sums.basis.lens.astype("<f8"))
     arrays += [sums.signals[slug].astype("<i8") for slug in rule.signals]
     if features is not None:
         arrays.append(features.matrix.astype("<f8"))
@@ -79,6 +82,7 @@ def _decoded(content: bytes) -> ExactSums:
     reader = _Reader(content, stop)
     weights, counts = reader.take("<f8", width), reader.take("<i8", len(catalogue))
     gram = _square(reader.take("<i8", width * (width + 1) // 2), width)
+    lens = None if header["lens"] is None else reader.take("<f8", width, header["lens"])
     signals = {slug: reader.take("<i8", *get_signal(slug).shape(width, names)) for slug in header["signals"]}
     features = None
     if named is not None:
@@ -93,7 +97,7 @@ def _decoded(content: bytes) -> ExactSums:
         as_of=header["as_of"],
         features=features,
     )
-    basis = Basis(items=kept, history_weights=weights)
+    basis = Basis(items=kept, history_weights=weights, lens=lens)
     return ExactSums(catalogue=catalogue, basis=basis, rule=rule, counts=counts, gram=gram, signals=signals)
 
 

@@ -28,7 +28,7 @@ def autoencoder_lists(dataset: Dataset, train: Interactions, shown: Interactions
     watch = Stopwatch()
     planned = plan_autoencoder(terms.epsilon, terms.delta)
     times = watch.lap("plan")
-    release = measured(train, terms, planned.release)
+    release = measured(train, terms, planned.release, features=dataset.features)
     times |= watch.lap("measure")
     denoised = denoise(release, dataset.features)
     times |= watch.lap("denoise")

@@ -13,6 +13,7 @@ from benchmarks.protocol.data import Dataset
 from benchmarks.protocol.ranking import LIST, Listed
 from benchmarks.protocol.stopwatch import Stopwatch, Times
 from recommender.denoise import Denoised, denoise
+from recommender.features import CatalogueFeatures
 from recommender.interactions import Interactions
 from recommender.measurement import measure
 from recommender.mechanism import Mechanism, Performance, plan
@@ -75,13 +76,20 @@ class Terms:
     progress: Progress | None = None
 
 
-def measured(train: Interactions, terms: Terms, mechanism: Mechanism | None = None) -> Release:
+def measured(
+    train: Interactions,
+    terms: Terms,
+    mechanism: Mechanism | None = None,
+    *,
+    features: CatalogueFeatures | None = None,
+) -> Release:
     """A release with every default; with an infinite ε it holds the exact sums and says that it has no noise.
 
     Args:
         train: the population.
         terms: see ``Terms``.
         mechanism: in place of the defaults at this ε.
+        features: public metadata.
     """
     silent = math.isinf(terms.epsilon)
     chosen = mechanism or plan(SILENT_EPSILON if silent else terms.epsilon, terms.delta)
@@ -89,6 +97,7 @@ def measured(train: Interactions, terms: Terms, mechanism: Mechanism | None = No
         train,
         chosen,
         noise=NoNoise() if silent else terms.noise,
+        features=features,
         # The moment after the data set ends, which its publication says.
         as_of=None if train.times is None else int(train.times.max()) + 1,
         performance=Performance(threads=terms.threads, device=terms.device),
@@ -121,7 +130,7 @@ def our_lists(
     ):
         if fitted:
             watch = Stopwatch()
-            release = measured(train, terms, mechanism)
+            release = measured(train, terms, mechanism, features=dataset.features)
             times = watch.lap("measure")
             denoised = denoise(release, dataset.features)
             yield from _fitted(denoised, times | watch.lap("denoise"), fitted, shown)

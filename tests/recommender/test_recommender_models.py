@@ -6,9 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-import scipy.linalg
 
-from recommender.denoise import denoise, metadata_part, shrunk
 from recommender.errors import MissingSignal, UnknownModel
 from recommender.explanation import Reason
 from recommender.features import CatalogueFeatures, features_from
@@ -226,51 +224,6 @@ def test_scores_approach_those_without_noise_as_epsilon_grows(
 def _ranks(scores: np.ndarray) -> np.ndarray:
     ranks: np.ndarray = np.argsort(np.argsort(scores, axis=1), axis=1)
     return ranks
-
-
-def test_without_noise_denoising_returns_the_matrix_unchanged(release: Release, features: CatalogueFeatures) -> None:
-    exact = replace(release, noise=NoiseLevels(count=0.0, gram=0.0))
-
-    assert denoise(exact, features).gram == pytest.approx(release.gram, abs=1e-9)
-
-
-def test_shrinking_takes_off_what_noise_added_to_an_eigenvalue() -> None:
-    # At τ = 1 and n = 16 the edge is 8: 10 becomes (10 + 6)/2 = 8, -10 becomes -8, and 7.9 is lost in the noise.
-    noisy = scipy.linalg.block_diag(np.diag([10.0, -10.0, 7.9]), np.zeros((13, 13)))
-
-    assert np.diag(shrunk(noisy, 1.0)) == pytest.approx([8.0, -8.0, *[0.0] * 14])
-
-
-def test_pure_noise_is_shrunk_to_nearly_nothing() -> None:
-    rng = np.random.default_rng(3)
-    noise = np.triu(rng.normal(size=(200, 200)), 1)
-    noise = noise + noise.T + np.diag(rng.normal(size=200) * np.sqrt(2))
-
-    assert np.linalg.norm(shrunk(noise, 1.0)) < 0.15 * np.linalg.norm(noise)
-
-
-def test_each_step_of_denoising_brings_the_matrix_nearer_to_the_truth(
-    release: Release, features: CatalogueFeatures
-) -> None:
-    rng = np.random.default_rng(5)
-    tau = 6.0
-    noise = np.triu(rng.normal(size=release.gram.shape) * tau, 1)
-    noisy = replace(release, gram=release.gram + noise + noise.T, noise=NoiseLevels(count=1.0, gram=tau))
-
-    before, shrunken, informed = (
-        np.linalg.norm(estimate - release.gram)
-        for estimate in (noisy.gram, denoise(noisy).gram, denoise(noisy, features).gram)
-    )
-
-    assert informed < shrunken < before
-
-
-def test_titles_without_metadata_take_part_with_the_constant_only(release: Release) -> None:
-    none = CatalogueFeatures((), (), np.zeros((0, 0)))
-
-    part = metadata_part(release, none)
-
-    assert np.linalg.matrix_rank(part) == 1
 
 
 def test_features_leave_out_the_attributes_with_few_titles_each() -> None:
