@@ -74,10 +74,12 @@ def length_moments(denoised: Denoised) -> tuple[float, float]:
     """
     release = denoised.release
     weights = release.history_weights
+    # Through a lens the sum of pairs is another one than that of the histories; the estimate undoes it.
+    gram = release.gram if release.lens is None else denoised.gram
     subjects = max(float(np.trace(release.gram)), 1.0)
     watched = np.maximum(release.counts, 0.0)
     square_weight = float(watched @ weights**2) / max(float(watched.sum()), 1e-12)
-    pairs = float((release.gram / np.outer(weights, weights)).sum())
+    pairs = float((gram / np.outer(weights, weights)).sum())
     root = max(float(release.counts.sum()) / np.sqrt(release.kept_share) / subjects, 1.0)
     return root, max(pairs * square_weight / subjects, root**2)
 

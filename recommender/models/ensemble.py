@@ -8,7 +8,7 @@ The sum of linear models is a linear model, so a blend explains itself and can b
 
 ``doubt`` = s/(s + λ₂) with s = τ√m, the size that noise of τ per entry gives an eigenvalue, and λ₂ the second
 eigenvalue of the estimate, the strongest in which tastes differ. It is known without looking at anyone: 0 without
-noise, 1 where no difference of tastes is left.
+noise, near 1 where no difference of tastes is left but what public knowledge says.
 
 Why by rule. Voices were also learnt on synthetic subjects drawn from the release, which costs nothing either. But
 they know no more than the release does: its estimate looks right on them by construction, so content got next to
