@@ -44,7 +44,8 @@ EDGE = 0.7
 """Where the noise's spectrum is taken to end, in units of b. Declared.
 
 Below 1, for a taste that is partly hidden inside the noise still orders titles better than none: ranking forgives
-noise that is spread over a thousand titles. Chosen on validation subjects of MovieLens-1M, where it matters little from ε = 20 on.
+noise that is spread over a thousand titles. Chosen on validation subjects of MovieLens-1M; from ε = 20 on it matters
+little there.
 """
 
 
