@@ -18,6 +18,8 @@ _FACTORING_ROUNDS = 6
 _FITTING_SUBJECTS = 1000
 _FITTING_ROUNDS = 8
 _LEAST_TASTE = 0.02
+# E n over (E√n)²: 1.26 in MovieLens-1M and 1.21 in MovieLens-100K (ratings of 4 and more), 1 where all are as long.
+_USUAL_SPREAD = 1.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,26 +72,30 @@ def length_moments(denoised: Denoised) -> tuple[float, float]:
 
     The trace of the Gram matrix is the number of subjects. Counts are normalised by whole histories, of which the
     kept share r is known: Σ_i counts_i = Σ_u n_u/√(n_u/r) = √r Σ_u √n_u. And Σ_ij G_ij/(w_i w_j) = Σ_u n_u²/Σ_{i∈I_u}
-    w_i², which is Σ_u n_u over the mean square weight of a watched title.
+    w_i², which is Σ_u n_u over the mean square weight of a watched title. A lens hides that sum: E n is then taken to
+    be in the usual proportion to (E√n)².
     """
     release = denoised.release
     weights = release.history_weights
-    # Through a lens the sum of pairs is another one than that of the histories; the estimate undoes it.
-    gram = release.gram if release.lens is None else denoised.gram
     subjects = max(float(np.trace(release.gram)), 1.0)
     watched = np.maximum(release.counts, 0.0)
     square_weight = float(watched @ weights**2) / max(float(watched.sum()), 1e-12)
-    pairs = float((gram / np.outer(weights, weights)).sum())
     root = max(float(release.counts.sum()) / np.sqrt(release.kept_share) / subjects, 1.0)
+    if release.lens is not None:
+        return root, _USUAL_SPREAD * root**2
+    pairs = float((release.gram / np.outer(weights, weights)).sum())
     return root, max(pairs * square_weight / subjects, root**2)
 
 
 def draw_lengths(denoised: Denoised, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Log-normal lengths with the two moments above: int64 from 1 to what the mechanism and the items allow."""
+    """Log-normal lengths with the two moments above: int64 from 1 to what the mechanism and half of the items allow.
+
+    Whoever had watched most of all titles would have hardly any list left to rehearse anything on.
+    """
     root, mean = length_moments(denoised)
     variance = 4 * np.log(mean / root**2)
     lengths = rng.lognormal(np.log(mean) - variance / 2, np.sqrt(variance), count)
-    limit = min(denoised.release.mechanism.max_items_per_subject, len(denoised.release.items) - 1)
+    limit = min(denoised.release.mechanism.max_items_per_subject, len(denoised.release.items) // 2)
     return np.clip(np.rint(lengths), 1, max(limit, 1)).astype(np.int64)
 
 

@@ -7,8 +7,11 @@ import pytest
 from recommender.denoise import denoise
 from recommender.features import CatalogueFeatures
 from recommender.interactions import Interactions
+from recommender.measurement import measure
+from recommender.mechanism import plan
 from recommender.models import MODELS
 from recommender.models.kind import ModelKind
+from recommender.noise import NoiseSource
 from recommender.release import Release
 from recommender.serving import Recommender
 from recommender.synthetic import draw_histories, length_moments
@@ -42,6 +45,18 @@ def test_lengths_are_read_from_the_release(release: Release, population: Interac
 
     assert root == pytest.approx(np.sqrt(real[real > 0]).mean(), rel=0.05)
     assert mean == pytest.approx(real[real > 0].mean(), rel=0.1)
+
+
+def test_a_lens_leaves_the_usual_spread_of_lengths(population: Interactions, silence: NoiseSource) -> None:
+    seen = measure(population, plan(0.5, 1e-6, kept_at_most=30), noise=silence)
+    real = population.on_items(seen.items).lengths
+
+    assert seen.lens is not None
+    root, mean = length_moments(denoise(seen))
+    assert root == pytest.approx(np.sqrt(real[real > 0]).mean(), rel=0.05)
+    assert mean == pytest.approx(1.2 * root**2)
+    drawn = draw_histories(denoise(seen), 2000, rng=np.random.default_rng(1))
+    assert drawn.lengths.max() <= 15  # half of the items: there is a list left for everybody
 
 
 def test_titles_are_watched_as_often_as_in_the_population(
