@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from audits.report import Report
+from audits.tables import AuditInput
 from governance.cli import gate_key
 from governance.cli.display import progress
 from governance.cli.gate_outputs import (
@@ -105,8 +106,7 @@ def run(
         rules = load(policy, FairnessPolicy)
         exceptions = None if waivers is None else load_waivers(waivers, rules.value)
         report, lists = _compared_with(baseline)
-        given = read_tables(recommendations, items, relevance, history, groups, popularity, lists)
-        given = given if attack is None else replace(given, attack=read_attack(attack))
+        given = _attacked(read_tables(recommendations, items, relevance, history, groups, popularity, lists), attack)
         with progress("resampling subjects") as step:
             checked = check(
                 given,
@@ -118,14 +118,13 @@ def run(
                 progress=step,
             )
         checked = _bound(checked, exceptions, report)
-        dated = bool(rules.value.waivers) or exceptions is not None
         hand_out(
             Decided(
                 decision=checked.decision,
                 report=checked.report,
                 source=policy_source(rules, policy, root=Path.cwd()),
                 title=title_of(recommendations),
-                command=_again(context.params, day if dated else None),
+                command=_again(context.params, day if rules.value.waivers or exceptions else None),
                 version=installed_version(),
             ),
             formats=formats or [TERMINAL],
@@ -134,6 +133,10 @@ def run(
             subjects=digests_of(recommendations) or None,
         )
     raise typer.Exit(EXITS[checked.decision.outcome])
+
+
+def _attacked(given: AuditInput, attack: Path | None) -> AuditInput:
+    return given if attack is None else replace(given, attack=read_attack(attack))
 
 
 def _compared_with(baseline: str | None) -> tuple[Report | None, str | None]:

@@ -10,6 +10,7 @@ A report that is not refuted proves nothing but that this attack failed.
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -167,24 +168,12 @@ def audit_mechanism(
     planted = design(canaries, min(canary_items, mechanism.max_items_per_subject))
     included = rng.random(canaries) < 0.5  # noqa: PLR2004 - a fair coin
     population = plant(interactions, planted, included)
-    # Signals need times; all the same, they run and say nothing.
-    population = replace(population, times=np.full(population.matrix.nnz, _MOMENT, dtype=np.int64))
     everything = len(population.items)
-    # Canaries are far apart only where all directions are measured: a lens would blur them into each other, which
-    # weakens the attack and leaves what is attacked (contributions, noise, accounting) as it is.
-    audited = replace(mechanism, kept_at_least=everything, kept_at_most=everything, through_lens=False)
-    release = measure(
-        population,
-        audited,
-        noise=noise,
-        as_of=_MOMENT,
-        features=CatalogueFeatures(population.items, ("attack:any",), np.ones((everything, 1))),
-        performance=performance,
-        progress=progress,
-        inputs_digest="0" * 64,
-    )
+    audited = _keeping(mechanism, everything)
+    run = partial(measure, noise=noise, performance=performance, progress=progress)
+    release = _measured(run, population, audited)
     correct = right_guesses(likelihood_ratios(release, planted), included, guesses)
-    each = (1 + confidence) / 2
+    epsilon_lower, mu_lower = _lower_bounds(canaries, guesses, correct, delta=mechanism.delta, confidence=confidence)
     return AttackReport(
         mechanism=audited,
         subjects=len(interactions.subjects),
@@ -195,12 +184,34 @@ def audit_mechanism(
         guesses=guesses,
         correct=correct,
         confidence=confidence,
-        epsilon_lower=epsilon_lower_bound(
-            canaries=canaries, guesses=guesses, correct=correct, delta=mechanism.delta, confidence=each
-        ),
-        mu_lower=mu_lower_bound(canaries=canaries, guesses=guesses, correct=correct, confidence=each),
+        epsilon_lower=epsilon_lower,
+        mu_lower=mu_lower,
         noise=noise.name,
     )
+
+
+def _keeping(mechanism: Mechanism, everything: int) -> Mechanism:
+    # Canaries are far apart only where all directions are measured: a lens would blur them into each other, which
+    # weakens the attack and leaves what is attacked (contributions, noise, accounting) as it is.
+    return replace(mechanism, kept_at_least=everything, kept_at_most=everything, through_lens=False)
+
+
+def _measured(run: Callable[..., Release], population: Interactions, mechanism: Mechanism) -> Release:
+    """The release. Signals need times and categories; all the same, they run and say nothing."""
+    return run(
+        replace(population, times=np.full(population.matrix.nnz, _MOMENT, dtype=np.int64)),
+        mechanism,
+        as_of=_MOMENT,
+        features=CatalogueFeatures(population.items, ("attack:any",), np.ones((len(population.items), 1))),
+        inputs_digest="0" * 64,
+    )
+
+
+def _lower_bounds(canaries: int, guesses: int, correct: int, *, delta: float, confidence: float) -> tuple[float, float]:
+    """On ε and on μ; each has half of the error, so that both hold together."""
+    each = (1 + confidence) / 2
+    epsilon = epsilon_lower_bound(canaries=canaries, guesses=guesses, correct=correct, delta=delta, confidence=each)
+    return epsilon, mu_lower_bound(canaries=canaries, guesses=guesses, correct=correct, confidence=each)
 
 
 def right_guesses(scores: np.ndarray, included: np.ndarray, guesses: int) -> int:

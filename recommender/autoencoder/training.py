@@ -24,6 +24,7 @@ from recommender.errors import BadMechanism, EmptyInteractions
 from recommender.interactions import Interactions, capped
 from recommender.mechanism import Performance
 from recommender.noise import NoiseSource
+from recommender.release import Release
 
 Progress = Callable[[int, int], None]
 
@@ -127,18 +128,12 @@ def train_autoencoder(
         BadMechanism: dropout without ``rng``, or the mechanism cannot keep its guarantee on a model of this size.
     """
     release, plan, speed = denoised.release, schedule or Schedule(), performance or Performance()
-    source = batches or SecureBatches()
-    if not interactions.subjects:
-        msg = "nothing to train on: there is no subject"
-        raise EmptyInteractions(msg)
-    if plan.dropout and rng is None:
-        msg = "dropout needs a generator"
-        raise BadMechanism(msg)
+    _require_trainable(interactions, plan, rng)
     start = warm_start(denoised, mechanism, plan.tastes)
+    source = batches or SecureBatches()
     guarantee = _guarantee(mechanism, release.guarantee, exact=noise.exact and source.exact, noise=noise.name)
     verify_fine_enough(mechanism, min(guarantee.epsilon, 50.0), coordinates=start.decoder.size)
-    histories = capped(interactions, release.mechanism.max_items_per_subject).on_items(release.items)
-    rows = normalised(histories.matrix, release.history_weights, histories.importance)
+    rows = _rows(interactions, release)
     decoder = _Refining(start, mechanism, plan, noise)
     with _threads(speed.threads):
         for step in range(mechanism.steps):
@@ -156,6 +151,20 @@ def train_autoencoder(
         guarantee=guarantee,
         mechanism=mechanism,
     )
+
+
+def _require_trainable(interactions: Interactions, plan: Schedule, rng: np.random.Generator | None) -> None:
+    if not interactions.subjects:
+        msg = "nothing to train on: there is no subject"
+        raise EmptyInteractions(msg)
+    if plan.dropout and rng is None:
+        msg = "dropout needs a generator"
+        raise BadMechanism(msg)
+
+
+def _rows(interactions: Interactions, release: Release) -> csr_matrix:
+    histories = capped(interactions, release.mechanism.max_items_per_subject).on_items(release.items)
+    return normalised(histories.matrix, release.history_weights, histories.importance)
 
 
 def normalised(matrix: csr_matrix, weights: np.ndarray, importance: np.ndarray | None = None) -> csr_matrix:

@@ -76,13 +76,7 @@ def measure_ratings(
         EmptyInteractions: nobody rated anything.
         BadMechanism: the mechanism cannot keep its guarantee on data of this size.
     """
-    if ratings.interactions.matrix.nnz == 0:
-        msg = "nothing to measure: no subject has a rating"
-        raise EmptyInteractions(msg)
-    width = min(mechanism.kept_at_most, len(ratings.interactions.items))
-    coordinates = 3 * len(ratings.interactions.items) + 5 + width * (width + 1) // 2
-    finest = min(mechanism.first_scale, mechanism.second_scale, mechanism.gram_scale)
-    verify_margin(finest_scale=finest, coordinates=coordinates, epsilon=mechanism.epsilon, delta=mechanism.delta)
+    _require_measurable(ratings, mechanism)
     scales = _Scales(0, 0, 0) if silent else _scales_of(mechanism)
     held = ratings.capped(mechanism.max_items_per_subject)
     first = _first_round(held, mechanism, noise, scales)
@@ -109,6 +103,17 @@ def measure_ratings(
         guarantee=_guarantee(mechanism, noise),
         inputs_digest=ratings_digest(ratings) if inputs_digest is None else inputs_digest,
     )
+
+
+def _require_measurable(ratings: Ratings, mechanism: RatingMechanism) -> None:
+    if ratings.interactions.matrix.nnz == 0:
+        msg = "nothing to measure: no subject has a rating"
+        raise EmptyInteractions(msg)
+    items = len(ratings.interactions.items)
+    width = min(mechanism.kept_at_most, items)
+    coordinates = 3 * items + 5 + width * (width + 1) // 2
+    finest = min(mechanism.first_scale, mechanism.second_scale, mechanism.gram_scale)
+    verify_margin(finest_scale=finest, coordinates=coordinates, epsilon=mechanism.epsilon, delta=mechanism.delta)
 
 
 def residuals_of(ratings: Ratings, effects: np.ndarray, mean: float) -> np.ndarray:
