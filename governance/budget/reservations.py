@@ -20,7 +20,7 @@ from governance.clock import Clock
 from governance.database import wait_for_others
 from governance.errors import BudgetExceeded, Conflict, InvalidInput, NotFound
 from governance.ledger.store import append
-from governance.policy.rules import PrivacyPolicy
+from governance.policy.privacy_rules import PrivacyPolicy
 from recommender.accounting import Guarantee, epsilon_at, sampled_from
 from recommender.composition import Cost, compose, composed_epsilon, cost_of, largest_mu_beside
 

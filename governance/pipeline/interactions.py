@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from governance.pipeline.home import Home
-from governance.policy.rules import Interest
+from governance.policy.privacy_rules import Interest
 from pseudonymisation.pseudonym import Pseudonym
 from recommender.weighting import Weighting
 

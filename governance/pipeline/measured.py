@@ -10,7 +10,7 @@ from governance.ledger.canonical import encode_json
 from governance.pipeline.catalogue import load_catalogue
 from governance.pipeline.home import Home
 from governance.pipeline.interactions import read_histories
-from governance.policy.rules import PrivacyPolicy
+from governance.policy.privacy_rules import PrivacyPolicy
 from governance.registry.tables import Snapshot
 from pseudonymisation.pseudonym import Pseudonym
 from recommender.interactions import Interactions, interactions_from

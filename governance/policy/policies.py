@@ -6,8 +6,9 @@ from pathlib import Path
 
 from governance.errors import PolicyError
 from governance.policy.loader import Loaded, load
+from governance.policy.privacy_rules import PrivacyPolicy
 from governance.policy.purposes import PurposesPolicy
-from governance.policy.rules import AccessPolicy, FairnessPolicy, PrivacyPolicy, RetentionPolicy, RightsPolicy
+from governance.policy.rules import AccessPolicy, FairnessPolicy, RetentionPolicy, RightsPolicy
 from pseudonymisation.minimisation import MinimisationPolicy
 
 

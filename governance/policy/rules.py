@@ -1,6 +1,5 @@
-"""The other policies: retention, privacy, fairness, rights and access; impossible values are refused."""
+"""The policies but purposes and privacy: retention, fairness, rights, access; impossible values are refused."""
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from governance.policy.comparisons import (
     require_numbers,
 )
 from governance.policy.loader import LINE
+from governance.policy.refusals import require
 from governance.policy.waivers import Misplaced, Waiver, require_distinct
 
 if TYPE_CHECKING:
@@ -46,11 +46,6 @@ Permission = Literal[
 """All that may be given to a role; access.yaml says in words what each allows. A policy with another one is refused."""
 
 
-def _require(*, holds: bool, found: str) -> None:
-    if not holds:
-        raise ValueError(found)
-
-
 @dataclass(frozen=True)
 class RetentionPolicy:
     """How long each thing is kept, in days (GDPR Art. 5(1)(e); request records: 11 CCR §7101, 24 months at least)."""
@@ -61,118 +56,12 @@ class RetentionPolicy:
     quarantine_days: int
 
     def __post_init__(self) -> None:
-        _require(holds=self.request_records_days >= 730, found=f"{self.request_records_days} days, below 24 months")  # noqa: PLR2004 - 24 months
+        require(holds=self.request_records_days >= 730, found=f"{self.request_records_days} days, below 24 months")  # noqa: PLR2004 - 24 months
         # A span of nothing would destroy everything at the next run.
         for name in ("package_days", "quarantine_days"):
-            _require(holds=getattr(self, name) > 0, found=f"{name} {getattr(self, name)}")
+            require(holds=getattr(self, name) > 0, found=f"{name} {getattr(self, name)}")
         for kind, days in self.events_days.items():
-            _require(holds=days > 0, found=f"{days} days for {kind}")
-
-
-@dataclass(frozen=True)
-class Interest:
-    """What counts as one interaction in a training: a view watched this far, or a rating this high."""
-
-    view_completion: float
-    rating_stars: float
-
-    def __post_init__(self) -> None:
-        _require(holds=0 <= self.view_completion <= 1, found=f"view_completion {self.view_completion}")
-        _require(holds=0 <= self.rating_stars <= 5, found=f"rating_stars {self.rating_stars}")  # noqa: PLR2004 - five stars
-
-
-@dataclass(frozen=True)
-class History:
-    """How much one interaction counts in its subject's history; with the defaults each counts 1.
-
-    Attributes:
-        completion_floor: what a title of which nothing was watched counts; it rises to 1 in proportion.
-        half_life_days: after so long an interaction counts half as much, down to ``recency_floor``; None: never.
-        rating_floor: what a title with no star counts; it rises to 1 at five.
-    """
-
-    completion_floor: float = 1.0
-    half_life_days: float | None = None
-    recency_floor: float = 0.0625
-    rating_floor: float = 1.0
-
-    def __post_init__(self) -> None:
-        for name in ("completion_floor", "recency_floor", "rating_floor"):
-            # Nothing may count as nothing: what is read is to be seen in the policy's `interest`, not here.
-            found = getattr(self, name)
-            _require(holds=0.001 <= found <= 1, found=f"{name} {found}, not from 0.001 to 1")  # noqa: PLR2004 - stated
-        if self.half_life_days is not None:
-            _require(holds=0 < self.half_life_days < math.inf, found=f"half_life_days {self.half_life_days}")
-
-
-@dataclass(frozen=True)
-class AutoencoderPolicy:
-    """How a release and an autoencoder divide `release_epsilon`, if one is trained: its ``share`` is of mu squared.
-
-    ``sampling_rate`` and ``max_grad_norm`` are public constants: nothing of them is worked out from the subjects.
-    """
-
-    share: float
-    steps: int
-    sampling_rate: float
-    max_grad_norm: float
-
-    def __post_init__(self) -> None:
-        _require(holds=0 < self.share < 1, found=f"share {self.share}")
-        _require(holds=1 <= self.steps <= 1000, found=f"steps {self.steps}")  # noqa: PLR2004 - each draws noise for every number
-        _require(holds=0 < self.sampling_rate <= 1, found=f"sampling_rate {self.sampling_rate}")
-        _require(holds=self.max_grad_norm > 0, found=f"max_grad_norm {self.max_grad_norm}")
-
-
-@dataclass(frozen=True)
-class PrivacyPolicy:
-    """The privacy budget of one population, and what one release may spend.
-
-    Unit of privacy: the subject. Neighbouring: add or remove one subject. Budgets compose by Gaussian DP, and by
-    privacy loss distributions where an autoencoder's steps are among what was spent.
-    """
-
-    population: str
-    budget_epsilon: float
-    release_epsilon: float
-    delta: float
-    max_items_per_subject: int
-    held_out_share: float
-    retrain_after_erasure_days: int
-    interest: Interest
-    history: History = field(default_factory=History)
-    signals: Mapping[str, float] = field(default_factory=dict)
-    """Share of a release's privacy (of mu²) for each further signal, by its slug."""
-    trending_days: int = 7
-    keep_sums: Literal["never"] | int = "never"
-    """For how many days the exact sums behind a release are kept, encrypted, so that a subject can be taken out."""
-    autoencoder: AutoencoderPolicy | None = None
-
-    def __post_init__(self) -> None:
-        _require(holds=0 < self.budget_epsilon <= 20, found=f"budget_epsilon {self.budget_epsilon}")  # noqa: PLR2004 - beyond it nothing is promised
-        _require(holds=0 < self.release_epsilon <= self.budget_epsilon, found=f"release_epsilon {self.release_epsilon}")
-        _require(holds=0 < self.delta <= 1e-4, found=f"delta {self.delta}")  # noqa: PLR2004 - a larger one lets a person leak whole
-        _require(holds=self.max_items_per_subject > 0, found=f"max_items_per_subject {self.max_items_per_subject}")
-        _require(holds=0 < self.held_out_share < 1, found=f"held_out_share {self.held_out_share}")
-        _require(holds=1 <= self.trending_days <= 366, found=f"trending_days {self.trending_days}")  # noqa: PLR2004 - a trend, not a history
-        days = self.keep_sums
-        _require(holds=days == "never" or 1 <= days <= 366, found=f"keep_sums {days}, not never or 1 to 366 days")  # noqa: PLR2004 - as sensitive as events
-        _require_signals(self.signals)
-
-
-def _require_signals(signals: Mapping[str, float]) -> None:
-    from recommender.errors import BadMechanism
-    from recommender.signals import get_signal
-
-    for slug, share in signals.items():
-        try:
-            get_signal(slug)
-        except BadMechanism as cause:
-            msg = f"signals {cause}"
-            raise ValueError(msg) from cause
-        _require(holds=0 < share < 1, found=f"signals {slug} {share}, not a share")
-    together = sum(signals.values())
-    _require(holds=together <= 0.5, found=f"signals {together:g} together, above the half that the models need")  # noqa: PLR2004 - stated
+            require(holds=days > 0, found=f"{days} days for {kind}")
 
 
 @dataclass(frozen=True)
@@ -218,14 +107,14 @@ class FairnessRule:
     line: int | None = field(default=None, compare=False, metadata=LINE)
 
     def __post_init__(self) -> None:
-        _require(holds=bool(NAME.fullmatch(self.id)), found=f"id {self.id!r}, not letters, digits, dots and dashes")
+        require(holds=bool(NAME.fullmatch(self.id)), found=f"id {self.id!r}, not letters, digits, dots and dashes")
         require_numbers(self.comparison, self._numbers, self.against)
         _require_metric(self)
-        _require(holds=self.category is None or self.attribute is not None, found="category without an attribute")
-        _require(holds=self.min_subjects > 0, found=f"min_subjects {self.min_subjects}")
-        _require(holds=0 <= self.min_catalogue_share <= 1, found=f"min_catalogue_share {self.min_catalogue_share}")
-        _require(holds=bool(self.rationale.strip()), found="rationale '': why the rule is what it is")
-        _require(holds=bool(self.approved_by.strip()), found="approved_by '': nobody has approved the rule yet")
+        require(holds=self.category is None or self.attribute is not None, found="category without an attribute")
+        require(holds=self.min_subjects > 0, found=f"min_subjects {self.min_subjects}")
+        require(holds=0 <= self.min_catalogue_share <= 1, found=f"min_catalogue_share {self.min_catalogue_share}")
+        require(holds=bool(self.rationale.strip()), found="rationale '': why the rule is what it is")
+        require(holds=bool(self.approved_by.strip()), found="approved_by '': nobody has approved the rule yet")
         self._require_aim()
 
     @property
@@ -246,9 +135,9 @@ class FairnessRule:
         metric = metric_of(self.metric)
         if self.comparison in LIMITING:
             possible = metric.low <= worst_value <= metric.high
-            _require(holds=possible, found=f"worst_value {worst_value}, outside what {self.metric} can be")
+            require(holds=possible, found=f"worst_value {worst_value}, outside what {self.metric} can be")
             missable = metric.low < worst_value < metric.high
-            _require(holds=missable, found=f"worst_value {worst_value}, which {self.metric} can never miss")
+            require(holds=missable, found=f"worst_value {worst_value}, which {self.metric} can never miss")
         _require_missable(self, "worst_value", worst_value)
         return self._bounds(loosened(self.comparison, self._numbers, worst_value))
 
@@ -268,9 +157,9 @@ class FairnessRule:
         if self.aim is None:
             return
         sided = self.comparison in {"at_least", "at_most"} and self.limit is not None
-        _require(holds=sided, found=f"aim {self.aim}, which the comparison {self.comparison} does not read")
+        require(holds=sided, found=f"aim {self.aim}, which the comparison {self.comparison} does not read")
         beyond = (self.aim - (self.limit or 0.0)) * (1 if self.comparison == "at_least" else -1)
-        _require(holds=beyond >= 0, found=f"aim {self.aim} outside the limit {self.limit}")
+        require(holds=beyond >= 0, found=f"aim {self.aim} outside the limit {self.limit}")
 
 
 def attention_of(text: str) -> "Attention":
@@ -308,13 +197,13 @@ def _require_metric(rule: FairnessRule) -> None:
     """Refuse a rule that its metric can never miss, or never meet."""
     metric = metric_of(rule.metric)
     directed = rule.comparison == "no_regression" and metric.better == "target"
-    _require(
+    require(
         holds=directed == (rule.better is not None),
         found=f"better {rule.better}, where {rule.comparison} of {rule.metric} "
         + ("has to say higher or lower" if directed else "does not read it"),
     )
     ratio = rule.comparison == "ratio" and metric.low < 0
-    _require(holds=not ratio, found=f"comparison ratio, where {rule.metric} can be below 0 and has no ratio")
+    require(holds=not ratio, found=f"comparison ratio, where {rule.metric} can be below 0 and has no ratio")
     _require_missable(rule, "tolerance", rule.tolerance or 0.0)
     if rule.comparison not in LIMITING:
         return
@@ -323,16 +212,16 @@ def _require_metric(rule: FairnessRule) -> None:
         place = name if rule.comparison == "between" else "limit"
         within = bound is None or metric.low <= bound <= metric.high
         found = f"{place} {bound}, outside what {rule.metric} can be ({metric.low:g} to {metric.high:g})"
-        _require(holds=within, found=found)
+        require(holds=within, found=found)
     missable = (floor is not None and floor > metric.low) or (ceiling is not None and ceiling < metric.high)
-    _require(holds=missable, found=f"limit {rule.limit}, which {rule.metric} can never miss")
+    require(holds=missable, found=f"limit {rule.limit}, which {rule.metric} can never miss")
 
 
 def _require_missable(rule: FairnessRule, name: str, tolerated: float) -> None:
     """Refuse to tolerate a difference as large as any that the metric can have."""
     metric = metric_of(rule.metric)
     missable = rule.comparison not in TOLERATING or tolerated < metric.high - metric.low
-    _require(holds=missable, found=f"{name} {tolerated}, a difference that {rule.metric} can never have")
+    require(holds=missable, found=f"{name} {tolerated}, a difference that {rule.metric} can never have")
 
 
 @dataclass(frozen=True)
@@ -351,15 +240,15 @@ class FairnessPolicy:
     waivers: tuple[Waiver, ...] = ()
 
     def __post_init__(self) -> None:
-        _require(holds=self.list_length > 0, found=f"list_length {self.list_length}")
+        require(holds=self.list_length > 0, found=f"list_length {self.list_length}")
         attention_of(self.attention)
-        _require(holds=self.decision_valid_days > 0, found=f"decision_valid_days {self.decision_valid_days}")
-        _require(holds=self.replicates >= 200, found=f"{self.replicates} replicates, too few for a 95 % quantile")  # noqa: PLR2004 - stated
-        _require(holds=0.5 < self.confidence < 1, found=f"confidence {self.confidence}")  # noqa: PLR2004 - a level below a coin
-        _require(holds=self.seed >= 0, found=f"seed {self.seed}")
-        _require(holds=0 <= self.max_unknown_share < 1, found=f"max_unknown_share {self.max_unknown_share}")
-        _require(holds=len({rule.id for rule in self.rules}) == len(self.rules), found="rules with one id twice")
-        _require(holds=any(rule.level == "error" for rule in self.rules), found="a policy in which nothing can fail")
+        require(holds=self.decision_valid_days > 0, found=f"decision_valid_days {self.decision_valid_days}")
+        require(holds=self.replicates >= 200, found=f"{self.replicates} replicates, too few for a 95 % quantile")  # noqa: PLR2004 - stated
+        require(holds=0.5 < self.confidence < 1, found=f"confidence {self.confidence}")  # noqa: PLR2004 - a level below a coin
+        require(holds=self.seed >= 0, found=f"seed {self.seed}")
+        require(holds=0 <= self.max_unknown_share < 1, found=f"max_unknown_share {self.max_unknown_share}")
+        require(holds=len({rule.id for rule in self.rules}) == len(self.rules), found="rules with one id twice")
+        require(holds=any(rule.level == "error" for rule in self.rules), found="a policy in which nothing can fail")
         require_waivable(self.waivers, self.rules)
 
 
@@ -396,7 +285,7 @@ class RegimeClock:
     acknowledge_business_days: int = 0
 
     def __post_init__(self) -> None:
-        _require(holds=(self.answer_months > 0) != (self.answer_days > 0), found="months and days both, or neither")
+        require(holds=(self.answer_months > 0) != (self.answer_days > 0), found="months and days both, or neither")
 
 
 @dataclass(frozen=True)
@@ -426,7 +315,7 @@ class ReviewRule:
     approvals: int
 
     def __post_init__(self) -> None:
-        _require(holds=self.approvals >= 1, found=f"approvals {self.approvals}")
+        require(holds=self.approvals >= 1, found=f"approvals {self.approvals}")
 
 
 @dataclass(frozen=True)
@@ -443,8 +332,8 @@ class ReidentificationRule:
 
     def __post_init__(self) -> None:
         for name in ("valid_days", "per_person_per_day", "per_day"):
-            _require(holds=getattr(self, name) > 0, found=f"{name} {getattr(self, name)}")
-        _require(holds=self.valid_days <= 30, found=f"valid_days {self.valid_days}, which is no time limit")  # noqa: PLR2004 - a month
+            require(holds=getattr(self, name) > 0, found=f"{name} {getattr(self, name)}")
+        require(holds=self.valid_days <= 30, found=f"valid_days {self.valid_days}, which is no time limit")  # noqa: PLR2004 - a month
 
 
 @dataclass(frozen=True)
@@ -457,5 +346,5 @@ class AccessPolicy:
     reidentification: ReidentificationRule = field(default_factory=ReidentificationRule)
 
     def __post_init__(self) -> None:
-        _require(holds=self.review.role in self.roles, found=f"review.role {self.review.role!r}, not among the roles")
-        _require(holds=0 < self.session_minutes <= 24 * 60, found=f"session_minutes {self.session_minutes}")
+        require(holds=self.review.role in self.roles, found=f"review.role {self.review.role!r}, not among the roles")
+        require(holds=0 < self.session_minutes <= 24 * 60, found=f"session_minutes {self.session_minutes}")

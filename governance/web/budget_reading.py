@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from governance.budget.reservations import BudgetState, cost_of_reservation, state
 from governance.budget.tables import Reservation
-from governance.policy.rules import PrivacyPolicy
+from governance.policy.privacy_rules import PrivacyPolicy
 from recommender.accounting import mu_for
 from recommender.composition import Cost, compose, equivalent_mu
 

@@ -16,7 +16,8 @@ from governance.gate.decision import Decision
 from governance.gate.records import record_decision
 from governance.gate.tables import GateRecord
 from governance.policy.policies import Policies
-from governance.policy.rules import AccessPolicy, PrivacyPolicy
+from governance.policy.privacy_rules import PrivacyPolicy
+from governance.policy.rules import AccessPolicy
 from governance.registry.lineage import get_release, register_release, register_snapshot
 from governance.registry.models import register_model, register_report
 from governance.registry.tables import Model

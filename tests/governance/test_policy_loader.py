@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from governance.errors import PolicyError
 from governance.policy.loader import load, parse
 from governance.policy.policies import load_policies
+from governance.policy.privacy_rules import PrivacyPolicy
 from governance.policy.purposes import PurposesPolicy
-from governance.policy.rules import AccessPolicy, FairnessPolicy, PrivacyPolicy, RetentionPolicy, RightsPolicy
+from governance.policy.rules import AccessPolicy, FairnessPolicy, RetentionPolicy, RightsPolicy
 from governance.resources import policies_dir
 from tests.governance.gate_examples import STEADY
 

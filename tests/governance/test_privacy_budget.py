@@ -9,7 +9,7 @@ from governance.budget.tables import Reservation
 from governance.database import transaction
 from governance.errors import BudgetExceeded, Conflict, InvalidInput, NotFound
 from governance.ledger.search import follow
-from governance.policy.rules import PrivacyPolicy
+from governance.policy.privacy_rules import PrivacyPolicy
 from recommender.accounting import Guarantee, SampledGaussian, mu_for
 from recommender.composition import Cost, composed_epsilon
 from tests.governance.builders import Build

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from governance.pipeline.interactions import histories, interested
-from governance.policy.rules import Interest
+from governance.policy.privacy_rules import Interest
 
 # Ibis calls what this DuckDB already calls by another name.
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
