@@ -67,6 +67,13 @@ class Model(Protocol):
         linear-algebra library adds up in an order of its own. May be called from several threads at once.
         """
 
+    def amounts(self, row: csr_matrix, column: int) -> np.ndarray | None:
+        """What each title of one history adds to the raw score of the title in ``column``.
+
+        float64, aligned with ``row.indices``; their sum is the raw score of a history with any title. None for a model
+        whose scores are no sum over titles.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class ModelFormat:

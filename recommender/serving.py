@@ -181,12 +181,12 @@ class Recommender:
         scale = factor * Scoring(model=model, lift=lift).scale_of(row)
         reason = self._reason(used, row) if profiled else Reason.NOT_PROFILED
         amounts, popularity, undivided = np.empty(0), 0.0, 0.0
-        if reason is Reason.HISTORY and isinstance(model, LinearModel):
-            amounts = model.amounts(row, column) * scale
-        elif reason is Reason.WHOLE_HISTORY:
-            undivided = float(model.raw_scores(row)[0, column]) * scale
-        else:
+        if reason is not Reason.HISTORY:
             popularity = float(model.popularity[column]) * scale
+        elif (found := model.amounts(row, column)) is not None:
+            amounts = found * scale
+        else:
+            reason, undivided = Reason.WHOLE_HISTORY, float(model.raw_scores(row)[0, column]) * scale
         by_category = _price_of(model, column)
         price = sum(amount for _, amount in by_category)
         return Explanation(
@@ -203,12 +203,11 @@ class Recommender:
         )
 
     def _reason(self, history: Collection[str], row: csr_matrix) -> Reason:
-        linear = self.model if isinstance(self.model, LinearModel) else None
-        if linear is not None and linear.weights is None:
+        if isinstance(self.model, LinearModel) and self.model.weights is None:
             return Reason.SAME_FOR_ALL
         if not row.nnz:
             return Reason.NO_KNOWN_HISTORY if history else Reason.NO_HISTORY
-        return Reason.HISTORY if linear is not None else Reason.WHOLE_HISTORY
+        return Reason.HISTORY
 
     def _known(self, histories: Interactions) -> csr_matrix:
         same = histories.items == self.model.items

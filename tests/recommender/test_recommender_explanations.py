@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from recommender.accounting import Guarantee, no_guarantee
+from recommender.autoencoder.artefact import Autoencoder
+from recommender.autoencoder.mechanism import DeepMechanism
 from recommender.explanation import Reason
 from recommender.interactions import Interactions, ones
 from recommender.linear_model import ItemPrices, LinearModel
+from recommender.scoring import Scoring
 from recommender.serving import Recommender
 
 ITEMS = ("w", "x", "y", "z")
@@ -71,6 +74,9 @@ class Whole:
         watched = np.diff(known.indptr)[:, None] ** 2
         return (watched + np.arange(4)[None, :]).astype(np.float32)
 
+    def amounts(self, row: csr_matrix, column: int) -> None:  # noqa: ARG002 - none for any
+        return None
+
 
 numbers = st.floats(-3, 3, width=32)
 
@@ -85,6 +91,25 @@ def models(draw: st.DrawFn) -> LinearModel:
         weights=draw(st.sampled_from([weights, None])),
         history_weights=heavy,
         slot_lifts=None if lifted is None else np.array(lifted, np.float32).reshape(4, 8),
+    )
+    priced = draw(st.none() | st.lists(st.floats(-1, 1), min_size=2, max_size=2))
+    memberships = np.array([[1, 0], [0.5, 0.5], [0, 1], [0, 0]])
+    return model if priced is None else model.with_prices(ItemPrices("g", ("a", "b"), np.array(priced), memberships))
+
+
+@st.composite
+def autoencoders(draw: st.DrawFn) -> Autoencoder:
+    """Any autoencoder of four titles and two tastes, with or without prices."""
+    layer = st.lists(numbers, min_size=8, max_size=8)
+    model = Autoencoder(
+        items=ITEMS,
+        encoder=np.array(draw(layer), np.float32).reshape(4, 2),
+        decoder=np.array(draw(layer), np.float32).reshape(2, 4),
+        popularity=np.array([10.0, 5.0, 20.0, 0.0]),
+        history_weights=np.array(draw(st.lists(st.floats(0.1, 5), min_size=4, max_size=4))),
+        release_digest="0" * 64,
+        guarantee=NO_PROMISE,
+        mechanism=DeepMechanism(noise_multiplier=1.0, max_grad_norm=1.0, sampling_rate=0.5, steps=1, delta=1e-6),
     )
     priced = draw(st.none() | st.lists(st.floats(-1, 1), min_size=2, max_size=2))
     memberships = np.array([[1, 0], [0.5, 0.5], [0, 1], [0, 0]])
@@ -115,6 +140,46 @@ def test_the_parts_of_every_explanation_add_up_to_the_score_that_was_served(
         assert {part.item for part in why.parts} == (history if why.reason is Reason.HISTORY else set())
         if abs(sum(parts)) > 1e-9:
             assert sum(part.share for part in why.parts) == pytest.approx(1.0, abs=1e-6 * size / abs(sum(parts)))
+
+
+@settings(max_examples=150, deadline=None)
+@given(model=autoencoders(), history=st.sets(st.sampled_from(ITEMS), min_size=1))
+def test_an_autoencoders_score_is_divided_among_the_watched_titles_to_the_last_part(
+    model: Autoencoder, history: set[str]
+) -> None:
+    recommender, held = Recommender(model), histories(sorted(history))
+    served = recommender.scores(held)[0]
+    scale = Scoring(model=model).scale_of(held.matrix)
+    # What float32 may round off is relative to what is added up in the hidden layer, which may cancel out.
+    layers = np.abs(model.encoder[held.matrix.indices]).sum(axis=0) @ np.abs(model.decoder)
+    for column, item in enumerate(ITEMS):
+        why = recommender.explain(history, item)
+        parts = [part.amount for part in why.parts]
+        size = scale * float(layers[column]) + abs(why.price) + 1e-6
+
+        assert (why.reason, why.undivided, why.popularity) == (Reason.HISTORY, 0.0, 0.0)
+        assert {part.item for part in why.parts} == history
+        assert sum(parts) + why.price == pytest.approx(why.score, abs=1e-12 * size)
+        assert why.score == pytest.approx(served[column], abs=1e-5 * size)
+
+
+def test_an_autoencoders_parts_go_through_its_tastes() -> None:
+    # w and x of weights 3 and 4 are (0.6, 0.8); w speaks for taste one, x for taste two, y hears 5 of one, 10 of two.
+    model = Autoencoder(
+        items=ITEMS,
+        encoder=np.array([[1, 0], [0, 1], [0, 0], [0, 0]], np.float32),
+        decoder=np.array([[0, 0, 5, 0], [0, 0, 10, 0]], np.float32),
+        popularity=np.ones(4),
+        history_weights=np.array([3.0, 4.0, 1.0, 1.0]),
+        release_digest="0" * 64,
+        guarantee=NO_PROMISE,
+        mechanism=DeepMechanism(noise_multiplier=1.0, max_grad_norm=1.0, sampling_rate=0.5, steps=1, delta=1e-6),
+    )
+
+    why = Recommender(model).explain(["w", "x"], "y")
+
+    assert [(part.item, part.amount) for part in why.parts] == [("x", pytest.approx(8)), ("w", pytest.approx(3))]
+    assert why.score == pytest.approx(11)
 
 
 def test_a_time_slot_multiplies_every_part_and_changes_no_share() -> None:
