@@ -8,6 +8,9 @@ from scipy.sparse import csr_matrix
 from recommender.model import Model
 from recommender.ranking import Ranked, best_of
 
+_NOTHING = 1e-30
+"""A best score that small is no unit for prices: one over it would leave what float32 can hold."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scoring:
@@ -66,11 +69,11 @@ def _rows(known: csr_matrix) -> np.ndarray:
 
 
 def _scale(scores: np.ndarray, known: csr_matrix) -> np.ndarray:
-    """One over each row's best score outside the history, 1 where that is not positive: float32, shape (n,)."""
+    """One over each row's best score outside the history, 1 where that is nothing or less: float32, shape (n,)."""
     places = _rows(known), known.indices
     watched = scores[places]
     scores[places] = -np.inf
     best = scores.max(axis=1, initial=-np.inf)
     scores[places] = watched
-    scale: np.ndarray = np.divide(1.0, best, out=np.ones_like(best), where=np.isfinite(best) & (best > 0))
+    scale: np.ndarray = np.divide(1.0, best, out=np.ones_like(best), where=np.isfinite(best) & (best > _NOTHING))
     return scale

@@ -203,6 +203,13 @@ def test_a_price_is_added_after_the_lift_in_units_of_the_best_open_title() -> No
     assert (why.price, why.score) == (0.3, pytest.approx(1.1))
 
 
+def test_scores_too_small_for_a_unit_are_left_as_they_are() -> None:
+    faint = by_hand(weights=np.full((4, 4), 1e-42, dtype=np.float32))
+    prices = ItemPrices("g", ("a",), np.array([0.3]), np.array([[0.0], [0.0], [1.0], [0.0]]))
+
+    assert Recommender(faint.with_prices(prices)).explain(["w"], "y").score == pytest.approx(0.3)
+
+
 def test_a_model_that_is_no_sum_over_titles_says_so_and_still_adds_up() -> None:
     recommender = Recommender(Whole())
     (first, _) = recommender.recommend_one(["w", "x"], 2)
