@@ -12,8 +12,8 @@ class Reason(StrEnum):
 
     HISTORY = "It follows from what you watched."
     WHOLE_HISTORY = "It follows from everything you watched together; no single title's part in it can be told apart."
-    NO_HISTORY = "You have not watched anything here yet, so this is what most people watch."
-    NO_KNOWN_HISTORY = "We know none of the titles you watched well enough, so this is what most people watch."
+    NO_HISTORY = "You have not watched anything here yet, so this is a choice of what most people watch."
+    NO_KNOWN_HISTORY = "We know none of the titles you watched well, so this is a choice of what most people watch."
     NOT_PROFILED = "You have not agreed to personal recommendations, so this list uses nothing about you."
     SAME_FOR_ALL = "This list is the same for everybody and uses nothing about you."
 

@@ -175,18 +175,18 @@ class Recommender:
         if column is None:
             msg = "the model has no such title: it was watched too little to stand out of the noise"
             raise BadInteractions(msg)
-        used = set(history) if profiled else set()
+        used, reason = set(history) if profiled else set(), self.reason(history, profiled=profiled)
         row, lift = self._row(used), self._lift(context)
         factor = 1.0 if lift is None else float(lift[column])
         scale = factor * Scoring(model=model, lift=lift).scale_of(row)
-        reason = self._reason(used, row) if profiled else Reason.NOT_PROFILED
+        found = model.amounts(row, column) if reason is Reason.HISTORY else None
         amounts, popularity, undivided = np.empty(0), 0.0, 0.0
-        if reason is not Reason.HISTORY:
-            popularity = float(model.popularity[column]) * scale
-        elif (found := model.amounts(row, column)) is not None:
+        if found is not None:
             amounts = found * scale
+        elif reason is Reason.WHOLE_HISTORY:
+            undivided = float(model.raw_scores(row)[0, column]) * scale
         else:
-            reason, undivided = Reason.WHOLE_HISTORY, float(model.raw_scores(row)[0, column]) * scale
+            popularity = float(model.popularity[column]) * scale
         by_category = _price_of(model, column)
         price = sum(amount for _, amount in by_category)
         return Explanation(
@@ -202,12 +202,16 @@ class Recommender:
             lift=factor,
         )
 
-    def _reason(self, history: Collection[str], row: csr_matrix) -> Reason:
+    def reason(self, history: Collection[str], *, profiled: bool = True) -> Reason:
+        """What the list of someone with that history rests on; see ``explain`` for the arguments."""
+        if not profiled:
+            return Reason.NOT_PROFILED
         if isinstance(self.model, LinearModel) and self.model.weights is None:
             return Reason.SAME_FOR_ALL
+        row = self._row(history)
         if not row.nnz:
             return Reason.NO_KNOWN_HISTORY if history else Reason.NO_HISTORY
-        return Reason.HISTORY
+        return Reason.WHOLE_HISTORY if self.model.amounts(row, 0) is None else Reason.HISTORY
 
     def _known(self, histories: Interactions) -> csr_matrix:
         same = histories.items == self.model.items

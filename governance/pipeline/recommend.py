@@ -1,6 +1,6 @@
 """Serving: the deployed model's list for one subject, with the exact reasons."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,10 +24,15 @@ from pseudonymisation.sources.source import Catalogue
 from recommender.artwork import Choice, choose_artwork
 from recommender.context import slot_of
 from recommender.eligibility import Eligibility, ages_from
-from recommender.explanation import Explanation
-from recommender.serving import Listed, Recommender
+from recommender.explanation import Explanation, Reason
+from recommender.features import features_from
+from recommender.model import Model as ServedModel
+from recommender.non_profiling import non_profiling
+from recommender.serving import Recommender
 
 PURPOSE = "personalised_recommendations"
+IMPERSONAL = (Reason.NOT_PROFILED, Reason.NO_HISTORY, Reason.NO_KNOWN_HISTORY)
+"""Where there is nothing to go by, or nothing may be: these lists are the same for all whom they are for."""
 MOST_REASONS = 3
 
 
@@ -70,7 +75,7 @@ def recommend_to(home: Home, identity: Identity, k: int, occasion: Occasion | No
     """The deployed model's list for the subject with this identity.
 
     A subject who has not consented to personal recommendations gets the list that uses nothing about them, and is
-    told so.
+    told so; so is who has watched nothing that the model knows. It is popular titles that differ from each other.
 
     Raises:
         NotFound: nobody has this identity.
@@ -106,25 +111,25 @@ def deployed_model(session: Session, *, clock: Clock) -> Model:
 def list_for(
     home: Home, recommender: Recommender, history: Sequence[str] | None, k: int, occasion: Occasion | None = None
 ) -> list[Recommended]:
-    """The list for one history, with reasons; None stands for whoever has not agreed to be profiled."""
+    """The list for one history, with reasons; None stands for whoever has not agreed to be profiled.
+
+    Raises:
+        InvalidInput: the catalogue does not say what the occasion asks: no ages, or no such market.
+    """
     asked = occasion or Occasion()
     catalogue = load_catalogue(home.settings.folder("catalogue"))
-    context = slot_of(asked.at or home.clock())
-    listed = recommender.recommend_one(
-        history or (),
-        k,
-        available=None if asked.market is None else available_in(catalogue, asked.market),
-        eligible=None if asked.max_age is None else _up_to(asked.max_age, catalogue),
-        context=context,
-    )
-    why = [
-        recommender.explain(history or (), each.item, context=context, profiled=history is not None) for each in listed
-    ]
-    chosen, titles = _artworks(catalogue, listed, asked.rng), titles_of(catalogue)
-    return [
-        _recommended(each, explanation, titles, chosen.get(each.item))
-        for each, explanation in zip(listed, why, strict=True)
-    ]
+    available = None if asked.market is None else available_in(catalogue, asked.market)
+    eligible = None if asked.max_age is None else _up_to(asked.max_age, catalogue)
+    watched, profiled = history or (), history is not None
+    if recommender.reason(watched, profiled=profiled) in IMPERSONAL:
+        context, items = None, _impersonal(recommender.model, k, catalogue, available, eligible)
+    else:
+        context = slot_of(asked.at or home.clock())
+        listed = recommender.recommend_one(watched, k, available=available, eligible=eligible, context=context)
+        items = tuple(each.item for each in listed)
+    why = [recommender.explain(watched, item, context=context, profiled=profiled) for item in items]
+    chosen, titles = _artworks(catalogue, items, asked.rng), titles_of(catalogue)
+    return [_recommended(rank, each, titles, chosen.get(each.item)) for rank, each in enumerate(why, 1)]
 
 
 def recommendations_for_access(home: Home, k: int) -> Any:  # noqa: ANN401 - the callable that `rights.work.Tools` describes
@@ -159,6 +164,21 @@ def _history(home: Home, subject: Pseudonym) -> list[str]:
     return items
 
 
+def _impersonal(
+    model: ServedModel, k: int, catalogue: Catalogue, available: Collection[str] | None, eligible: Eligibility | None
+) -> tuple[str, ...]:
+    """The list that uses nothing about anyone; neither does it use the hour."""
+    unfit = np.zeros(len(model.items), dtype=bool)
+    if eligible is not None:
+        unfit = eligible.levels_of(model.items) > eligible.limits_of(("",))
+    open_to_all = [
+        item
+        for item, closed in zip(model.items, unfit, strict=True)
+        if not closed and (available is None or item in available)
+    ]
+    return non_profiling(model, k, features=features_from(catalogue.categories), eligible=set(open_to_all)).titles
+
+
 def _up_to(max_age: int, catalogue: Catalogue) -> Eligibility:
     ages = ages_from(catalogue.categories)
     if not ages:
@@ -167,27 +187,21 @@ def _up_to(max_age: int, catalogue: Catalogue) -> Eligibility:
     return Eligibility(levels=ages, limits=float(max_age))
 
 
-def _artworks(catalogue: Catalogue, listed: Sequence[Listed], rng: np.random.Generator | None) -> Mapping[str, Choice]:
+def _artworks(catalogue: Catalogue, items: Sequence[str], rng: np.random.Generator | None) -> Mapping[str, Choice]:
     """An image for each title that has any. Nothing is known of how they do, so all have the same chance."""
     if rng is None:
         return {}
     images = artworks_of(catalogue)
-    return {
-        each.item: choose_artwork(each.item, dict.fromkeys(images[each.item], 0.0), rng=rng)
-        for each in listed
-        if each.item in images
-    }
+    return {item: choose_artwork(item, dict.fromkeys(images[item], 0.0), rng=rng) for item in items if item in images}
 
 
-def _recommended(
-    listed: Listed, explanation: Explanation, titles: Mapping[str, str], artwork: Choice | None
-) -> Recommended:
+def _recommended(rank: int, explanation: Explanation, titles: Mapping[str, str], artwork: Choice | None) -> Recommended:
     parts = [part for part in explanation.parts if part.share > 0][:MOST_REASONS]
     return Recommended(
-        rank=listed.rank,
-        item=listed.item,
-        title=titles.get(listed.item, listed.item),
-        score=listed.score,
+        rank=rank,
+        item=explanation.item,
+        title=titles.get(explanation.item, explanation.item),
+        score=explanation.score,
         because=tuple((titles.get(part.item, part.item), part.share) for part in parts),
         prices=explanation.by_category,
         reason=str(explanation.reason),

@@ -22,6 +22,10 @@ from recommender.serving import Recommender
 
 TITLES = ("a", "b", "c", "d")
 LABELS = [
+    ("a", "genre", "drama"),
+    ("b", "genre", "drama"),
+    ("c", "genre", "comedy"),
+    ("d", "genre", "drama"),
     ("b", "maturity", "12+"),
     ("c", "maturity", "all"),
     ("d", "maturity", "16+"),
@@ -51,7 +55,7 @@ def recommender() -> Recommender:
         kind="by hand",
         items=TITLES,
         weights=np.array([[0, 3, 2, 1], *[[0] * 4] * 3], dtype=np.float32),
-        popularity=np.array([4.0, 1.0, 2.0, 3.0]),
+        popularity=np.array([4.0, 1.0, 2.9, 3.0]),
         history_weights=np.ones(4),
         release_digest="0" * 64,
         guarantee=no_guarantee("by hand"),
@@ -112,11 +116,39 @@ def test_a_title_with_images_comes_with_one_and_its_chance_when_there_is_a_draw(
     assert {each.artwork for each in list_for(home, recommender, ["a"], 3)} == {None}
 
 
-def test_who_is_not_profiled_gets_what_most_people_watch_and_is_told_why(home: Home, recommender: Recommender) -> None:
-    common = list_for(home, recommender, None, 4, Occasion(at=_noon()))
+@pytest.mark.parametrize(
+    ("history", "reason"),
+    [(None, Reason.NOT_PROFILED), ([], Reason.NO_HISTORY), (["film of 1931"], Reason.NO_KNOWN_HISTORY)],
+)
+def test_without_anything_to_go_by_popular_titles_differ_from_each_other_and_say_why(
+    home: Home, recommender: Recommender, history: list[str] | None, reason: Reason
+) -> None:
+    common = list_for(home, recommender, history, 4, Occasion(at=_noon()))
 
-    assert items(common) == ["a", "d", "c", "b"]
-    assert {(each.because, each.reason) for each in common} == {((), str(Reason.NOT_PROFILED))}
+    # By popularity alone it were a, d, c, b; a and d are of one genre, which costs d its place.
+    assert items(common) == ["a", "c", "d", "b"]
+    assert [each.score for each in common] == [4.0, 2.9, 3.0, 1.0]
+    assert {(each.because, each.reason) for each in common} == {((), str(reason))}
+
+
+def test_a_list_that_uses_nothing_about_anyone_uses_no_hour_and_keeps_to_age_and_market(
+    home: Home, recommender: Recommender
+) -> None:
+    night = datetime(2026, 11, 29, 1, 30, tzinfo=UTC)  # when b counts for a tenth
+
+    assert items(list_for(home, recommender, None, 4, Occasion(at=night, max_age=12))) == ["c", "b"]
+    assert items(list_for(home, recommender, None, 2, Occasion(at=night, market="SE"))) == ["a", "d"]
+
+
+def test_a_model_that_is_the_same_for_everybody_says_that_and_no_other_reason(
+    home: Home, recommender: Recommender
+) -> None:
+    popular = Recommender(replace(recommender.model, weights=None))  # type: ignore[type-var] # a LinearModel
+
+    listed = list_for(home, popular, ["a"], 3, Occasion(at=_noon()))
+
+    assert items(listed) == ["d", "c", "b"]
+    assert {each.reason for each in listed} == {str(Reason.SAME_FOR_ALL)}
 
 
 def _noon() -> datetime:
