@@ -19,7 +19,7 @@ from governance.budget.tables import Reservation
 from governance.clock import Clock
 from governance.database import wait_for_others
 from governance.errors import BudgetExceeded, Conflict, InvalidInput, NotFound
-from governance.ledger.store import append
+from governance.ledger.store import append, is_recorded
 from governance.policy.privacy_rules import PrivacyPolicy
 from recommender.accounting import Guarantee, epsilon_at, sampled_from
 from recommender.composition import Cost, compose, composed_epsilon, cost_of, largest_mu_beside
@@ -157,6 +157,31 @@ def begin_reading(session: Session, reservation_id: UUID, *, actor: str, clock: 
     event = BudgetReadingBegun(reservation=str(reservation_id))
     append(session, event, actor=actor, entry_id=uuid5(reservation_id, event.kind), clock=clock)
     return reservation
+
+
+def begin_further_reading(session: Session, reservation_id: UUID, *, what: str, actor: str, clock: Clock) -> None:
+    """Say that ``what`` the reservation pays for beside its release reads from now on. Commit it before the first byte.
+
+    Raises:
+        NotFound: there is no such reservation.
+        Conflict: its release is not there yet, or the same read before.
+    """
+    reservation = session.get(Reservation, reservation_id, with_for_update=True)
+    if reservation is None:
+        msg = f"no reservation {reservation_id}"
+        raise NotFound(msg)
+    if reservation.state != "spent":
+        msg = f"reservation {reservation_id}: expected spent, it is {reservation.state}"
+        raise Conflict(msg)
+    event = BudgetReadingBegun(reservation=str(reservation_id))
+    entry_id = uuid5(reservation_id, f"{event.kind}/{what}")
+    if is_recorded(session, entry_id):
+        msg = (
+            f"the {what} of training {reservation_id} was cut off while it read: what it saw is paid for, and nothing "
+            "came of it; the release and the models from it are registered"
+        )
+        raise Conflict(msg)
+    append(session, event, actor=actor, entry_id=entry_id, clock=clock)
 
 
 def spend(session: Session, reservation_id: UUID, *, release: str, actor: str, clock: Clock) -> Reservation:

@@ -9,16 +9,18 @@ from numpy.random import default_rng
 
 from governance.budget.reservations import BudgetState, state
 from governance.cli.context import HomeOption, IdentifierOption, JsonOption, acting, opened, read_identifier
-from governance.cli.display import listing, progress, record, stdout
-from governance.errors import BudgetExceeded, InvalidInput
+from governance.cli.display import listing, progress, record, say, stdout
+from governance.errors import BudgetExceeded, InvalidInput, NotFound
 from governance.pipeline.deep_training import DeepTraining
 from governance.pipeline.desk import identity_of
+from governance.pipeline.home import Home
 from governance.pipeline.recommend import Occasion, Recommended, recommend_to
-from governance.pipeline.retrain import find_kept, retrain
+from governance.pipeline.retrain import find_kept, retrain, sums_behind
 from governance.pipeline.snapshot import take_snapshot
-from governance.pipeline.train import Quote, planned, quote
+from governance.pipeline.train import Quote, Trained, planned, quote, snapshot_id_of
 from governance.pipeline.train import train as measure_and_fit
 from governance.registry.models import get_model, list_models
+from governance.registry.tables import Snapshot
 from governance.rights.memory import Memory, memory_of
 from governance.settings import DEFAULT_HOME
 
@@ -47,14 +49,15 @@ def train(
         bool,
         typer.Option("--autoencoder", help="Train an embedding model too, out of the same epsilon, by policy."),
     ] = False,
+    resume: Annotated[
+        UUID | None, typer.Option(help="Take this training up again where it was cut off; what it paid for counts.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take a snapshot, reserve privacy, measure once, and register every model that follows."""
     here = opened(home)
     companion = DeepTraining(here, planned(here)) if autoencoder else None
-    if companion is not None and from_sums is not None:
-        msg = "an autoencoder reads everybody anew: --autoencoder and --from-sums exclude each other"
-        raise InvalidInput(msg)
+    _require_together(from_sums, resume, autoencoder=autoencoder)
     asked = quote(here, companion)
     if dry_run:
         record("What a training would cost", quote_facts(asked), as_json=as_json)
@@ -62,25 +65,39 @@ def train(
             msg = f"the budget has room for a release of epsilon {asked.before.epsilon_left:.3f} at most"
             raise BudgetExceeded(msg)
         return
-    with here.transaction() as session:
-        author = acting(here, session, "models:train")
-    with progress("measuring") as step:
-        if from_sums is None:
-            snapshot = take_snapshot(here, snapshot_id=uuid4())
-            trained = measure_and_fit(
-                here, snapshot, training_id=uuid4(), author=author, progress=step, companion=companion
-            )
-        else:
-            trained = retrain(
-                here,
-                find_kept(here, from_sums),
-                snapshot_id=uuid4(),
-                training_id=uuid4(),
-                author=author,
-                progress=step,
-            )
+    trained = _trained(here, from_sums, resume, companion)
     rows = [(kind, str(model.id), model.digest[:16]) for kind, model in trained.models.items()]
     listing(f"Release {trained.release.digest[:16]}", ("kind", "model", "digest"), rows, as_json=as_json)
+
+
+def _require_together(from_sums: str | None, resume: UUID | None, *, autoencoder: bool) -> None:
+    if autoencoder and from_sums is not None:
+        msg = "an autoencoder reads everybody anew: --autoencoder and --from-sums exclude each other"
+        raise InvalidInput(msg)
+    if resume is not None and from_sums is not None:
+        msg = "--resume: expected no --from-sums beside it, for the training's snapshot says which"
+        raise InvalidInput(msg)
+
+
+def _trained(here: Home, from_sums: str | None, resume: UUID | None, companion: DeepTraining | None) -> Trained:
+    training_id = resume or uuid4()
+    snapshot_id = snapshot_id_of(training_id)
+    with here.transaction() as session:
+        author = acting(here, session, "models:train")
+        known = session.get(Snapshot, snapshot_id)
+    if resume is not None and known is None:
+        msg = f"no training {resume} came as far as its snapshot: nothing was read or reserved"
+        raise NotFound(msg)
+    sums = sums_behind(known) if known is not None else from_sums and find_kept(here, from_sums)
+    beside = "" if companion is None else " --autoencoder"
+    say(f"training {training_id}: `probity train --resume {training_id}{beside}` takes it up again")
+    with progress("measuring") as step:
+        if sums is not None:
+            return retrain(here, sums, snapshot_id=snapshot_id, training_id=training_id, author=author, progress=step)
+        snapshot = known or take_snapshot(here, snapshot_id=snapshot_id)
+        return measure_and_fit(
+            here, snapshot, training_id=training_id, author=author, progress=step, companion=companion
+        )
 
 
 def quote_facts(asked: Quote) -> list[tuple[str, object]]:

@@ -1,4 +1,4 @@
-"""The embedding model beside a release: both are reserved together, read the same snapshot, and are registered as one.
+"""The embedding model beside a release: both are reserved together and read the same snapshot, one after the other.
 
 The policy's `release_epsilon` is what both cost together; its `autoencoder` block says how it is divided. Without that
 block none is trained.
@@ -72,6 +72,11 @@ class DeepTraining:
             steps=asked.steps,
             **settings,
         )
+
+    @property
+    def kind(self) -> str:
+        """Slug of its model kind."""
+        return AUTOENCODER.slug
 
     @property
     def mechanism(self) -> Mechanism:

@@ -22,7 +22,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from governance.errors import EmptySnapshot, NotFound
-from governance.ledger.store import append
+from governance.ledger.store import append, is_recorded
 from governance.pipeline.home import OPERATOR, Home
 from governance.pipeline.measured import read_measured, reading_rule
 from governance.registry.events import SumsDestroyed, SumsKept, SumsReduced
@@ -96,6 +96,10 @@ class KeptSums:
             clock=self.home.clock,
         )
 
+    def were_kept(self, session: Session, release: str) -> bool:
+        """Whether it is on record that the sums behind a release were kept, and so that they were kept whole."""
+        return is_recorded(session, _entry(release, SumsKept.kind))
+
     def open(self, release: str) -> tuple[Header, ExactSums]:
         """The sums behind a release.
 
@@ -143,13 +147,17 @@ class KeptSums:
         return counts
 
     def destroy(self, session: Session, release: str, ground: Ground) -> None:
-        """Destroy the key, then the file. What may be in back-ups of the file alone opens to nobody."""
+        """Destroy the key, then the file. What may be in back-ups of the file alone opens to nobody.
+
+        Done again it changes nothing, and the first ground stays on record.
+        """
         for path in (self._key(release), self._sealed(release)):
             if path.exists():
                 path.unlink()
                 sync_folder(path.parent)
         event = SumsDestroyed(release=release, ground=ground)
-        append(session, event, actor=OPERATOR, entry_id=_entry(release, event.kind), clock=self.home.clock)
+        if not is_recorded(session, _entry(release, event.kind)):
+            append(session, event, actor=OPERATOR, entry_id=_entry(release, event.kind), clock=self.home.clock)
 
     def expired(self) -> list[Header]:
         """Those kept for longer than policy allows; all, where it allows none."""

@@ -5,23 +5,29 @@ sums were kept for. Noise is drawn for this release alone, and it is reserved an
 """
 
 import json
+from contextlib import suppress
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from governance.access.principals import actor_of
 from governance.access.tables import Principal
 from governance.budget.reservations import begin_reading
+from governance.budget.tables import Reservation
 from governance.consent.state import snapshot as consent_snapshot
 from governance.errors import Conflict, NotFound
 from governance.pipeline.artefacts import load_registered_release
 from governance.pipeline.home import OPERATOR, Home
 from governance.pipeline.kept_sums import KeptSums, without
 from governance.pipeline.measured import reading_rule
-from governance.pipeline.train import Progress, Trained, planned, put_aside, registered
+from governance.pipeline.train import Progress, Trained, finished, planned, put_aside, registered, require_not_lost
 from governance.registry.lineage import get_release, get_snapshot, register_snapshot
 from governance.registry.tables import ReleaseRecord, Snapshot, SnapshotSubject
+from pseudonymisation.errors import PseudonymisationError
 from pseudonymisation.pseudonym import Pseudonym
+from recommender.errors import RecommenderError
+from recommender.exact_sums import ExactSums
 from recommender.noise import OpenDPNoise
 
 
@@ -50,35 +56,82 @@ def retrain(
     """Make a release and its models from the sums behind an earlier release, without whoever has left since.
 
     Those who were erased are out of the sums already; those who withdrew are taken out here. The sums that are left are
-    kept in place of the old ones.
+    kept in place of the old ones. Called again with the ids of one that was cut off, it goes on where that one stopped,
+    as `train` does.
 
     Raises:
         BudgetExceeded: nothing was read.
         NotFound: the sums are not kept, or not any more; nothing was reserved.
-        Conflict: privacy.yaml has changed since, so that they are not what a training measures now; nothing was
-            reserved.
+        Conflict: privacy.yaml has changed since, so that they are not what a training measures now, nothing was
+            reserved; a training of this id was cut off while it read, which is paid for and lost; or it was reserved
+            under another guarantee.
         UnknownVersion, BadInteractions: those who left cannot be taken out exactly any more. The budget is spent; the
             sums stay until they expire.
     """
+    with home.transaction() as session:
+        record, reservation = get_release(session, release), session.get(Reservation, training_id)
+        before, after = get_snapshot(session, record.snapshot_id), session.get(Snapshot, snapshot_id)
+    require_not_lost(reservation)
+    if reservation is not None and reservation.state == "spent" and after is not None:
+        trained = finished(home, after, training_id, author)
+        _keep_what_is_left(home, release, before, after, trained.release.digest)
+    else:
+        _require_comparable(home, KeptSums(home), record)
+        after = after or _reduced(home, before, release, snapshot_id)
+        put_aside(home, planned(home).guarantee, training_id, actor_of(author))
+        with home.transaction() as session:
+            begin_reading(session, training_id, actor=actor_of(author), clock=home.clock)
+        trained = _measured(home, release, before, after, training_id=training_id, author=author, progress=progress)
+    with home.transaction() as session:
+        KeptSums(home).destroy(session, release, "replaced")
+    return trained
+
+
+def sums_behind(snapshot: Snapshot) -> str | None:
+    """The release from whose sums a training with this snapshot is made, or None where it reads everybody."""
+    found: str | None = json.loads(snapshot.manifest).get("sums_of")
+    return found
+
+
+def _measured(
+    home: Home,
+    release: str,
+    before: Snapshot,
+    after: Snapshot,
+    *,
+    training_id: UUID,
+    author: Principal,
+    progress: Progress | None,
+) -> Trained:
     from recommender.measurement import release_from  # torch
 
-    kept, actor = KeptSums(home), actor_of(author)
-    mechanism = planned(home)
+    left = _left(home, release, before, after)
+    made = release_from(left, planned(home), OpenDPNoise(), inputs_digest=after.digest, progress=progress)
+    return registered(home, made, left, after, training_id=training_id, author=author)
+
+
+def _left(home: Home, release: str, before: Snapshot, after: Snapshot) -> ExactSums:
+    """The sums of those in the snapshot after."""
     with home.transaction() as session:
-        record = get_release(session, release)
-        before = get_snapshot(session, record.snapshot_id)
-    _require_comparable(home, kept, record)
-    after, left = _reduced(home, before, release, snapshot_id)
-    put_aside(home, mechanism.guarantee, training_id, actor)
+        gone = sorted(set(_members(session, before)) - set(_members(session, after)))
+    _, sums = KeptSums(home).open(release)
+    return without(home, before, sums, gone) if gone else sums
+
+
+def _keep_what_is_left(home: Home, release: str, before: Snapshot, after: Snapshot, made: str) -> None:
+    """Keep the sums behind a release that was made from another's, if the run that made it was cut off before."""
+    kept = KeptSums(home)
     with home.transaction() as session:
-        begin_reading(session, training_id, actor=actor, clock=home.clock)
-    _, sums = kept.open(release)
-    remaining = without(home, before, sums, left) if left else sums
-    made = release_from(remaining, mechanism, OpenDPNoise(), inputs_digest=after.digest, progress=progress)
-    trained = registered(home, made, remaining, after, training_id=training_id, author=author)
-    with home.transaction() as session:
-        kept.destroy(session, release, "replaced")
-    return trained
+        if kept.were_kept(session, made):
+            return
+    # Old ones that an erasure or retention ended, or that somebody cannot be taken out of any more, are no new ones.
+    with suppress(NotFound, PseudonymisationError, RecommenderError), home.transaction() as session:
+        kept.keep(session, made, after, _left(home, release, before, after))
+
+
+def _members(session: Session, snapshot: Snapshot) -> list[Pseudonym]:
+    statement = select(SnapshotSubject.subject).where(SnapshotSubject.snapshot_id == snapshot.id)
+    return [Pseudonym(subject) for subject in session.scalars(statement)]
 
 
 def _require_comparable(home: Home, kept: KeptSums, record: ReleaseRecord) -> None:
@@ -97,16 +150,14 @@ def _require_comparable(home: Home, kept: KeptSums, record: ReleaseRecord) -> No
         raise Conflict(msg)
 
 
-def _reduced(home: Home, before: Snapshot, release: str, snapshot_id: UUID) -> tuple[Snapshot, list[Pseudonym]]:
-    """The snapshot of those who are left, and those who have left since the one before."""
+def _reduced(home: Home, before: Snapshot, release: str, snapshot_id: UUID) -> Snapshot:
+    """The snapshot of those who are left."""
     manifest = json.loads(before.manifest)
     with home.transaction() as session:
         consenting = consent_snapshot(session, manifest["purpose"])
-        statement = select(SnapshotSubject.subject).where(SnapshotSubject.snapshot_id == before.id)
-        members = [Pseudonym(subject) for subject in session.scalars(statement)]
+        members = _members(session, before)
     consents = [Pseudonym(subject) for subject in consenting.subjects]
     allowed = set(home.vault.translate(consents, source="consent", target="events").values())
-    left = sorted(subject for subject in members if subject not in allowed)
     stayed = [subject for subject in members if subject in allowed]
     manifest |= {
         "consents": {"digest": consenting.digest, "subjects": consenting.count},
@@ -115,5 +166,4 @@ def _reduced(home: Home, before: Snapshot, release: str, snapshot_id: UUID) -> t
         "sums_of": release,
     }
     with home.transaction() as session:
-        after = register_snapshot(session, manifest, stayed, snapshot_id=snapshot_id, actor=OPERATOR, clock=home.clock)
-    return after, left
+        return register_snapshot(session, manifest, stayed, snapshot_id=snapshot_id, actor=OPERATOR, clock=home.clock)

@@ -1,19 +1,30 @@
 """A training: reserve privacy, read, measure once, fit every model from the measurement.
 
-A crash at any moment leaves the reservation, and it counts as spent: what may have been read is paid for.
+A crash at any moment leaves the reservation, and it counts as spent: what may have been read is paid for. Nothing that
+was paid for is lost where it need not be: the release is registered as soon as it is measured, and what is trained
+beside it reads only then, so that whichever had not begun to read when a training was cut off is made when it is
+taken up again. What had begun to read, and was not registered, is paid for and lost.
 """
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from sqlalchemy import select
 
 from governance.access.principals import actor_of
 from governance.access.tables import Principal
-from governance.budget.reservations import ROUNDING, BudgetState, begin_reading, reserve, spend, state
+from governance.budget.reservations import (
+    ROUNDING,
+    BudgetState,
+    begin_further_reading,
+    begin_reading,
+    reserve,
+    spend,
+    state,
+)
 from governance.budget.tables import Reservation
 from governance.errors import Conflict, PolicyError
 from governance.pipeline.artefacts import load_registered_release, save_model
@@ -34,7 +45,11 @@ from recommender.features import features_from
 from recommender.mechanism import Mechanism, plan
 from recommender.models import MODELS, kinds_for
 from recommender.noise import OpenDPNoise
+from recommender.paid_models import PAID_MODELS
 from recommender.release import Release
+
+KINDS = (*(kind.slug for kind in MODELS), *(kind.slug for kind in PAID_MODELS))
+"""Slugs of all that a training can make."""
 
 Progress = Callable[[int, int], None]
 
@@ -73,6 +88,10 @@ class Trained:
 
 class Companion(Protocol):
     """A further model that reads the same subjects and is paid for in the same reservation."""
+
+    @property
+    def kind(self) -> str:
+        """Slug of its model kind."""
 
     @property
     def mechanism(self) -> Mechanism:
@@ -126,36 +145,47 @@ def train(
     Raises:
         BudgetExceeded: nothing was read.
         Conflict: the catalogue has changed since the snapshot, nothing was reserved; a training of this id was cut off
-            while it read, which is paid for and lost; or it was reserved under another guarantee. A new one takes a new
-            id.
+            while it read, which is paid for and lost (while its companion read: that alone is lost, the rest is
+            registered); or it was reserved under another guarantee. A new one takes a new id.
         PolicyError: delta is above one over the number of subjects; nothing was reserved.
         EmptySnapshot: no subject of the snapshot has an interaction. The budget is spent: that was learnt by reading.
         UnknownVersion: an erasure made the snapshot's lake version unreadable; nothing was measured.
     """
     with home.transaction() as session:
         reservation = session.get(Reservation, training_id)
-    reached = "nothing" if reservation is None else reservation.state
-    if reached == "reading":
-        msg = f"training {training_id} was cut off while it read: what it saw is paid for, and nothing came of it"
-        raise Conflict(msg)
-    if reached == "spent":
-        return _finish(home, snapshot, training_id, author)
-    mechanism, actor = planned(home) if companion is None else companion.mechanism, actor_of(author)
-    promise = mechanism.guarantee if companion is None else companion.guarantee
-    _require_fitting(home, snapshot, mechanism)
-    if reservation is None:
-        put_aside(home, promise, training_id, actor)
-    elif reservation.guarantee != dict(promise.as_dict()):
-        msg = f"training {training_id} was reserved under another guarantee than privacy.yaml gives now: begin another"
-        raise Conflict(msg)
-    with home.transaction() as session:
-        begin_reading(session, training_id, actor=actor, clock=home.clock)
-    release, sums = _measure(home, snapshot, mechanism, progress)
-    paid = None if companion is None else companion.train(snapshot, release, progress)
-    made = registered(home, release, sums, snapshot, training_id=training_id, author=author)
-    if companion is None:
+    require_not_lost(reservation)
+    if reservation is not None and reservation.state == "spent":
+        made = finished(home, snapshot, training_id, author)
+    else:
+        mechanism = planned(home) if companion is None else companion.mechanism
+        promise = mechanism.guarantee if companion is None else companion.guarantee
+        _require_fitting(home, snapshot, mechanism)
+        put_aside(home, promise, training_id, actor_of(author))
+        with home.transaction() as session:
+            begin_reading(session, training_id, actor=actor_of(author), clock=home.clock)
+        release, sums = _measure(home, snapshot, mechanism, progress)
+        made = registered(home, release, sums, snapshot, training_id=training_id, author=author)
+    if companion is None or companion.kind in made.models:
         return made
-    return replace(made, models=made.models | companion.register(paid, made.release, snapshot, author))
+    return _accompanied(home, made, companion, snapshot, author=author, progress=progress)
+
+
+def _accompanied(
+    home: Home,
+    made: Trained,
+    companion: Companion,
+    snapshot: Snapshot,
+    *,
+    author: Principal,
+    progress: Progress | None,
+) -> Trained:
+    """What was made with the companion's model, which reads now."""
+    training_id = made.release.reservation_id
+    with home.transaction() as session:
+        _require_same(session.get_one(Reservation, training_id), companion.guarantee)
+        begin_further_reading(session, training_id, what=companion.kind, actor=actor_of(author), clock=home.clock)
+    model = companion.train(snapshot, load_registered_release(home, made.release), progress)
+    return replace(made, models=made.models | companion.register(model, made.release, snapshot, author))
 
 
 def registered(
@@ -168,21 +198,41 @@ def registered(
     return Trained(release=record, models=_fit_models(home, release, record, snapshot, author))
 
 
-def _finish(home: Home, snapshot: Snapshot, training_id: UUID, author: Principal) -> Trained:
-    """What a training that had spent its reservation made, with the models that it still owed."""
+def finished(home: Home, snapshot: Snapshot, training_id: UUID, author: Principal) -> Trained:
+    """What a training that had spent its reservation made, with the models of its release that it still owed."""
     with home.transaction() as session:
         record = session.scalars(select(ReleaseRecord).where(ReleaseRecord.reservation_id == training_id)).one()
-        found = {kind.slug: find_model(session, training_id, kind.slug) for kind in MODELS}
-    # They are registered in one transaction: all are there, or none.
+        found = {kind: find_model(session, training_id, kind) for kind in KINDS}
     models = {slug: model for slug, model in found.items() if model is not None}
-    if not models:
-        models = _fit_models(home, load_registered_release(home, record), record, snapshot, author)
+    # Those of the release are registered in one transaction: all are there, or none.
+    if not any(kind.slug in models for kind in MODELS):
+        models |= _fit_models(home, load_registered_release(home, record), record, snapshot, author)
     return Trained(release=record, models=models)
 
 
+def require_not_lost(reservation: Reservation | None) -> None:
+    """Refuse to go on with a training that was cut off while it read.
+
+    Raises:
+        Conflict: it was. What may have been read cannot be read again under the same reservation.
+    """
+    if reservation is not None and reservation.state == "reading":
+        msg = f"training {reservation.id} was cut off while it read: what it saw is paid for, and nothing came of it"
+        raise Conflict(msg)
+
+
 def put_aside(home: Home, promise: Guarantee, training_id: UUID, actor: str) -> None:
-    """Reserve what a training that promises this will cost."""
+    """Reserve what a training that promises this will cost; what was reserved under its id before is left as it is.
+
+    Raises:
+        BudgetExceeded: there is no room for it; nothing was reserved.
+        Conflict: a training of this id was reserved under another guarantee.
+    """
     with home.transaction() as session:
+        known = session.get(Reservation, training_id)
+        if known is not None:
+            _require_same(known, promise)
+            return
         reserve(
             session,
             reservation_id=training_id,
@@ -192,6 +242,17 @@ def put_aside(home: Home, promise: Guarantee, training_id: UUID, actor: str) -> 
             actor=actor,
             clock=home.clock,
         )
+
+
+def _require_same(reservation: Reservation, promise: Guarantee) -> None:
+    if reservation.guarantee != dict(promise.as_dict()):
+        msg = f"training {reservation.id} was reserved under another guarantee than privacy.yaml gives: begin another"
+        raise Conflict(msg)
+
+
+def snapshot_id_of(training_id: UUID) -> UUID:
+    """The snapshot of a training that was not given one."""
+    return uuid5(training_id, "snapshot")
 
 
 def _register(

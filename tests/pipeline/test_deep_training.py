@@ -1,6 +1,8 @@
 """An autoencoder beside a release: one reservation, two promises, and each model says the one that holds for it."""
 
 import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -8,13 +10,16 @@ import pytest
 from sqlalchemy import select
 
 from governance.access.principals import add_principal
+from governance.access.tables import Principal
 from governance.attest.dsse import decode_envelope
 from governance.attest.predicates.provenance import Provenance
 from governance.attest.statement import decode_statement
 from governance.attest.store import list_attestations, read_envelope
 from governance.budget.reservations import state
 from governance.clock import system_clock
+from governance.errors import Conflict
 from governance.ledger.search import follow
+from governance.pipeline import train as training_module
 from governance.pipeline.artefacts import load_recommender
 from governance.pipeline.deep_training import DeepTraining
 from governance.pipeline.home import Home, initialise
@@ -22,7 +27,7 @@ from governance.pipeline.ingest import ingest
 from governance.pipeline.snapshot import take_snapshot
 from governance.pipeline.train import Trained, planned, train
 from governance.registry.lineage import generations_that_saw
-from governance.registry.tables import SnapshotSubject
+from governance.registry.tables import Snapshot, SnapshotSubject
 from governance.settings import load_settings
 from pseudonymisation.sources.registry import open_source
 from recommender.autoencoder.artefact import Autoencoder
@@ -97,6 +102,91 @@ def test_a_certificate_states_both_promises_together_for_the_model_that_cost_bot
 
     assert seen["autoencoder"]["epsilon"] == pytest.approx(5.0, rel=0.01)
     assert seen["ease"] == trained.release.guarantee
+
+
+@pytest.fixture
+def copy(home: Home, trained: Trained, tmp_path: Path) -> Iterator[Home]:
+    """The home with both, for one test; what it spent leaves room for one more."""
+    assert trained.models
+    shutil.copytree(home.settings.home, tmp_path / "home")
+    made = initialise(load_settings(tmp_path / "home"), clock=system_clock)
+    yield made
+    made.engine.dispose()
+
+
+def _stopping(*_: object, **__: object) -> None:
+    """Stands for a power cut at the place of a function."""
+    raise KeyboardInterrupt
+
+
+def _train(here: Home, *, autoencoder: bool = True) -> Trained:
+    training = UUID(int=11, version=4)
+    with here.transaction() as session:
+        author = session.get_one(Principal, UUID(int=7, version=4))
+        known = session.get(Snapshot, UUID(int=12, version=4))
+    snapshot = known or take_snapshot(here, snapshot_id=UUID(int=12, version=4))
+    beside = DeepTraining(here, planned(here)) if autoencoder else None
+    return train(here, snapshot, training_id=training, author=author, companion=beside)
+
+
+@pytest.mark.parametrize("place", ["_fit_models", "begin_further_reading"])
+def test_an_autoencoder_that_had_not_begun_to_read_is_trained_when_the_training_is_taken_up_again(
+    copy: Home, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(training_module, place, _stopping)
+        with pytest.raises(KeyboardInterrupt):
+            _train(copy)
+
+    without = _train(copy, autoencoder=False)
+    made, again = _train(copy), _train(copy)
+
+    assert "autoencoder" not in without.models
+    assert made.release.digest == without.release.digest
+    assert made.models["autoencoder"].id == again.models["autoencoder"].id
+    with copy.transaction() as session:
+        assert state(session, policy=copy.policies.privacy.value).epsilon_spent < 8.2
+        kinds = [entry.kind for entry in follow(session)]
+    # Two of each: of the training before, and of this one. An autoencoder's reading is on record as well.
+    assert [kinds.count(f"budget.{what}") for what in ("reserved", "reading_begun", "spent")] == [2, 4, 2]
+
+
+def test_an_autoencoder_that_was_cut_off_while_it_read_is_lost_and_that_is_said_while_the_release_stays(
+    copy: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(DeepTraining, "train", _stopping)
+        with pytest.raises(KeyboardInterrupt):
+            _train(copy)
+
+    with pytest.raises(Conflict, match=r"autoencoder of training .* was cut off while it read.* paid for"):
+        _train(copy)
+    assert "ease" in _train(copy, autoencoder=False).models
+
+
+def test_an_autoencoder_is_not_trained_under_a_reservation_that_did_not_pay_for_it(copy: Home) -> None:
+    _train(copy, autoencoder=False)
+
+    with pytest.raises(Conflict, match="reserved under another guarantee"):
+        _train(copy)
+
+
+def test_the_command_line_takes_a_training_up_again(copy: Home, probity: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = copy.settings.home
+    token = probity("access", "add", "Engineer", "--role", "engineer", "--home", folder).out.strip()
+    monkeypatch.setenv("PROBITY_TOKEN", token)
+    with monkeypatch.context() as patched:
+        patched.setattr(training_module, "begin_further_reading", _stopping)
+        cut = probity("train", "--autoencoder", "--home", folder)
+    again = next(line for line in cut.err.splitlines() if "--resume" in line).split("`")[1].split()[1:]
+
+    ran = probity(*again, "--json", "--home", folder)
+    unknown = probity("train", "--resume", UUID(int=99, version=4), "--home", folder)
+
+    assert ran.code == 0, ran.err
+    assert "autoencoder" in {row["kind"] for row in json.loads(ran.out)}
+    assert unknown.code == 2
+    assert "came as far as its snapshot" in unknown.err
 
 
 def test_a_policy_without_the_block_trains_none_and_spends_nothing(

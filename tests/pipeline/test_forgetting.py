@@ -239,6 +239,56 @@ def test_a_training_from_sums_leaves_out_who_withdrew_and_is_paid_for(trained: H
     assert [(each["state"], each["epsilon"]) for each in budget] == [("spent", 2.0), ("spent", 2.0)]
 
 
+@pytest.mark.parametrize("place", ["begin_reading", "KeptSums.keep", "_fit_models", "KeptSums.destroy"])
+def test_a_training_from_sums_that_was_cut_off_goes_on_and_is_paid_for_once(
+    trained: Home, probity: Run, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    kept, home = KeptSums(trained), trained.settings.home
+    (header,) = kept.headers()
+    members = _members(trained, header.snapshot)
+    _withdraw(trained, members[0])
+    expected = to_bytes(_from_scratch(trained, header.release, members[1:]))
+    module = "train" if place == "_fit_models" else "kept_sums" if "." in place else "retrain"
+    with monkeypatch.context() as patched:
+        patched.setattr(f"governance.pipeline.{module}.{place}", _stopping)
+        cut = probity("train", "--from-sums", header.release[:8], "--home", home)
+    training = next(line for line in cut.err.splitlines() if "--resume" in line).split("`")[1].split()[-1]
+
+    ran = probity("train", "--resume", training, "--json", "--home", home)
+    (after,) = kept.headers()
+
+    assert ran.code == 0, ran.err
+    assert "ease" in {row["kind"] for row in json.loads(ran.out)}
+    assert after.release != header.release
+    assert to_bytes(kept.open(after.release)[1]) == expected
+    kept_twice = ["registry.sums_destroyed", "registry.sums_kept", "registry.sums_kept"]  # the newest first
+    assert _kinds(trained, "registry.sums") == kept_twice
+    assert _kinds(trained, "budget.reserved") == ["budget.reserved"] * 2
+    budget = json.loads(probity("budget", "--json", "--home", home).out)
+    assert [each["state"] for each in budget] == ["spent", "spent"]
+
+
+def test_a_training_from_sums_that_was_cut_off_while_it_measured_is_paid_for_and_lost(
+    trained: Home, probity: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (header,), home = KeptSums(trained).headers(), trained.settings.home
+    with monkeypatch.context() as patched:
+        patched.setattr("governance.pipeline.retrain._measured", _stopping)
+        cut = probity("train", "--from-sums", header.release[:8], "--home", home)
+    training = next(line for line in cut.err.splitlines() if "--resume" in line).split("`")[1].split()[-1]
+
+    ran = probity("train", "--resume", training, "--home", home)
+
+    assert ran.code != 0
+    assert "was cut off while it read: what it saw is paid for" in ran.err
+    assert KeptSums(trained).headers() == [header]
+
+
+def _stopping(*_: object, **__: object) -> None:
+    """Stands for a power cut at the place of a function."""
+    raise KeyboardInterrupt
+
+
 def _withdraw(here: Home, subject: Pseudonym) -> None:
     consent = here.vault.translate([subject], source="events", target="consent")[subject]
     with here.transaction() as session:
