@@ -203,6 +203,14 @@ def list_releases(session: Session, *, limit: int = 100) -> list[ReleaseRecord]:
     return list(session.scalars(statement))
 
 
+def guarantee_of(session: Session, model: Model) -> Mapping[str, Any]:
+    """What is promised to each subject whom a model learnt from: its release's, or that of both where it cost more."""
+    release = get_release(session, model.release)
+    if not is_paid(model.kind):
+        return release.guarantee
+    return session.get_one(Reservation, release.reservation_id).guarantee
+
+
 def generations_that_saw(session: Session, subject: str) -> list[Exposure]:
     """Every model that had seen the subject (events domain), deployed or not, oldest first.
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from governance.attest.dsse import decode_envelope
 from governance.ledger.canonical import decode_json
-from governance.registry.lineage import get_release, get_snapshot
+from governance.registry.lineage import get_release, get_snapshot, guarantee_of
 from governance.registry.tables import Model, Snapshot, SnapshotSubject
 from governance.rights.tables import CertificateRecord
 
@@ -26,7 +26,7 @@ class Memory:
     Attributes:
         snapshot: whose manifest (its digest is the manifest's SHA-256) says what was read.
         erased: how many of its subjects are not on its list any more.
-        guarantee: of the release that the model was made from: it bounds what the model can say about any one subject.
+        guarantee: of the model, with its release: it bounds what both can say about any one subject.
         erasures: how many certificates name the model.
         retrain_by: the earliest day that they promise; None: there is no need.
         holds: whether the subject that was asked about is on the list; None: nobody was asked about.
@@ -56,7 +56,7 @@ def memory_of(session: Session, model: Model, *, subject: str | None = None) -> 
         model=model,
         snapshot=snapshot,
         erased=snapshot.subjects - (session.scalar(members) or 0),
-        guarantee=release.guarantee,
+        guarantee=guarantee_of(session, model),
         erasures=len(days),
         retrain_by=min(days, default=None),
         holds=None if subject is None else session.get(SnapshotSubject, (subject, snapshot.id)) is not None,

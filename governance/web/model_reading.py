@@ -1,21 +1,26 @@
 """A model as the web shows it: where it comes from, what was decided, who voted, whether it serves."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from audits.privacy import PrivacyAttack
 from governance.access.principals import get_principal
 from governance.access.tables import Principal
 from governance.clock import Clock
+from governance.errors import BrokenProof, ConfigurationError
 from governance.gate.records import find_latest
 from governance.gate.tables import GateRecord
+from governance.registry.attacks import find_latest_attack, find_privacy_attack
 from governance.registry.lineage import get_release, get_snapshot
 from governance.registry.models import get_model, list_reports
-from governance.registry.tables import AuditRecord, Deployment, Model, ReleaseRecord, Snapshot
+from governance.registry.tables import AttackRecord, AuditRecord, Deployment, Model, ReleaseRecord, Snapshot
 from governance.review.board import list_votes, propose
 from governance.review.tables import Review, Vote
+from governance.rights.memory import Memory, memory_of
 from governance.web.idempotency import require_same
 
 
@@ -47,6 +52,22 @@ class ModelReading:
     report: AuditRecord | None
     reviews: tuple[ReviewReading, ...]
     deployments: tuple[Deployment, ...]
+    memory: Memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttackReading:
+    """The latest attack on a model's release; ``found`` is None where the stored report is not what was registered."""
+
+    record: AttackRecord
+    found: PrivacyAttack | None
+
+    @property
+    def verdict(self) -> str:
+        """What came of it. Not to be refuted is less than to be proved."""
+        if self.found is None:
+            return "unreadable"
+        return "refuted" if self.found.refuted else "not refuted"
 
 
 def read_model(session: Session, model: Model) -> ModelReading:
@@ -64,7 +85,19 @@ def read_model(session: Session, model: Model) -> ModelReading:
         report=next(iter(list_reports(session, model, limit=1)), None),
         reviews=tuple(read_review(session, each) for each in session.scalars(statement)),
         deployments=tuple(session.scalars(served)),
+        memory=memory_of(session, model),
     )
+
+
+def read_attack(session: Session, home: Path, model: Model) -> AttackReading | None:
+    """The latest attack on the model's release, or None where there was none."""
+    record = find_latest_attack(session, model.release)
+    if record is None:
+        return None
+    try:
+        return AttackReading(record=record, found=find_privacy_attack(session, home, model))
+    except (BrokenProof, ConfigurationError):
+        return AttackReading(record=record, found=None)
 
 
 def read_review(session: Session, review: Review) -> ReviewReading:

@@ -14,7 +14,7 @@ from governance.registry.reports import read_page
 from governance.web.dependencies import Context, Transaction, requires
 from governance.web.ledger_reading import read_standing
 from governance.web.links import find_links
-from governance.web.model_reading import read_model
+from governance.web.model_reading import read_attack, read_model
 from governance.web.pages import render
 
 router = APIRouter(prefix="/models")
@@ -42,8 +42,9 @@ def show_models(
 @router.get("/{model_id}")
 def show_model(request: Request, session: Transaction, context: Context, principal: Reader, model_id: UUID) -> Response:
     """One model and everything that led to it."""
-    reading, rule = read_model(session, get_model(session, model_id)), context.policies.access.value.review
-    values = {"reading": reading, "rule": rule}
+    model, rule = get_model(session, model_id), context.policies.access.value.review
+    attack = read_attack(session, context.settings.home, model)
+    values = {"reading": read_model(session, model), "rule": rule, "attack": attack}
     return render(request, "model.html", values, principal=principal)
 
 
