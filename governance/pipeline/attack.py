@@ -156,12 +156,14 @@ def _members(home: Home, record: ReleaseRecord, rng: np.random.Generator) -> Int
 def _document(
     model: Model, release: Release, found: "AttackReport", membership: tuple[MembershipReport, ...]
 ) -> dict[str, Any]:
+    done = "canaries in one run of the release's mechanism on synthetic subjects, white-box"
+    aside = f"; run but not attacked: {', '.join(found.not_attacked)}" if found.not_attacked else ""
     attack = PrivacyAttack(
         epsilon=found.epsilon,
         delta=found.delta,
         lower_bound=found.lower_bound,
         confidence=found.confidence,
-        attack="canaries in one run of the release's mechanism on synthetic subjects, white-box",
+        attack=done + aside,
         canaries=found.canaries,
         model_digest=model.digest,
     )

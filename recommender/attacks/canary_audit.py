@@ -112,20 +112,32 @@ class AttackReport:
         return "refuted" if self.refuted else "not refuted"
 
     @property
+    def not_attacked(self) -> tuple[str, ...]:
+        """Slugs of the signals that were run with the mechanism and that this attack does not look at."""
+        return tuple(slug for slug, _ in self.mechanism.shares)
+
+    @property
     def sentence(self) -> str:
-        """The finding in words."""
+        """The finding in words, and what it says nothing about."""
+        aside = f" {self._aside}" if self.not_attacked else ""
         return (
             f"Of {self.canaries:,} canary subjects, each in with probability one half, the attacker guessed "
             f"{self.guesses:,} and was right {self.correct:,} times: with {self.confidence:.0%} confidence epsilon is "
             f"at least {self.epsilon_lower:.3g} for any mechanism and {self.gaussian_epsilon_lower:.3g} for a Gaussian "
-            f"one, at delta {self.delta:g}; {self.epsilon:g} is claimed and {self.verdict}."
+            f"one, at delta {self.delta:g}; {self.epsilon:g} is claimed and {self.verdict}.{aside}"
         )
+
+    @property
+    def _aside(self) -> str:
+        slugs = ", ".join(self.not_attacked)
+        return f"Run with it but not attacked, so that nothing was tried on them: the signals {slugs}."
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
         found = asdict(self)
         found |= {"epsilon": self.epsilon, "delta": self.delta, "mu": self.mechanism.mu}
-        return found | {"gaussian_epsilon_lower": self.gaussian_epsilon_lower, "verdict": self.verdict}
+        found |= {"not_attacked": list(self.not_attacked), "verdict": self.verdict}
+        return found | {"gaussian_epsilon_lower": self.gaussian_epsilon_lower}
 
 
 def audit_mechanism(

@@ -1,6 +1,7 @@
 """`probity audit privacy`: attacks on a registered model, stored, logged, attested, and taken into its next audit."""
 
 import json
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,26 @@ def test_for_people_it_prints_a_table_and_a_sentence(home: Home, probity: Run) -
     assert "Chance of telling a member from another" in said
     assert "served lists" in said
     assert "reports/" in ran.err
+
+
+def test_the_stored_report_names_the_signals_that_were_run_and_not_attacked(
+    home: Home, probity: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = attack.load_registered_release
+
+    def with_a_signal(*given: Any) -> Any:  # noqa: ANN401 - as load_registered_release
+        release = real(*given)
+        return replace(release, mechanism=replace(release.mechanism, shares=(("trending", 0.05),)))
+
+    monkeypatch.setattr(attack, "load_registered_release", with_a_signal)
+
+    ran = probity("audit", "privacy", _model(home).id, "--canaries", 200, "--home", home.settings.home)
+    (report,) = home.settings.folder("reports").glob("*.attack.json")
+    told = json.loads(report.read_bytes())
+
+    assert "not attacked, so that nothing was tried on them: the signals trending." in " ".join(ran.out.split())
+    assert told["finding"].endswith("the signals trending.")
+    assert told["privacy_attack"]["attack"].endswith("white-box; run but not attacked: trending")
 
 
 def test_canaries_read_nobody(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,7 +122,18 @@ def test_the_report_says_what_was_run(population: Interactions) -> None:
     assert told["verdict"] == "not refuted"
     assert told["confidence"] == 0.95
     assert "3,721 canary subjects" in report.sentence
-    assert "3 is claimed and not refuted" in report.sentence
+    assert report.sentence.endswith("3 is claimed and not refuted.")
+    assert told["not_attacked"] == []
+
+
+def test_the_report_says_which_signals_were_run_and_not_attacked(population: Interactions) -> None:
+    mechanism = plan(EPSILON, DELTA, shares=(("trending", 0.05), ("transitions", 0.1)))
+
+    report = _audit(population, 0, canaries=200, guesses=50, mechanism=mechanism)
+
+    assert report.as_dict()["not_attacked"] == ["trending", "transitions"]
+    assert "3 is claimed and not refuted. Run with it but not attacked" in report.sentence
+    assert report.sentence.endswith("the signals trending, transitions.")
 
 
 @pytest.mark.parametrize(("count", "length"), [(1, 2), (9, 3), (50, 4), (961, 16), (40, 31)])
