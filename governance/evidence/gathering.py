@@ -23,8 +23,8 @@ from governance.ledger.entry import Entry
 from governance.policy.texts import PolicyText, find_text
 from governance.registry.lineage import get_release, get_snapshot
 from governance.registry.models import get_model
-from governance.registry.reports import read_report, title_of
-from governance.registry.tables import AuditRecord, Model
+from governance.registry.reports import read_attack, read_report, title_of
+from governance.registry.tables import AttackRecord, AuditRecord, Model
 from governance.sentences import is_name
 
 ATTESTATIONS = "attestations"
@@ -45,6 +45,7 @@ class Named:
 
     models: set[str] = field(default_factory=set)
     reports: set[str] = field(default_factory=set)
+    attacks: set[str] = field(default_factory=set)
     decisions: set[str] = field(default_factory=set)
     policies: set[str] = field(default_factory=set)
     attestations: dict[str, set[str]] = field(default_factory=dict)
@@ -56,6 +57,8 @@ class Named:
             self.models.add(str(entry.body["model"]))
         if entry.kind in {"registry.audit_recorded", "gate.decided"}:
             self.reports.add(str(entry.body["report"]))
+        if entry.kind == "registry.attack_recorded":
+            self.attacks.add(str(entry.body["report"]))
         if entry.kind == "gate.decided":
             self.decisions.add(str(entry.body["decision"]))
             self.policies.add(str(entry.body["policy"]))
@@ -114,6 +117,20 @@ class Shelf:
                 self.missing.append(Missing("report.html", digest, "what was registered is no report to draw"))
             else:
                 yield f"reports/{digest}.html", page.encode()
+
+    def attacks(self, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """What attacks on our own releases found, as registered."""
+        for digest in sorted(digests):
+            record = self.session.get(AttackRecord, digest)
+            if record is None:
+                self.missing.append(Missing("attack", digest, "it is not registered"))
+                continue
+            try:
+                yield f"attacks/{digest}.json", read_attack(self.home, record)
+            except BrokenProof:
+                self.missing.append(Missing("attack", digest, "the file is not what was registered"))
+            except ConfigurationError:
+                self.missing.append(Missing("attack", digest, "the file cannot be read"))
 
     def decisions(self, ids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """The gate's decisions with every finding."""

@@ -94,6 +94,7 @@ def write_pack(sources: Sources, period: Period, to: Path, *, progress: Progress
         making.related(chains, named)
         for found in (
             shelf.reports(named.reports),
+            shelf.attacks(named.attacks),
             shelf.decisions(named.decisions),
             shelf.cards(chains),
             shelf.policies(named.policies),

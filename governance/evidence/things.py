@@ -12,8 +12,8 @@ from governance.errors import BrokenProof
 from governance.evidence.recomputing import decision_from, same_json, verify_steps
 from governance.ledger.entry import Entry
 
-FOLDERS: Final = ("reports", "decisions", "models", "policies", "attestations")
-ABSENT: Final = ("model", "report.json", "report.html", "decision", "policy", "attestation")
+FOLDERS: Final = ("reports", "attacks", "decisions", "models", "policies", "attestations")
+ABSENT: Final = ("model", "report.json", "report.html", "attack", "decision", "policy", "attestation")
 """What a pack may say it lacks."""
 _OF_A_DECISION: Final = {"id", "model", "report", "policy", "outcome", "findings", "not_applicable", "waivers"}
 _OF_A_MODEL: Final = {"model", "kind", "digest", "parent", "prices", "author", "release", "snapshot", "steps"}
@@ -97,6 +97,20 @@ def _report(held: Held, name: str, data: bytes) -> None:
     _require(bool(named), name, "no entry names it")
 
 
+def _attack(held: Held, name: str, data: bytes) -> None:
+    digest = name.removeprefix("attacks/").removesuffix(".json")
+    _require(sha256(data).hexdigest() == digest, name, "its bytes do not give the digest that the log names")
+    entry = _only(held.of("registry.attack_recorded", "report", digest), name)
+    said = json.loads(data)
+    _require(
+        (said["model"], said["release"]) == (entry.body["model"], entry.body["release"]), name, "it is about another"
+    )
+    for field in ("epsilon", "delta", "lower_bound", "confidence", "canaries"):
+        _require(
+            said["privacy_attack"][field] == entry.body[field], name, f"{field} is not what entry {entry.seq} says"
+        )
+
+
 def _decision(held: Held, name: str, data: bytes) -> None:
     said: dict[str, Any] = json.loads(data)
     _require(said.keys() == _OF_A_DECISION, name, "it does not have the form that such a file has")
@@ -168,6 +182,7 @@ def _attestation(held: Held, name: str, data: bytes) -> None:
 
 _CHECKS: Final[Mapping[str, Callable[[Held, str, bytes], None]]] = {
     "reports": _report,
+    "attacks": _attack,
     "decisions": _decision,
     "models": _model,
     "policies": _policy,
@@ -195,6 +210,8 @@ def _named(entry: Entry, *, inside: bool) -> Iterator[tuple[str, str, str]]:
         return
     if entry.kind == "registry.audit_recorded":
         yield "report.json", body["report"], f"reports/{body['report']}.json"
+    elif entry.kind == "registry.attack_recorded":
+        yield "attack", body["report"], f"attacks/{body['report']}.json"
     elif entry.kind == "gate.decided":
         yield "decision", body["decision"], f"decisions/{body['decision']}.json"
         yield "policy", body["policy"], f"policies/{body['policy']}"
