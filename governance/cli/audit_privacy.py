@@ -71,7 +71,7 @@ def _show(found: "Attacked") -> None:
         ("shown, if it is Gaussian as claimed", shown.gaussian_epsilon_lower),
     ]
     table(f"Epsilon at delta {shown.delta:g}: {shown.verdict}", ("", "epsilon"), rows)
-    stdout.print(shown.sentence, markup=False)
+    stdout.print(found.document["finding"], markup=False)
     if not found.membership:
         return
     areas = [

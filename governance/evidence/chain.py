@@ -18,10 +18,11 @@ from governance.evidence.recomputing import MOST_ENTRIES
 from governance.gate.records import list_decisions
 from governance.ledger.entry import Entry
 from governance.ledger.search import Filter, follow, search
-from governance.registry.lineage import get_release, get_snapshot
+from governance.registry.lineage import get_release, get_snapshot, guarantee_of
 from governance.registry.models import get_model, list_reports
 from governance.registry.tables import Model, ReleaseRecord, Snapshot
 from governance.review.tables import Review
+from recommender.paid_models import is_paid
 
 MOST_BETWEEN = 100
 
@@ -168,6 +169,9 @@ def _model(origin: Origin) -> Step:
     if origin.model.parent_id is not None:
         facts.append(("made from the model", str(origin.model.parent_id)))
     facts += [(f"price of {category}", f"{price:+.4f}") for category, price in (origin.model.prices or {}).items()]
+    if is_paid(origin.model.kind):
+        promise = guarantee_of(origin.session, origin.model)
+        facts += [(f"{name}, with its release", str(promise[name])) for name in ("epsilon", "delta", "mechanism")]
     own = [entry for entry in made if entry.body["model"] == str(origin.model.id)]
     agrees = any(
         (entry.body["digest"], entry.body["release"]) == (origin.model.digest, origin.model.release) for entry in own

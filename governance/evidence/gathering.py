@@ -21,11 +21,12 @@ from governance.gate.tables import GateRecord
 from governance.ledger.canonical import Json
 from governance.ledger.entry import Entry
 from governance.policy.texts import PolicyText, find_text
-from governance.registry.lineage import get_release, get_snapshot
+from governance.registry.lineage import get_release, get_snapshot, guarantee_of
 from governance.registry.models import get_model
 from governance.registry.reports import read_attack, read_report, title_of
 from governance.registry.tables import AttackRecord, AuditRecord, Model
 from governance.sentences import is_name
+from recommender.paid_models import is_paid
 
 ATTESTATIONS = "attestations"
 
@@ -174,7 +175,7 @@ class Shelf:
         model = chain.model
         release = get_release(self.session, model.release)
         snapshot = get_snapshot(self.session, release.snapshot_id)
-        return {
+        card: dict[str, Any] = {
             "model": str(model.id),
             "kind": model.kind,
             "digest": model.digest,
@@ -190,6 +191,9 @@ class Shelf:
             },
             "steps": [{"name": step.name, "entries": [each.seq for each in step.entries]} for step in chain.steps],
         }
+        if is_paid(model.kind):  # the release's alone would promise more than this model keeps
+            card["guarantee"] = guarantee_of(self.session, model)
+        return card
 
 
 def _decision(record: GateRecord) -> dict[str, Json]:

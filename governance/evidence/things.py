@@ -11,12 +11,14 @@ from governance.attest.dsse import attestation_digest, decode_envelope, encode_e
 from governance.errors import BrokenProof
 from governance.evidence.recomputing import decision_from, same_json, verify_steps
 from governance.ledger.entry import Entry
+from recommender.paid_models import is_paid
 
 FOLDERS: Final = ("reports", "attacks", "decisions", "models", "policies", "attestations")
 ABSENT: Final = ("model", "report.json", "report.html", "attack", "decision", "policy", "attestation")
 """What a pack may say it lacks."""
 _OF_A_DECISION: Final = {"id", "model", "report", "policy", "outcome", "findings", "not_applicable", "waivers"}
 _OF_A_MODEL: Final = {"model", "kind", "digest", "parent", "prices", "author", "release", "snapshot", "steps"}
+_OF_A_PAID_MODEL: Final = _OF_A_MODEL | {"guarantee"}
 _OF_A_RELEASE: Final = {"digest", "guarantee"}
 _OF_A_SNAPSHOT: Final = {"id", "digest", "subjects", "manifest"}
 
@@ -147,7 +149,8 @@ def _verify_findings(held: Held, name: str, said: Mapping[str, Any], today: date
 
 def _model(held: Held, name: str, data: bytes) -> None:
     said: dict[str, Any] = json.loads(data)
-    for part, fields in ((said, _OF_A_MODEL), (said["release"], _OF_A_RELEASE), (said["snapshot"], _OF_A_SNAPSHOT)):
+    form = _OF_A_PAID_MODEL if is_paid(said["kind"]) else _OF_A_MODEL
+    for part, fields in ((said, form), (said["release"], _OF_A_RELEASE), (said["snapshot"], _OF_A_SNAPSHOT)):
         _require(part.keys() == fields, name, "it does not have the form that such a file has")
     _require(name == f"models/{said['model']}.json", name, "it is about another model")
     own = (each for each in held.of("registry.model_registered", "model", said["model"]))
@@ -157,6 +160,11 @@ def _model(held: Held, name: str, data: bytes) -> None:
     })  # fmt: skip
     made = _only(held.of("registry.release_made", "release", said["release"]["digest"]), name)
     _agree(name, made, {"guarantee": said["release"]["guarantee"], "snapshot": said["snapshot"]["id"]})
+    if form is _OF_A_PAID_MODEL:
+        reserved = _only(held.of("budget.reserved", "reservation", str(made.body["reservation"])), name)
+        promise: Mapping[str, Any] = said["guarantee"]
+        _agree(name, reserved, {part: promise[part] for part in ("epsilon", "delta", "mu")})
+        _agree(name, reserved, {"sampled": promise.get("sampled", [])})
     taken = _only(held.of("registry.snapshot_taken", "snapshot", said["snapshot"]["id"]), name)
     manifest = sha256(said["snapshot"]["manifest"].encode()).hexdigest()
     _agree(name, taken, {"manifest": manifest, "subjects": said["snapshot"]["subjects"]})

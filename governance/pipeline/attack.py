@@ -6,6 +6,7 @@ subjects who allow training and have not objected to audits: those trained on an
 """
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,15 +23,17 @@ from governance.pipeline.audit import audited_interactions, held_out_interaction
 from governance.pipeline.home import OPERATOR, Home
 from governance.registry.attacks import register_attack
 from governance.registry.events import AttackRecorded
-from governance.registry.lineage import get_release
+from governance.registry.lineage import get_release, guarantee_of
 from governance.registry.models import find_model, get_model
 from governance.registry.tables import AttackRecord, Model, ReleaseRecord, SnapshotSubject
 from pseudonymisation.durable import write_atomically
+from recommender.accounting import Guarantee, compose_mu
 from recommender.attacks.membership import candidates, infer_membership
 from recommender.attacks.separation import MembershipReport, largest_area
 from recommender.denoise import denoise
 from recommender.interactions import Interactions
 from recommender.noise import OpenDPNoise
+from recommender.paid_models import is_paid
 from recommender.release import Release
 from recommender.synthetic import draw_histories
 
@@ -42,6 +45,11 @@ Progress = Callable[[int, int], None]
 SYNTHETIC = 2000
 """Subjects among whom the canaries stand. The claim is about every input, so how many there are proves nothing."""
 
+CANARIES = "canaries in one run of the release's mechanism on synthetic subjects, white-box"
+ONLY_THE_RELEASE = (
+    " Only the release's mechanism was attacked: the private steps that the model took after it were not."
+)
+
 MOST_MEMBERS = 5000
 """More members than this, drawn at random, would sharpen an area under the curve no further."""
 
@@ -50,6 +58,7 @@ MOST_MEMBERS = 5000
 class Attacked:
     """A stored report: what the canaries showed, and what attackers on membership found, if they were asked for.
 
+    The canaries are for the release's mechanism, also where the model read the subjects once more after it.
     ``largest_area`` is what the model's guarantee allows the latter at most, in expectation.
     """
 
@@ -96,16 +105,17 @@ def attack_model(
     with home.transaction() as session:
         model = get_model(session, model_id)
         record = get_release(session, model.release)
+        promise = Guarantee.from_dict(guarantee_of(session, model))
     release = load_registered_release(home, record)
     found = _canaries(release, canaries, guesses, rng, progress)
     guessed = _membership(home, model, record, rng) if membership else ()
-    document = _document(model, release, found, guessed)
+    document = _document(model, release, promise, found, guessed)
     stored = _store(home, model_id, found, document)
     return Attacked(
         record=stored,
         canaries=found,
         membership=guessed,
-        largest_area=largest_area(release.mechanism.mu),
+        largest_area=_largest_area(promise),
         document=document,
     )
 
@@ -154,16 +164,19 @@ def _members(home: Home, record: ReleaseRecord, rng: np.random.Generator) -> Int
 
 
 def _document(
-    model: Model, release: Release, found: "AttackReport", membership: tuple[MembershipReport, ...]
+    model: Model,
+    release: Release,
+    promise: Guarantee,
+    found: "AttackReport",
+    membership: tuple[MembershipReport, ...],
 ) -> dict[str, Any]:
-    done = "canaries in one run of the release's mechanism on synthetic subjects, white-box"
     aside = f"; run but not attacked: {', '.join(found.not_attacked)}" if found.not_attacked else ""
     attack = PrivacyAttack(
         epsilon=found.epsilon,
         delta=found.delta,
         lower_bound=found.lower_bound,
         confidence=found.confidence,
-        attack=done + aside,
+        attack=CANARIES + aside,
         canaries=found.canaries,
         model_digest=model.digest,
     )
@@ -171,13 +184,19 @@ def _document(
         "v": 1,
         "model": str(model.id),
         "release": release.digest,
-        "guarantee": dict(release.guarantee.as_dict()),
+        "guarantee": dict(promise.as_dict()),
         "attack": found.as_dict(),
-        "finding": found.sentence,
+        "finding": found.sentence + (ONLY_THE_RELEASE if is_paid(model.kind) else ""),
         "membership": [each.as_dict() for each in membership],
-        "largest_area_allowed": largest_area(release.mechanism.mu),
+        "largest_area_allowed": _largest_area(promise),
         "privacy_attack": {name: getattr(attack, name) for name in PrivacyAttack.__dataclass_fields__},
     }
+
+
+def _largest_area(promise: Guarantee) -> float:
+    """Sampled steps count as if everybody were in each: sampling only makes them say less."""
+    steps = (math.sqrt(each.steps) / each.noise_multiplier for each in promise.sampled)
+    return largest_area(compose_mu((promise.mu, *steps)))
 
 
 def _store(home: Home, model_id: UUID, found: "AttackReport", document: dict[str, Any]) -> AttackRecord:

@@ -203,14 +203,6 @@ def list_releases(session: Session, *, limit: int = 100) -> list[ReleaseRecord]:
     return list(session.scalars(statement))
 
 
-def guarantee_of(session: Session, model: Model) -> Mapping[str, Any]:
-    """What is promised to each subject whom a model learnt from: its release's, or that of both where it cost more."""
-    release = get_release(session, model.release)
-    if not is_paid(model.kind):
-        return release.guarantee
-    return session.get_one(Reservation, release.reservation_id).guarantee
-
-
 def generations_that_saw(session: Session, subject: str) -> list[Exposure]:
     """Every model that had seen the subject (events domain), deployed or not, oldest first.
 
@@ -232,10 +224,24 @@ def generations_that_saw(session: Session, subject: str) -> list[Exposure]:
             state=model.state,
             generation=model.generation,
             release=release.digest,
-            guarantee=reservation.guarantee if is_paid(model.kind) else release.guarantee,
+            guarantee=_guarantee(model, release, reservation),
         )
         for model, release, reservation in session.execute(statement)
     ]
+
+
+def guarantee_of(session: Session, model: Model) -> Mapping[str, Any]:
+    """What bounds a model's memory of one subject, as ``Guarantee.as_dict`` writes it.
+
+    That of the release that it was made from; of a kind that cost more than its release, that of both together.
+    """
+    release = get_release(session, model.release)
+    reservation = session.get_one(Reservation, release.reservation_id)
+    return _guarantee(model, release, reservation)
+
+
+def _guarantee(model: Model, release: ReleaseRecord, reservation: Reservation) -> Mapping[str, Any]:
+    return reservation.guarantee if is_paid(model.kind) else release.guarantee
 
 
 def snapshots_of(session: Session, subject: str) -> list[UUID]:

@@ -26,7 +26,7 @@ class Memory:
     Attributes:
         snapshot: whose manifest (its digest is the manifest's SHA-256) says what was read.
         erased: how many of its subjects are not on its list any more.
-        guarantee: of the model, with its release: it bounds what both can say about any one subject.
+        guarantee: what bounds what the model can say about any one subject (``lineage.guarantee_of``).
         erasures: how many certificates name the model.
         retrain_by: the earliest day that they promise; None: there is no need.
         holds: whether the subject that was asked about is on the list; None: nobody was asked about.

@@ -24,8 +24,11 @@ from governance.ledger.note import add_signatures, decode_note, encode_vkey
 from governance.ledger.search import Filter, follow
 from governance.ledger.store import get_entry, list_checkpoints, size
 from governance.ledger.trust_policy import parse_policy, trusting
+from governance.policy.policies import load_policies
 from governance.registry.lineage import get_release
 from governance.registry.models import get_model, register_model
+from governance.resources import policies_dir
+from tests.governance.builders import Build
 from tests.governance.story import PEOPLE, SIGNER
 
 if TYPE_CHECKING:
@@ -272,6 +275,21 @@ def test_a_models_card_tells_the_whole_way(packed: Path, written: "Filled") -> N
     assert card["release"]["guarantee"]["epsilon"] == 5.0
     assert all(steps[name] for name in ("Gate", "Audits", "Model", "Release", "Privacy budget", "Snapshot"))
     assert steps["Policies in force"] == list(range(7))
+
+
+def test_the_card_of_a_model_that_cost_more_than_its_release_says_what_both_promise(
+    filled: "Filled", tmp_path: Path
+) -> None:
+    build = Build(load_policies(policies_dir()), now=filled.clock())
+    with transaction(filled.engine) as session:
+        release = build.release(session, "deep", ("s1",), epsilon=1.0, together=build.guarantee(1.5))
+        model = build.model(session, "deep", release, filled.people["engineer"], "autoencoder")
+    filled.publish()
+    filled.pack(tmp_path / "deep.zip", Period(date(2026, 11, 25), date(2026, 11, 25)))
+
+    card = card_of(tmp_path / "deep.zip", model.id)
+    assert (card["guarantee"]["epsilon"], card["release"]["guarantee"]["epsilon"]) == (1.5, 1.0)
+    assert verify_pack(tmp_path / "deep.zip", POLICY).counts["models"] == 1
 
 
 def test_a_step_with_more_entries_than_are_listed_has_the_latest_before_the_checkpoint(

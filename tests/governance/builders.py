@@ -99,8 +99,15 @@ class Build:
             session, name, roles, principal_id=_id(name), policy=self.access, actor=SYSTEM, clock=self.clock
         )
 
-    def release(self, session: Session, name: str, subjects: tuple[str, ...], epsilon: float = 2.0) -> str:
-        """Digest of a release that was paid for and made from a snapshot of these subjects."""
+    def release(
+        self,
+        session: Session,
+        name: str,
+        subjects: tuple[str, ...],
+        epsilon: float = 2.0,
+        together: Guarantee | None = None,
+    ) -> str:
+        """Digest of a release that was paid for, alone or ``together`` with more, from a snapshot of these subjects."""
         who = {"actor": SYSTEM, "clock": self.clock}
         reservation_id, snapshot_id = _id(f"reservation {name}"), _id(f"snapshot {name}")
         guarantee, digest = _guarantee(epsilon), _digest(name)
@@ -108,7 +115,7 @@ class Build:
             session,
             reservation_id=reservation_id,
             purpose="model_training",
-            guarantee=guarantee,
+            guarantee=together or guarantee,
             policy=self.privacy,
             **who,
         )
@@ -120,10 +127,10 @@ class Build:
         spend(session, reservation_id, release=digest, **who)
         return digest
 
-    def model(self, session: Session, name: str, release: str, author: Principal) -> Model:
+    def model(self, session: Session, name: str, release: str, author: Principal, kind: str = "ease") -> Model:
         return register_model(
             session,
-            "ease",
+            kind,
             _digest(f"model {name}"),
             model_id=_id(name),
             release=get_release(session, release),

@@ -5,9 +5,11 @@ import pytest
 from sqlalchemy.orm import Session
 
 from governance.errors import Conflict, EmptySnapshot, NotFound
+from governance.evidence.chain import chain_of
 from governance.ledger.search import Filter, follow
 from governance.registry import lineage, models
 from governance.registry.events import BatchIngested
+from governance.rights.memory import memory_of
 from tests.governance.builders import Build
 
 BATCH = BatchIngested(
@@ -51,6 +53,19 @@ def test_every_model_that_saw_a_subject_is_named_with_what_bounds_it(session: Se
     assert seen == {(build.id("m1"), 2.0), (build.id("m2"), 3.0), (build.id("m3"), 3.0)}
     assert [each.model_id for each in lineage.generations_that_saw(session, "s1")] == [build.id("m1")]
     assert lineage.generations_that_saw(session, "stranger") == []
+
+
+def test_a_model_that_cost_more_than_its_release_is_bounded_by_both_together(session: Session, build: Build) -> None:
+    ada = build.principal(session, "Ada", "engineer")
+    release = build.release(session, "one", ("s1",), epsilon=2.0, together=build.guarantee(3.0))
+    paid, free = (build.model(session, kind, release, ada, kind) for kind in ("autoencoder", "ease"))
+
+    assert lineage.guarantee_of(session, paid)["epsilon"] == memory_of(session, paid).guarantee["epsilon"] == 3.0
+    assert lineage.guarantee_of(session, free)["epsilon"] == memory_of(session, free).guarantee["epsilon"] == 2.0
+    facts = {each.name: dict(each.facts) for each in chain_of(session, paid.id).steps}
+    assert facts["Model"]["epsilon, with its release"] == "3.0"
+    assert facts["Release"]["epsilon"] == "2.0"
+    assert "epsilon, with its release" not in dict(chain_of(session, free.id).steps[5].facts)
 
 
 def test_a_forgotten_subject_is_in_no_snapshot(session: Session, build: Build) -> None:

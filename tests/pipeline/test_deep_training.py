@@ -1,11 +1,13 @@
 """An autoencoder beside a release: one reservation, two promises, and each model says the one that holds for it."""
 
 import json
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
+import numpy as np
 import pytest
 from sqlalchemy import select
 
@@ -21,6 +23,7 @@ from governance.errors import Conflict
 from governance.ledger.search import follow
 from governance.pipeline import train as training_module
 from governance.pipeline.artefacts import load_recommender
+from governance.pipeline.attack import attack_model
 from governance.pipeline.deep_training import DeepTraining
 from governance.pipeline.home import Home, initialise
 from governance.pipeline.ingest import ingest
@@ -30,6 +33,7 @@ from governance.registry.lineage import generations_that_saw
 from governance.registry.tables import Snapshot, SnapshotSubject
 from governance.settings import load_settings
 from pseudonymisation.sources.registry import open_source
+from recommender.attacks.separation import largest_area
 from recommender.autoencoder.artefact import Autoencoder
 from tests.pipeline.conftest import Run
 from tests.pipeline.walked import LENIENT, write_policies
@@ -187,6 +191,17 @@ def test_the_command_line_takes_a_training_up_again(copy: Home, probity: Run, mo
     assert "autoencoder" in {row["kind"] for row in json.loads(ran.out)}
     assert unknown.code == 2
     assert "came as far as its snapshot" in unknown.err
+
+
+def test_an_attack_on_it_says_that_only_the_releases_mechanism_was_attacked(home: Home, trained: Trained) -> None:
+    found = attack_model(home, trained.models["autoencoder"].id, canaries=200, rng=np.random.default_rng(1))
+    (step,) = found.document["guarantee"]["sampled"]
+    together = math.hypot(found.document["guarantee"]["mu"], math.sqrt(step["steps"]) / step["noise_multiplier"])
+
+    assert found.document["finding"].endswith("the private steps that the model took after it were not.")
+    assert found.document["guarantee"]["epsilon"] == pytest.approx(5.0, rel=0.01)
+    assert found.largest_area == pytest.approx((1 + math.erf(together / math.sqrt(2))) / 2)
+    assert found.largest_area > largest_area(found.document["guarantee"]["mu"]) + 0.005
 
 
 def test_a_policy_without_the_block_trains_none_and_spends_nothing(
