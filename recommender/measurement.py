@@ -25,6 +25,8 @@ from recommender.signals import get_signal
 
 Progress = Callable[[int, int], None]
 
+ON_AN_EARLIER_BASIS = "on the basis of an earlier release, whose cost comes on top"
+
 
 def measure(
     interactions: Interactions,
@@ -93,7 +95,8 @@ def measure_keeping(
         interactions, mechanism, noise=noise, as_of=as_of, features=features, performance=performance
     )
     digest = digest_of(interactions) if inputs_digest is None else inputs_digest
-    return _released(sums, counts, mechanism, noise, inputs_digest=digest, progress=progress), sums
+    promise = _guarantee(mechanism, noise)
+    return _released(sums, counts, mechanism, noise, promise, inputs_digest=digest, progress=progress), sums
 
 
 def measured_sums(
@@ -168,7 +171,8 @@ def release_from(
 ) -> Release:
     """A release from kept sums, on the basis that they have; its noise is drawn now and shared with no other release.
 
-    Costs what the mechanism says, as if everything had been read anew.
+    Costs what the mechanism says, as if everything had been read anew. Which items are kept, how they weigh and the
+    lens were learnt from the noisy counts of an earlier release: its cost comes on top, as the guarantee's text says.
 
     Raises:
         BadMechanism: the sums are of another mechanism's contributions, or its guarantee cannot be kept on them.
@@ -176,7 +180,10 @@ def release_from(
     sums.rule.verify_fits(mechanism)
     verify_fine_enough(mechanism, coordinates=_coordinates(len(sums.catalogue), mechanism, sums.rule.features))
     counts = noisy_counts(sums.counts, mechanism, noise)
-    return _released(sums, counts, mechanism, noise, inputs_digest=inputs_digest, progress=progress)
+    promise = _guarantee(mechanism, noise)
+    if noise.exact:
+        promise = replace(promise, mechanism=f"{promise.mechanism}; {ON_AN_EARLIER_BASIS}")
+    return _released(sums, counts, mechanism, noise, promise, inputs_digest=inputs_digest, progress=progress)
 
 
 def _released(
@@ -184,6 +191,7 @@ def _released(
     counts: np.ndarray,
     mechanism: Mechanism,
     noise: NoiseSource,
+    promise: Guarantee,
     *,
     inputs_digest: str,
     progress: Progress | None,
@@ -202,7 +210,7 @@ def _released(
             count=mechanism.count_scale / 2**COUNT_BITS, gram=mechanism.gram_scale / 4**mechanism.gram_bits
         ),
         mechanism=mechanism,
-        guarantee=_guarantee(mechanism, noise),
+        guarantee=promise,
         inputs_digest=inputs_digest,
         signals={slug: _noisy_signal(slug, sums.signals[slug], mechanism, noise) for slug in sums.rule.signals},
     )

@@ -98,7 +98,19 @@ def test_two_releases_from_the_same_sums_share_no_noise(population: Interactions
     assert first.items == second.items == kept.basis.items
     assert (first.counts != second.counts).all()
     assert (np.triu(first.gram) != np.triu(second.gram))[np.triu_indices(len(first.items))].mean() > 0.999
-    assert first.guarantee == second.guarantee == measure(population, mechanism, noise=OpenDPNoise()).guarantee
+    assert first.guarantee == second.guarantee
+
+
+def test_a_release_from_kept_sums_says_that_the_cost_of_their_basis_comes_on_top(
+    population: Interactions, mechanism: Mechanism
+) -> None:
+    kept, _ = measured_sums(population, mechanism, noise=OpenDPNoise())
+
+    promise = release_from(kept, mechanism, OpenDPNoise(), inputs_digest="d").guarantee
+    anew = measure(population, mechanism, noise=OpenDPNoise()).guarantee
+
+    assert promise.mechanism == f"{anew.mechanism}; on the basis of an earlier release, whose cost comes on top"
+    assert replace(promise, mechanism=anew.mechanism) == anew
 
 
 def test_sums_of_another_mechanism_make_no_release(population: Interactions, silence: NoiseSource) -> None:
