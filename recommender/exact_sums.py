@@ -9,6 +9,7 @@ Subtracting is exact: what remains is bit for bit what a run from scratch withou
 public and has been paid for. A release from kept sums draws noise for its counts too, but keeps that basis.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -39,11 +40,13 @@ class Basis:
     Attributes:
         items: the m kept items.
         history_weights: float64, positive, shape (m,).
+        exact: whether the noise of those counts came from an exact source: else nothing on this basis has a guarantee.
         lens: along which directions histories are measured (``recommender.lens``), shape (m, d), or None for all.
     """
 
     items: tuple[str, ...]
     history_weights: np.ndarray
+    exact: bool
     lens: np.ndarray | None = None
 
     def __post_init__(self) -> None:
@@ -57,7 +60,12 @@ class Basis:
 
 def basis_of(release: Release) -> Basis:
     """The basis of an earlier release: post-processing of its noisy counts."""
-    return Basis(items=release.items, history_weights=release.history_weights, lens=release.lens)
+    return Basis(
+        items=release.items,
+        history_weights=release.history_weights,
+        exact=release.guarantee.epsilon < math.inf,
+        lens=release.lens,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

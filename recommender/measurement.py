@@ -128,7 +128,7 @@ def measured_sums(
     lens = None
     if mechanism.through_lens:
         lens = lens_for(items, counts[kept], weights, count_noise=level, gram_noise=gram_noise, features=features)
-    basis = Basis(items=items, history_weights=weights, lens=lens)
+    basis = Basis(items=items, history_weights=weights, exact=noise.exact, lens=lens)
     return _added_up(interactions, basis, rule, performance), counts
 
 
@@ -181,7 +181,9 @@ def release_from(
     verify_fine_enough(mechanism, coordinates=_coordinates(len(sums.catalogue), mechanism, sums.rule.features))
     counts = noisy_counts(sums.counts, mechanism, noise)
     promise = _guarantee(mechanism, noise)
-    if noise.exact:
+    if noise.exact and not sums.basis.exact:
+        promise = no_guarantee(f"{noise.name}; on a basis whose noise was not exact")
+    elif noise.exact:
         promise = replace(promise, mechanism=f"{promise.mechanism}; {ON_AN_EARLIER_BASIS}")
     return _released(sums, counts, mechanism, noise, promise, inputs_digest=inputs_digest, progress=progress)
 

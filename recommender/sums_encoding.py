@@ -1,7 +1,8 @@
 """Exact sums as bytes, and back. The bytes are as sensitive as the events: whoever stores them encrypts them first.
 
 Format: a tag, the length of a JSON header (8 bytes, big-endian), the header, then int64 and float64 arrays in little-
-endian order. There is one encoding: what does not encode to the same bytes again is refused.
+endian order. There is one encoding: what does not encode to the same bytes again is refused. So are the formats before
+v3, which did not say whether the noise behind the basis was exact.
 """
 
 import json
@@ -14,7 +15,7 @@ from recommender.exact_sums import Basis, ExactSums, Rule
 from recommender.features import CatalogueFeatures
 from recommender.signals import get_signal
 
-_TAG = b"probity/exact-sums/v2\x00"
+_TAG = b"probity/exact-sums/v3\x00"
 
 
 def to_bytes(sums: ExactSums) -> bytes:
@@ -29,6 +30,7 @@ def to_bytes(sums: ExactSums) -> bytes:
         "signals": rule.signals,
         "trending_days": rule.trending_days,
         "as_of": rule.as_of,
+        "exact": sums.basis.exact,
         "lens": None if sums.basis.lens is None else sums.basis.lens.shape[1],
         "features": None if features is None else {"items": features.items, "names": features.names},
     }
@@ -97,7 +99,7 @@ def _decoded(content: bytes) -> ExactSums:
         as_of=header["as_of"],
         features=features,
     )
-    basis = Basis(items=kept, history_weights=weights, lens=lens)
+    basis = Basis(items=kept, history_weights=weights, exact=header["exact"], lens=lens)
     return ExactSums(catalogue=catalogue, basis=basis, rule=rule, counts=counts, gram=gram, signals=signals)
 
 

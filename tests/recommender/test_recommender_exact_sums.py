@@ -1,6 +1,7 @@
 """Sums that forget: what a subject added is taken out again, bit for bit."""
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +21,7 @@ from recommender.sums_encoding import from_bytes, to_bytes
 
 ITEMS = tuple("abcdefgh")
 FEATURES = CatalogueFeatures(ITEMS, ("g:x", "g:y"), np.eye(2)[[0, 1] * 4])
-BASIS = Basis(items=tuple("bcdfg"), history_weights=np.array([1.0, 0.25, 0.6, 0.9, 0.7]))
+BASIS = Basis(items=tuple("bcdfg"), history_weights=np.array([1.0, 0.25, 0.6, 0.9, 0.7]), exact=True)
 AS_OF = 900_000
 PERFORMANCE = Performance(threads=1)
 SIGNALLED = plan(1.0, 1e-6, max_items_per_subject=4, shares=tuple((kind.slug, 0.1) for kind in SIGNALS))
@@ -111,6 +112,16 @@ def test_a_release_from_kept_sums_says_that_the_cost_of_their_basis_comes_on_top
 
     assert promise.mechanism == f"{anew.mechanism}; on the basis of an earlier release, whose cost comes on top"
     assert replace(promise, mechanism=anew.mechanism) == anew
+
+
+def test_nothing_is_promised_on_a_basis_whose_noise_was_not_exact(
+    population: Interactions, mechanism: Mechanism, silence: NoiseSource
+) -> None:
+    kept, _ = measured_sums(population, mechanism, noise=silence)
+    named = exact_sums(population, mechanism, basis=basis_of(measure(population, mechanism, noise=silence)))
+
+    for each in (kept, from_bytes(to_bytes(kept)), named):
+        assert release_from(each, mechanism, OpenDPNoise(), inputs_digest="d").guarantee.epsilon == math.inf
 
 
 def test_sums_of_another_mechanism_make_no_release(population: Interactions, silence: NoiseSource) -> None:

@@ -128,7 +128,7 @@ def test_what_is_not_a_lens_on_its_grid_is_refused(broken: np.ndarray) -> None:
 
 def sums(held: Interactions) -> ExactSums:
     mechanism = plan(1.0, 1e-6)
-    basis = Basis(items=ITEMS, history_weights=WEIGHTS, lens=lens())
+    basis = Basis(items=ITEMS, history_weights=WEIGHTS, exact=True, lens=lens())
     return exact_sums(held, mechanism, basis=basis, performance=Performance(threads=1))
 
 

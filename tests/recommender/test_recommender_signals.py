@@ -32,7 +32,7 @@ RULE = Rule(
     max_items_per_subject=5, gram_bits=16, weighted=True, signals=tuple(s for s, _ in SHARES), as_of=AS_OF,
     features=FEATURES,
 )  # fmt: skip
-BASIS = Basis(items=KEPT, history_weights=np.array([1.0, 0.9, 0.5, 0.7, 2.0, 0.3]))
+BASIS = Basis(items=KEPT, history_weights=np.array([1.0, 0.9, 0.5, 0.7, 2.0, 0.3]), exact=True)
 PERFORMANCE = Performance(threads=1)
 
 event = st.tuples(st.integers(AS_OF - 20 * DAY, AS_OF + DAY), st.floats(2**-16, 1.0))
