@@ -17,7 +17,7 @@ from scipy.sparse import csr_matrix
 from recommender.errors import BadInteractions, EmptyInteractions
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Interactions:
     """Subjects by items, 0/1.
 
@@ -57,6 +57,12 @@ class Interactions:
         _require_aligned(self.importance, np.float64, self.matrix.nnz, wanted)
         if self.importance is not None and not ((self.importance > 0) & (self.importance <= 1)).all():
             raise BadInteractions(wanted)
+
+    def __repr__(self) -> str:
+        """Shapes only: subjects and what they did belong in no log line."""
+        return (
+            f"{type(self).__name__}({len(self.subjects)} subjects, {len(self.items)} items, {self.matrix.nnz} stored)"
+        )
 
     @property
     def lengths(self) -> np.ndarray:

@@ -24,7 +24,7 @@ FEWEST_EFFECTIVE = 30.0
 """Effective sample size below which an estimate is marked as weak."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Log:
     """Explored slots and what the target policy would do there. Arrays of shape (n,).
 
@@ -61,6 +61,10 @@ class Log:
                 f"the target policy shows titles that were never drawn in {self.unsupported.mean():.1%} of its choices"
             )
             raise UnsupportedPolicy(msg)
+
+    def __repr__(self) -> str:
+        """Shapes only."""
+        return f"{type(self).__name__}({len(self.subjects)} slots)"
 
     @property
     def ratios(self) -> np.ndarray:

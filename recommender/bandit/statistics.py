@@ -9,7 +9,7 @@ sensitive as the events, and whoever keeps a ``Stream`` keeps it as such.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -118,7 +118,7 @@ class StreamMechanism:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Batch:
     """Explored slots of one batch.
 
@@ -143,8 +143,12 @@ class Batch:
             msg = "features and rewards are finite numbers"
             raise BadInteractions(msg)
 
+    def __repr__(self) -> str:
+        """Shapes only."""
+        return f"{type(self).__name__}(features of shape {self.features.shape})"
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Stream:
     """A stream so far. ``exact`` and ``seen`` are as sensitive as events; ``noisy`` is what is released.
 
@@ -159,8 +163,12 @@ class Stream:
     mechanism: StreamMechanism
     exact: np.ndarray
     noisy: np.ndarray
-    seen: Mapping[str, tuple[int, int]] = field(repr=False)
+    seen: Mapping[str, tuple[int, int]]
     exact_noise: bool = True
+
+    def __repr__(self) -> str:
+        """How far it is; neither un-noised sums nor who was in them."""
+        return f"{type(self).__name__}({len(self.exact)} of {self.mechanism.horizon} batches)"
 
     @property
     def guarantee(self) -> Guarantee:

@@ -12,7 +12,7 @@ from recommender.errors import BadInteractions
 from recommender.interactions import Interactions, capped, digest_of, interactions_from
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Ratings:
     """Ratings of items by subjects.
 
@@ -38,6 +38,10 @@ class Ratings:
         if ((self.values < self.lowest) | (self.values > self.highest)).any():
             msg = f"{int(((self.values < self.lowest) | (self.values > self.highest)).sum())} ratings are off the scale"
             raise BadInteractions(msg)
+
+    def __repr__(self) -> str:
+        """Shapes only, as of the interactions."""
+        return f"{type(self).__name__}({self.interactions!r}, {self.lowest:g} to {self.highest:g})"
 
     @property
     def rows(self) -> np.ndarray:

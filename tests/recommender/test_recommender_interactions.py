@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recommender.bandit.evaluation import Log
 from recommender.errors import BadInteractions, EmptyInteractions
 from recommender.interactions import Interactions, capped, digest_of, interactions_from, ones
+from recommender.ratings.table import Ratings
 from recommender.split import fold_in, hold_out
 
 CATALOGUE = ("x", "y", "z")
@@ -146,3 +148,14 @@ def test_fold_in_shows_four_fifths_by_default() -> None:
     shown, targets = fold_in(people, rng=np.random.default_rng(0))
 
     assert (shown.lengths.tolist(), targets.lengths.tolist()) == ([40], [10])
+
+
+def test_neither_subjects_nor_what_they_did_are_printed() -> None:
+    held = interactions_from(_table(("ada", "a"), ("bob", "b")), ["a", "b", "c"])
+    rated = Ratings(held, np.array([1.5, 4.5]), 1.0, 5.0)
+    columns = {name: np.array([0.5, 0.5]) for name in ("rewards", "propensities", "target")}
+    log = Log(subjects=np.array(["ada", "bob"]), unsupported=np.zeros(2), **columns)
+
+    assert repr(held) == "Interactions(2 subjects, 3 items, 2 stored)"
+    assert repr(rated) == "Ratings(Interactions(2 subjects, 3 items, 2 stored), 1 to 5)"
+    assert repr(log) == "Log(2 slots)"
