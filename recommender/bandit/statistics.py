@@ -9,7 +9,7 @@ sensitive as the events, and whoever keeps a ``Stream`` keeps it as such.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -152,6 +152,14 @@ class Batch:
 class Stream:
     """A stream so far. ``exact`` and ``seen`` are as sensitive as events; ``noisy`` is what is released.
 
+    It goes on in one line: of two successors of one stream each has noise of its own, and whoever saw both would see
+    the same sums with less noise than was paid for. So at most one successor may ever be shown, also after a crash:
+    persist it before showing it. An object refuses a second ``advance``; a copy read back from storage cannot know.
+
+    Nobody can be taken out again. What was released keeps its noise and its promise; ``exact`` and ``seen`` hold sums
+    over batches and not what each subject added, so where somebody must be forgotten they go, and another stream
+    begins.
+
     Attributes:
         mechanism: what was planned for all of it.
         exact: un-noised integer sums of each batch: int64, shape (batches, d(d+1)/2 + d).
@@ -165,6 +173,7 @@ class Stream:
     noisy: np.ndarray
     seen: Mapping[str, tuple[int, int]]
     exact_noise: bool = True
+    _successors: list[int] = field(default_factory=list, init=False)
 
     def __repr__(self) -> str:
         """How far it is; neither un-noised sums nor who was in them."""
@@ -202,17 +211,22 @@ def advance(stream: Stream, batch: Batch, *, noise: NoiseSource) -> Stream:
         - whether a subject counts depends on its own past only
 
     Raises:
-        BadMechanism: the horizon is over: nothing more is covered by the guarantee; or the sums outgrow 64 bits.
+        BadMechanism: the horizon is over: nothing more is covered by the guarantee; or the sums outgrow 64 bits; or
+            this stream went on already (see ``Stream``).
         BadInteractions: the features have another dimension.
     """
     plan, step = stream.mechanism, len(stream.exact)
     if step >= plan.horizon:
         msg = f"the guarantee covers {plan.horizon} batches, and they are over"
         raise BadMechanism(msg)
+    if stream._successors:  # noqa: SLF001 - the stream's own mark
+        msg = "this stream went on already: a second successor would show the same sums under other noise"
+        raise BadMechanism(msg)
     counted = admitted(batch.subjects, stream.seen, plan, step=step)
     sums = batch_sums(batch.features[counted], batch.rewards[counted], plan.dimension)
     exact = np.vstack([stream.exact, sums])
     _verify_room(exact)
+    stream._successors.append(step)  # noqa: SLF001 - before any noise is drawn
     encoded = plan.factors.encoder[plan.factors.ends == step][:, : step + 1] @ exact
     noisy = np.vstack([stream.noisy, encoded + _noise(len(encoded), plan, noise)])
     seen = dict(stream.seen)

@@ -190,6 +190,18 @@ def test_only_exact_noise_carries_the_guarantee(silence: NoiseSource) -> None:
     assert repr(batch) == "Batch(features of shape (1, 2))"
 
 
+def test_a_stream_goes_on_once(silence: NoiseSource) -> None:
+    batch = Batch(("a",), np.array([[1.0, 0.0]]), np.array([1.0]))
+    stream = begin(StreamMechanism(epsilon=2.0, delta=1e-6, horizon=4, dimension=2))
+    with pytest.raises(BadInteractions):  # what drew no noise does not count
+        advance(stream, Batch(("a",), np.zeros((1, 3)), np.zeros(1)), noise=silence)
+    following = advance(stream, batch, noise=silence)
+
+    with pytest.raises(BadMechanism, match="went on already"):
+        advance(stream, batch, noise=silence)
+    assert repr(advance(following, batch, noise=silence)) == "Stream(2 of 4 batches)"
+
+
 def test_refuses_what_the_guarantee_does_not_cover(silence: NoiseSource) -> None:
     mechanism = StreamMechanism(epsilon=1.0, delta=1e-6, horizon=1, dimension=2)
     batch = Batch(("a",), np.array([[1.0, 0.0]]), np.array([1.0]))
