@@ -80,6 +80,8 @@ class Rule:
         trending_days: length of the trending window.
         as_of: its last second since 1970, or None.
         features: public metadata of the titles, or None.
+        timed: whether interactions came with their times.
+        with_offsets: whether subjects came with their offsets from UTC.
     """
 
     max_items_per_subject: int
@@ -89,6 +91,21 @@ class Rule:
     trending_days: int = 7
     as_of: int | None = None
     features: CatalogueFeatures | None = None
+    timed: bool = False
+    with_offsets: bool = False
+
+    def verify_alike(self, interactions: Interactions) -> None:
+        """Check that interactions say of each subject what those of the measurement said.
+
+        Raises:
+            BadInteractions: names the first thing that stands beside one and not beside the other.
+        """
+        beside = (interactions.importance, interactions.times, interactions.utc_offsets)
+        ours = (self.weighted, self.timed, self.with_offsets)
+        for name, have, given in zip(("importance", "times", "utc_offsets"), ours, beside, strict=True):
+            if have != (given is not None):
+                msg = f"these sums are of interactions {'with' if have else 'without'} {name}, unlike those given"
+                raise BadInteractions(msg)
 
     def verify_fits(self, mechanism: Mechanism) -> None:
         """Check that the sums are those that a mechanism measures.
@@ -122,6 +139,8 @@ def rule_for(
         trending_days=mechanism.trending_days,
         as_of=as_of,
         features=features,
+        timed=interactions.times is not None,
+        with_offsets=interactions.utc_offsets is not None,
     )
 
 
@@ -163,19 +182,19 @@ class ExactSums:
         """The sums of everybody else.
 
         Args:
-            erased: everything that these subjects had in the measurement, as it was then: before capping, with times
-                and importance where the measurement had them.
+            erased: everything that these subjects had in the measurement, as it was then: before capping, with times,
+                offsets and importance where the measurement had them. That they were in it, and have not been taken
+                out before, is the caller's duty: sums do not say of whom they are.
 
         Guarantees:
-            - bit for bit the sums of a run from scratch without those subjects, under this basis and rule
+            - bit for bit the sums of a run from scratch without those subjects, under this basis and rule, if they
+              were in it as given
 
         Raises:
-            BadInteractions: the subjects were not in these sums as they are given here: something would fall below 0;
-                or importance is given and was not, or the other way round.
+            BadInteractions: a sum would fall below 0, so they were not; or something stands beside these interactions
+                that did not then, or the other way round. A stranger whose history others share is not found out.
         """
-        if (erased.importance is not None) != self.rule.weighted:
-            msg = f"these sums are of {'weighted' if self.rule.weighted else 'unweighted'} interactions, those are not"
-            raise BadInteractions(msg)
+        self.rule.verify_alike(erased)
         added = added_up(erased.on_items(self.catalogue), self.basis, self.rule)
         rest = replace(
             self,

@@ -66,11 +66,17 @@ def test_subtracting_somebody_who_was_never_in_it_is_refused(population: Interac
         half.without(population)
 
 
-def test_weighted_sums_take_out_weighted_interactions_only() -> None:
-    given = people([{0: (1, 0.5)}, {1: (1, 1.0)}])
+@pytest.mark.parametrize("beside", ["importance", "times", "utc_offsets"])
+def test_only_what_says_as_much_as_the_measurement_did_is_taken_out(beside: str) -> None:
+    given = replace(people([{0: (1, 0.5)}, {1: (1, 1.0)}]), utc_offsets=np.array([3600, 0], np.int64))
+    counted = plan(1.0, 1e-6, max_items_per_subject=4)
+    less = replace(given, **{beside: None})
 
-    with pytest.raises(BadInteractions, match="these sums are of weighted interactions, those are not"):
-        sums(given).without(replace(given, importance=None))
+    with pytest.raises(BadInteractions, match=f"are of interactions with {beside}, unlike those given"):
+        sums(given).without(less)
+    with pytest.raises(BadInteractions, match=f"are of interactions without {beside}, unlike those given"):
+        sums(less, counted).without(given)
+    assert (sums(less, counted).without(less).gram == 0).all()
 
 
 def test_sums_show_no_number() -> None:
