@@ -27,6 +27,10 @@ from recommender.composition import Cost, compose, composed_epsilon, cost_of, la
 ROUNDING = 1e-9
 """Relative slack of the comparison with the budget: the error of the root-finder, not a gift (1e-9 of epsilon)."""
 
+UNIT = "subject"
+NEIGHBOURING = "add or remove one subject"
+"""What every budget here is for (``PrivacyPolicy``). After a colon a unit may say how much of a subject it means."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetState:
@@ -100,6 +104,7 @@ def reserve(
         InvalidInput: the guarantee contradicts itself, or is for another unit or relation than the policy's.
         Conflict: the id is taken.
     """
+    _require_promise_of_the_policy(guarantee)
     _require_consistent(guarantee)
     # Two sums side by side would each leave the other's reservation out.
     wait_for_others(session, f"probity/budget/{policy.population}")
@@ -233,6 +238,16 @@ def _move(session: Session, reservation_id: UUID, expected: str, target: str) ->
 def _epsilon_left(cost: Cost, budget_epsilon: float, delta: float) -> float:
     left = largest_mu_beside(cost, budget_epsilon, delta)
     return epsilon_at(left, delta) if left > 0 else 0.0
+
+
+def _require_promise_of_the_policy(guarantee: Guarantee) -> None:
+    """Budgets of another unit or relation do not add up with the policy's, which are always these."""
+    if guarantee.unit.partition(":")[0] != UNIT or guarantee.neighbouring != NEIGHBOURING:
+        msg = (
+            f"guarantee: expected the unit {UNIT!r} and the relation {NEIGHBOURING!r}, "
+            f"got {guarantee.unit!r} and {guarantee.neighbouring!r}"
+        )
+        raise InvalidInput(msg)
 
 
 def _require_consistent(guarantee: Guarantee) -> None:

@@ -192,6 +192,14 @@ def test_a_guarantee_that_contradicts_itself_is_refused(session: Session, build:
         )
 
 
+@pytest.mark.parametrize("other", [{"unit": "event"}, {"unit": "subjects"}, {"neighbouring": "replace one subject"}])
+def test_a_guarantee_for_another_unit_or_relation_is_refused(
+    session: Session, build: Build, other: dict[str, str]
+) -> None:
+    with pytest.raises(InvalidInput, match="expected the unit 'subject' and the relation 'add or remove one subject'"):
+        _reserve_sampled(session, build, replace(build.guarantee(1.0), **other))
+
+
 def test_an_unknown_reservation_is_not_found_and_an_id_reserves_once(session: Session, build: Build) -> None:
     with pytest.raises(NotFound):
         cancel(session, build.id("none"), actor=build.actor, clock=build.clock)
