@@ -116,7 +116,9 @@ def measured_sums(
         msg = "nothing to measure: no subject has an interaction"
         raise EmptyInteractions(msg)
     rule = rule_for(interactions, mechanism, as_of=as_of, features=features)
-    verify_fine_enough(mechanism, coordinates=_coordinates(len(interactions.items), mechanism, features))
+    verify_fine_enough(
+        mechanism, coordinates=_coordinates(len(interactions.items), mechanism.kept_at_most, mechanism, features)
+    )
     whole = capped(interactions, mechanism.max_items_per_subject)
     engine = performance.engine if performance else None
     counts = noisy_counts(exact_counts(whole.matrix, engine=engine), mechanism, noise)
@@ -178,7 +180,9 @@ def release_from(
         BadMechanism: the sums are of another mechanism's contributions, or its guarantee cannot be kept on them.
     """
     sums.rule.verify_fits(mechanism)
-    verify_fine_enough(mechanism, coordinates=_coordinates(len(sums.catalogue), mechanism, sums.rule.features))
+    verify_fine_enough(
+        mechanism, coordinates=_coordinates(len(sums.catalogue), len(sums.basis.items), mechanism, sums.rule.features)
+    )
     counts = noisy_counts(sums.counts, mechanism, noise)
     promise = _guarantee(mechanism, noise)
     if noise.exact and not sums.basis.exact:
@@ -260,9 +264,9 @@ def _noisy_signal(slug: str, exact: np.ndarray, mechanism: Mechanism, noise: Noi
     return Signal((exact + drawn.reshape(exact.shape)) / float(unit), scale / unit)
 
 
-def _coordinates(items: int, mechanism: Mechanism, features: CatalogueFeatures | None) -> int:
-    """How many noisy numbers a release has at most."""
-    width = min(mechanism.kept_at_most, items)
+def _coordinates(items: int, kept: int, mechanism: Mechanism, features: CatalogueFeatures | None) -> int:
+    """How many noisy numbers a release has at most, which keeps so many items at most."""
+    width = min(kept, items)
     names = len(features.names) if features else 0
     further = sum(get_signal(slug).coordinates(width, names) for slug, _ in mechanism.shares)
     return items + width * (width + 1) // 2 + further

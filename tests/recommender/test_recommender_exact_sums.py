@@ -25,6 +25,7 @@ BASIS = Basis(items=tuple("bcdfg"), history_weights=np.array([1.0, 0.25, 0.6, 0.
 AS_OF = 900_000
 PERFORMANCE = Performance(threads=1)
 SIGNALLED = plan(1.0, 1e-6, max_items_per_subject=4, shares=tuple((kind.slug, 0.1) for kind in SIGNALS))
+COARSE = plan(50.0, 1e-6, gram_bits=12, kept_at_most=10)
 
 histories = st.lists(
     st.dictionaries(st.integers(0, 7), st.tuples(st.integers(0, AS_OF), st.floats(2**-16, 1.0)), max_size=8),
@@ -128,6 +129,22 @@ def test_nothing_is_promised_on_a_basis_whose_noise_was_not_exact(
 
     for each in (kept, from_bytes(to_bytes(kept)), named):
         assert release_from(each, mechanism, OpenDPNoise(), inputs_digest="d").guarantee.epsilon == math.inf
+
+
+def test_noise_must_be_fine_enough_for_the_width_that_sums_have_whatever_a_mechanism_would_keep() -> None:
+    # At epsilon 50 and 12 bits the Gram noise is 2·10⁶ steps: enough for 6.4 million numbers, not for 3700²/2.
+    width = 3700
+    basis = Basis(items=tuple(map(str, range(width))), history_weights=np.ones(width), exact=True)
+    wide = replace(
+        sums(people([{0: (1, 1.0)}]), COARSE),
+        catalogue=basis.items,
+        basis=basis,
+        counts=np.zeros(width, np.int64),
+        gram=np.zeros((width, width), np.int64),
+    )
+
+    with pytest.raises(BadMechanism, match="too coarse for 6850550 numbers"):
+        release_from(wide, COARSE, OpenDPNoise(), inputs_digest="d")
 
 
 def test_sums_of_another_mechanism_make_no_release(population: Interactions, silence: NoiseSource) -> None:
