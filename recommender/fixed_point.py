@@ -123,6 +123,33 @@ def scaled_rows(places: "csr_matrix", raw: np.ndarray, *, bits: int) -> "csr_mat
     return result
 
 
+def verify_norms(values: np.ndarray, rows: np.ndarray, *, count: int, bits: int) -> None:
+    """Check in integers that no row of signed numbers has a squared L2 norm above 4^bits.
+
+    Each number is bounded before it is squared: one that is out of bounds, as NaN is once it is an integer (-2^63),
+    would have a square that wraps around to something small.
+
+    Args:
+        values: int64, one for each stored number.
+        rows: of each the row, from 0.
+        count: how many rows there are.
+        bits: at most 24.
+
+    Raises:
+        BadMechanism: says how many have, never which.
+    """
+    most = 2**bits
+    beyond = (values > most) | (values < -most)
+    # Sums of such squares are integers that float64 holds exactly up to 2^53; beyond, they stay far above the limit.
+    clipped = np.clip(values, -most, most).astype(np.float64)
+    squares = np.bincount(rows, clipped**2, minlength=count).astype(np.float64)
+    squares[rows[beyond]] = np.inf
+    too_long = int((squares > 4**bits).sum())
+    if too_long:
+        msg = f"{too_long} contributions exceed norm 1 after rounding"
+        raise BadMechanism(msg)
+
+
 def verify_bounded(rows: "csr_matrix", squared_norm: int) -> None:
     """Check in integers that no row has a larger squared L2 norm.
 

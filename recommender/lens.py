@@ -21,6 +21,7 @@ import numpy as np
 
 from recommender.errors import BadMechanism
 from recommender.features import CatalogueFeatures
+from recommender.fixed_point import verify_norms
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -115,10 +116,10 @@ def seen_rows(rows: "csr_matrix", lens: np.ndarray, *, bits: int) -> "csr_matrix
     seen = np.trunc(seen / 2.0 ** (2 * LENS_BITS + bits - _NORM_BITS))
     norms = np.sqrt((seen**2).sum(axis=1, keepdims=True))
     values = np.trunc(seen / np.maximum(norms, 1.0) * (_SHY * 2.0**bits)).astype(np.int64)
-    if ((values**2).sum(axis=1) > 4**bits).any():
-        msg = "a history exceeds norm 1 after the lens"
-        raise BadMechanism(msg)
-    return csr_matrix(values)
+    result = csr_matrix(values)
+    numbers = np.repeat(np.arange(result.shape[0]), np.diff(result.indptr))
+    verify_norms(result.data, numbers, count=result.shape[0], bits=bits)
+    return result
 
 
 def expected_weights(counts: np.ndarray, history_weights: np.ndarray, *, count_noise: float) -> np.ndarray:

@@ -18,6 +18,7 @@ from recommender.accounting import Guarantee, compose_mu, mu_for, no_guarantee
 from recommender.bandit.prefix_sums import ENCODER_BITS, FACTORISATIONS, Factorisation
 from recommender.discreteness import verify_margin
 from recommender.errors import BadInteractions, BadMechanism
+from recommender.fixed_point import verify_norms
 from recommender.mechanism import LARGEST_EPSILON, MARGIN
 from recommender.noise import NoiseSource
 
@@ -261,10 +262,9 @@ def batch_sums(features: np.ndarray, rewards: np.ndarray, dimension: int) -> np.
         raise BadInteractions(msg)
     norms = np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1.0)
     whole = np.trunc(features / norms * (_SHY * 2**FEATURE_BITS)).astype(np.int64)
-    if ((whole**2).sum(axis=1) > 4**FEATURE_BITS).any():
-        msg = "a feature row exceeds norm 1 after rounding"
-        raise BadMechanism(msg)
+    verify_norms(whole.ravel(), np.repeat(np.arange(len(whole)), dimension), count=len(whole), bits=FEATURE_BITS)
     graded = np.floor(np.clip(rewards, 0.0, 1.0) * 2**FEATURE_BITS).astype(np.int64)
+    verify_norms(graded, np.arange(len(graded)), count=len(graded), bits=FEATURE_BITS)
     gram = whole.T @ whole
     return np.concatenate([gram[np.triu_indices(dimension)], graded @ whole])
 

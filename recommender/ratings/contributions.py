@@ -4,9 +4,9 @@ Everything here reads one subject's own ratings and what was already released, n
 """
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, hstack
 
-from recommender.errors import BadMechanism
+from recommender.fixed_point import verify_norms
 from recommender.ratings.mechanism import LEVEL_BITS
 from recommender.ratings.table import Ratings
 
@@ -89,13 +89,10 @@ def integer_rows(blocks: list[tuple[csr_matrix, np.ndarray]], *, bits: int) -> c
         csr_matrix((np.trunc(values * (_SHY * 2**bits)).astype(np.int64), matrix.indices, matrix.indptr), matrix.shape)
         for matrix, values in blocks
     ]
-    squares = sum(_square_norms(part) for part in parts)
-    if (squares > 4**bits).any():
-        msg = f"{int((squares > 4**bits).sum())} contributions exceed norm 1 after rounding"
-        raise BadMechanism(msg)
-    from scipy.sparse import hstack
-
-    return csr_matrix(hstack(parts, format="csr", dtype=np.int64))
+    rows = csr_matrix(hstack(parts, format="csr", dtype=np.int64))
+    numbers = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+    verify_norms(rows.data, numbers, count=rows.shape[0], bits=bits)
+    return rows
 
 
 def exact_sums(rows: csr_matrix) -> np.ndarray:
@@ -103,12 +100,6 @@ def exact_sums(rows: csr_matrix) -> np.ndarray:
     totals = np.zeros(rows.shape[1], dtype=np.int64)
     np.add.at(totals, rows.indices, rows.data)
     return totals
-
-
-def _square_norms(part: csr_matrix) -> np.ndarray:
-    squares = np.zeros(part.shape[0], dtype=np.int64)
-    np.add.at(squares, np.repeat(np.arange(part.shape[0]), np.diff(part.indptr)), part.data**2)
-    return squares
 
 
 def _dense(values: np.ndarray) -> tuple[csr_matrix, np.ndarray]:

@@ -1,6 +1,7 @@
 """Privacy by its definition: neighbouring populations in, the distance of what is summed out."""
 
 import math
+from contextlib import nullcontext
 from itertools import pairwise
 from typing import Protocol
 
@@ -10,13 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
+from recommender.bandit.statistics import batch_sums
 from recommender.errors import BadMechanism, EmptyInteractions
-from recommender.fixed_point import count_contributions, exact_counts, unit_rows
+from recommender.fixed_point import count_contributions, exact_counts, unit_rows, verify_norms
 from recommender.gram import exact_gram
 from recommender.interactions import Interactions, capped, ones
+from recommender.lens import seen_rows
 from recommender.measurement import history_weights, kept_items, measure, symmetric_noise
 from recommender.mechanism import Mechanism, Performance, plan
 from recommender.noise import NoiseSource, OpenDPNoise
+from recommender.ratings.contributions import integer_rows
 
 BITS = 16
 
@@ -96,6 +100,30 @@ def test_a_row_that_arithmetic_left_too_long_is_refused_and_not_summed() -> None
     # The square of 2.7e-162 rounds down to the smallest number there is, so the norm comes out 18 % too small.
     with pytest.raises(BadMechanism, match="1 histories exceed norm 1"):
         unit_rows(_matrix([{0, 1}]), np.full(12, 2.7e-162), bits=BITS)
+
+
+@pytest.mark.parametrize(
+    ("row", "allowed"),
+    [([-3, 2, 1], True), ([4, 0, 0], True), ([3, -3, 0], False), ([0, 5, 0], False), ([0, -(2**63), 0], False)],
+)
+def test_a_row_of_signed_numbers_is_at_most_as_long_as_the_grid_says(row: list[int], *, allowed: bool) -> None:
+    values, rows = np.array([1, *row], np.int64), np.array([0, 1, 1, 1])
+
+    with nullcontext() if allowed else pytest.raises(BadMechanism, match="1 contributions exceed norm 1"):
+        verify_norms(values, rows, count=2, bits=2)
+
+
+def test_what_is_no_number_never_becomes_a_short_row() -> None:
+    rows, lens = csr_matrix(np.array([[1, 2]], np.int64)), np.array([[np.nan], [1.0]])
+    with np.errstate(invalid="ignore"):
+        for contribute in (
+            lambda: seen_rows(rows, lens, bits=16),
+            lambda: integer_rows([(csr_matrix(np.ones((1, 2))), np.array([np.nan, 0.5]))], bits=24),
+            lambda: batch_sums(np.array([[np.nan, 0.5]]), np.array([1.0]), 2),
+            lambda: batch_sums(np.array([[0.5, 0.5]]), np.array([np.nan]), 2),
+        ):
+            with pytest.raises(BadMechanism, match="contributions exceed norm 1 after rounding"):
+                contribute()
 
 
 @pytest.mark.parametrize(("threads", "rows"), [(1, 1), (1, 7), (2, 64), (2, 10_000)])
