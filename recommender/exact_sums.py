@@ -18,7 +18,7 @@ import numpy as np
 
 from recommender.errors import BadInteractions, BadMechanism
 from recommender.features import CatalogueFeatures
-from recommender.fixed_point import column_sums, exact_counts, unit_rows, verify_bounded
+from recommender.fixed_point import column_sums, exact_counts, require_room, unit_rows, verify_bounded
 from recommender.interactions import Interactions, capped
 from recommender.lens import seen_rows, verify_lens
 from recommender.mechanism import Mechanism
@@ -252,12 +252,18 @@ def added_up(
         basis=basis,
         rule=rule,
         counts=exact_counts(whole.matrix, engine=engine),
-        gram=_outer_sum(rows, basis, rule.gram_bits, gram),
+        gram=outer_sum(rows, basis, rule.gram_bits, gram),
         signals={slug: signal_sum(slug, observed, gram=gram, engine=engine) for slug in rule.signals},
     )
 
 
-def _outer_sum(rows: "csr_matrix", basis: Basis, bits: int, gram: Gram) -> np.ndarray:
+def outer_sum(rows: "csr_matrix", basis: Basis, bits: int, gram: Gram) -> np.ndarray:
+    """Σ_u y_u y_uᵀ of rows as the basis sees them: int64, shape (m, m).
+
+    Raises:
+        BadMechanism: more subjects than 64 bits hold.
+    """
+    require_room(rows.shape[0], bits)  # of all of them: below, each sum sees a few thousand
     if basis.lens is None:
         return gram(rows, bits)
     total = np.zeros((len(basis.items), len(basis.items)), dtype=np.int64)

@@ -85,6 +85,17 @@ def _require_room(subjects: int) -> None:
         raise BadMechanism(msg)
 
 
+def require_room(subjects: int, bits: int) -> None:
+    """Check that 64 bits hold a sum of so many outer products on a grid of 2^-bits.
+
+    Raises:
+        BadMechanism: they may not.
+    """
+    if subjects > (2**62 >> (2 * bits)):
+        msg = f"a Gram matrix of {subjects} subjects at {bits} bits could overflow 64 bits: lower gram_bits"
+        raise BadMechanism(msg)
+
+
 def unit_rows(
     matrix: "csr_matrix", weights: np.ndarray, *, bits: int, importance: np.ndarray | None = None
 ) -> "csr_matrix":

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from recommender.errors import BadMechanism
+from recommender.fixed_point import require_room
 from recommender.mechanism import Performance
 
 if TYPE_CHECKING:
@@ -46,10 +47,7 @@ def exact_gram(
     Raises:
         BadMechanism: more subjects than 64 bits hold, or a device that is not there.
     """
-    count = rows.shape[0]
-    if count > (2**62 >> (2 * bits)):
-        msg = f"a Gram matrix of {count} subjects at {bits} bits could overflow 64 bits: lower gram_bits"
-        raise BadMechanism(msg)
+    require_room(rows.shape[0], bits)
     if performance.engine is not None:
         from recommender.relational_sums import relational_gram  # Arrow and Ibis
 

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 LENS_BITS = 15
 """Entries of V are multiples of 2^-15, so that what a subject adds is a matter of integers."""
 
+LARGEST = 1 + 2**-4
+"""Bound of the spectral norm of VᵀV: 1 but for the rounding of V, which adds at most some 1e-5 for each direction."""
+
 AVERAGE_TASTE_KEPT = 0.3
 """Share of a history's component along the average taste that stays.
 
@@ -79,7 +82,10 @@ def lens_for(
 
 
 def verify_lens(lens: np.ndarray, width: int) -> None:
-    """Check that a lens is one for that many items, on its grid.
+    """Check that a lens is one for that many items, on its grid, through which no history grows.
+
+    The largest row sum of |VᵀV| bounds its spectral norm. ``LARGEST`` leaves room for the rounding of V, and two bits
+    of ``seen_rows``' three unused.
 
     Raises:
         BadMechanism: it is not.
@@ -87,6 +93,9 @@ def verify_lens(lens: np.ndarray, width: int) -> None:
     fits = lens.ndim == 2 and len(lens) == width and lens.dtype == np.float64  # noqa: PLR2004 - a matrix
     if not fits or (np.abs(lens) > 1).any() or (np.rint(lens * 2**LENS_BITS) != lens * 2**LENS_BITS).any():
         msg = f"a lens for {width} items is float64 of shape ({width}, d) in multiples of 2^-{LENS_BITS}, at most 1"
+        raise BadMechanism(msg)
+    if np.abs(lens.T @ lens).sum(axis=1).max(initial=0.0) > LARGEST:
+        msg = f"a lens keeps histories from growing: the row sums of |VᵀV| are at most {LARGEST}"
         raise BadMechanism(msg)
 
 

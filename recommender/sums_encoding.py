@@ -15,6 +15,7 @@ from recommender.exact_sums import Basis, ExactSums, Rule
 from recommender.features import CatalogueFeatures
 from recommender.signals import get_signal
 
+_FAMILY = b"probity/exact-sums/"
 _TAG = b"probity/exact-sums/v3\x00"
 
 
@@ -52,6 +53,9 @@ def from_bytes(unverified: bytes) -> ExactSums:
     Raises:
         CorruptArtefact: anything else. Its message quotes nothing of the content.
     """
+    if unverified.startswith(_FAMILY) and not unverified.startswith(_TAG):
+        msg = "these exact sums are in a format of another version: add them up anew"
+        raise CorruptArtefact(msg)
     try:
         sums = _decoded(unverified)
         if to_bytes(sums) == unverified:

@@ -65,6 +65,7 @@ def retrain(
         Conflict: privacy.yaml has changed since, so that they are not what a training measures now, nothing was
             reserved; a training of this id was cut off while it read, which is paid for and lost; or it was reserved
             under another guarantee.
+        CorruptArtefact: the sums do not open, or are in a format of old; nothing was reserved.
         UnknownVersion, BadInteractions: those who left cannot be taken out exactly any more. The budget is spent; the
             sums stay until they expire.
     """
@@ -148,6 +149,7 @@ def _require_comparable(home: Home, kept: KeptSums, record: ReleaseRecord) -> No
     if not same or [slug for slug, _ in earlier.shares] != [slug for slug, _ in now.shares]:
         msg = "privacy.yaml measures something else than those sums are of: train anew"
         raise Conflict(msg)
+    kept.open(record.digest)  # what does not open, or is in a format of old, must not cost anything
 
 
 def _reduced(home: Home, before: Snapshot, release: str, snapshot_id: UUID) -> Snapshot:

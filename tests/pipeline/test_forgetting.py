@@ -32,6 +32,7 @@ from governance.resources import policies_dir
 from governance.settings import load_settings
 from pseudonymisation.pseudonym import Pseudonym
 from pseudonymisation.sources.sample import SampleSettings, write_sample
+from recommender import sums_encoding
 from recommender.errors import CorruptArtefact
 from recommender.exact_sums import ExactSums, basis_of
 from recommender.features import features_from
@@ -309,6 +310,21 @@ def test_sums_that_are_not_kept_start_no_training(trained: Home, probity: Run) -
 
     assert ran.code != 0
     assert "0 releases whose exact sums are kept begin with 'nothing'" in ran.err
+
+
+def test_sums_in_a_format_of_old_cost_nothing(trained: Home, probity: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = KeptSums(trained)
+    (header,) = kept.headers()
+    _, sums = kept.open(header.release)
+    with monkeypatch.context() as patch:
+        patch.setattr(sums_encoding, "_TAG", b"probity/exact-sums/v1\x00")
+        kept._write(header, sums)
+
+    ran = probity("train", "--home", trained.settings.home, "--from-sums", header.release[:12])
+
+    assert ran.code != 0
+    assert "in a format of another version" in ran.err
+    assert _kinds(trained, "budget.") == ["budget.spent", "budget.reading_begun", "budget.reserved"]
 
 
 def test_retention_destroys_sums_on_their_day_and_not_before(trained: Home) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from recommender.errors import BadMechanism
-from recommender.exact_sums import Basis, ExactSums
+from recommender.exact_sums import Basis, ExactSums, few_gram, outer_sum
 from recommender.features import CatalogueFeatures
 from recommender.fixed_point import unit_rows
 from recommender.interactions import Interactions, ones
@@ -124,6 +124,23 @@ def test_neighbouring_decades_are_alike_by_the_years_between_them() -> None:
 def test_what_is_not_a_lens_on_its_grid_is_refused(broken: np.ndarray) -> None:
     with pytest.raises(BadMechanism, match="a lens for 12 items"):
         verify_lens(broken, 12)
+
+
+def test_a_lens_through_which_histories_grow_is_refused() -> None:
+    verify_lens(np.eye(12), 12)
+    with pytest.raises(BadMechanism, match="keeps histories from growing"):
+        verify_lens(np.full((12, 1), 0.5), 12)  # its norm is √3
+    with pytest.raises(BadMechanism, match="keeps histories from growing"):
+        verify_lens(np.eye(12)[:, [0, 0]], 12)
+
+
+def test_as_many_subjects_as_64_bits_hold_are_counted_whole_and_not_chunk_by_chunk() -> None:
+    basis = Basis(items=("a",), history_weights=np.ones(1), exact=True, lens=np.ones((1, 1)))
+    count = 2**22 + 1
+    crowd = csr_matrix((count, 1), dtype=np.int64)
+
+    with pytest.raises(BadMechanism, match="4194305 subjects at 20 bits could overflow"):
+        outer_sum(crowd, basis, 20, few_gram)
 
 
 def sums(held: Interactions) -> ExactSums:
