@@ -16,6 +16,8 @@ from scipy.sparse import csr_matrix
 
 from recommender.errors import BadInteractions, EmptyInteractions
 
+LEAST_IMPORTANCE = 2.0**-16
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Interactions:
@@ -26,7 +28,8 @@ class Interactions:
         items: public, one column each.
         matrix: int8 in canonical CSR form.
         times: when, in seconds since 1970 UTC: int64, aligned with ``matrix.data``, or None.
-        importance: how much an interaction counts in a history: float64 in (0, 1], aligned likewise, or None for 1.
+        importance: how much an interaction counts in a history: float64 in [2^-16, 1], aligned likewise, or
+            None for 1. Far smaller numbers would have squares that floating point takes for 0.
         utc_offsets: seconds that a subject's clock is ahead of UTC: int64, shape (subjects,), or None for 0.
 
     Guarantees:
@@ -53,9 +56,9 @@ class Interactions:
             raise BadInteractions(msg)
         _require_aligned(self.times, np.int64, self.matrix.nnz, "times: one int64 for each interaction")
         _require_aligned(self.utc_offsets, np.int64, len(self.subjects), "utc_offsets: one int64 for each subject")
-        wanted = "importance: one float64 in (0, 1] for each interaction"
+        wanted = "importance: one float64 in [2^-16, 1] for each interaction"
         _require_aligned(self.importance, np.float64, self.matrix.nnz, wanted)
-        if self.importance is not None and not ((self.importance > 0) & (self.importance <= 1)).all():
+        if self.importance is not None and not ((self.importance >= LEAST_IMPORTANCE) & (self.importance <= 1)).all():
             raise BadInteractions(wanted)
 
     def __repr__(self) -> str:

@@ -99,6 +99,7 @@ def test_what_stands_beside_interactions_moves_with_them() -> None:
         {"times": np.zeros(2, np.int64)},
         {"times": np.zeros(3)},
         {"importance": np.array([1.0, 0.5, 0.0])},
+        {"importance": np.array([1.0, 0.5, 1e-162])},
         {"importance": np.array([1.0, 0.5, 1.5])},
         {"utc_offsets": np.zeros(3, np.int64)},
     ],
