@@ -26,6 +26,12 @@ SLACK = 1e-3
 
 SPARE = 2 * MARGIN
 
+LEAST_DELTA = 1e-10
+"""Privacy loss distributions are convolved in float64, whose rounding shows in a δ below 1e-11."""
+
+_BETWEEN = 2e-5
+"""The accountant's ε at a δ and its δ at that ε differ by a rounding, which this share of noise more than makes up."""
+
 LARGEST_COORDINATES = int((SLACK * 2**GRADIENT_BITS) ** 2)
 
 
@@ -132,8 +138,13 @@ def plan_autoencoder(
         release: settings of the release, as in ``recommender.mechanism.plan``.
 
     Raises:
-        BadMechanism: a setting is unknown or out of range, or (ε, δ) cannot be met.
+        BadMechanism: a setting is unknown or out of range, or (ε, δ) cannot be met; or δ is so small that the
+            accountant of sampled steps could not tell what they cost.
     """
+    if sampling_rate < 1 and delta < LEAST_DELTA:
+        msg = f"an autoencoder's plan needs delta of at least {LEAST_DELTA:g}, got {delta:g}: below it the rounding of "
+        msg += "the accountant of sampled steps is larger than what they cost"
+        raise BadMechanism(msg)
     if not (0 < share < 1 and 0 < epsilon <= LARGEST_EPSILON):
         msg = f"an autoencoder's plan needs a share in (0, 1) and epsilon in (0, {LARGEST_EPSILON:g}]"
         raise BadMechanism(msg)
@@ -141,13 +152,18 @@ def plan_autoencoder(
     measured = plan(epsilon_at(mu_for(epsilon, delta) * math.sqrt(1 - share), delta), delta, **release)
     noise = smallest_noise(*exact, beside=Cost(mu=measured.mu), sampling_rate=sampling_rate, steps=steps)
     training = DeepMechanism(
-        noise_multiplier=noise,
+        noise_multiplier=noise * (1 + _BETWEEN),
         max_grad_norm=max_grad_norm,
         sampling_rate=sampling_rate,
         steps=steps,
         delta=delta,
     )
-    return Plan(release=measured, training=training)
+    planned = Plan(release=measured, training=training)
+    found = planned.guarantee.epsilon
+    if found > epsilon:
+        msg = f"release and training would cost epsilon {found:.9g} at delta {delta:g}, not {epsilon:g}"
+        raise BadMechanism(msg)
+    return planned
 
 
 def verify_fine_enough(mechanism: DeepMechanism, epsilon: float, *, coordinates: int) -> None:

@@ -323,6 +323,24 @@ def test_refuses_what_would_promise_too_much(
     assert steps.beside(mechanism.guarantee).epsilon > plan(5.0, 1e-6).epsilon
 
 
+@pytest.mark.parametrize("delta", [1e-15, 9.9e-11])
+def test_refuses_a_delta_at_which_the_cost_of_sampled_steps_cannot_be_told(delta: float) -> None:
+    # At 1e-15 the accountant finds no finite epsilon, at 1e-12 one above what was asked.
+    with pytest.raises(BadMechanism, match="delta of at least 1e-10"):
+        plan_autoencoder(1.0, delta)
+
+
+def test_the_smallest_delta_still_costs_no_more_than_was_asked() -> None:
+    assert 4.99 < plan_autoencoder(5.0, 1e-10).guarantee.epsilon <= 5.0
+
+
+def test_a_plan_that_costs_more_than_was_asked_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recommender.autoencoder.mechanism.LEAST_DELTA", 0.0)
+
+    with pytest.raises(BadMechanism, match=r"would cost epsilon .* at delta 1e-13, not 1"):
+        plan_autoencoder(1.0, 1e-13)
+
+
 def test_what_costs_privacy_is_listed_apart_from_what_is_free(trained: Autoencoder) -> None:
     free, paid = {kind.slug for kind in MODELS}, {kind.slug for kind in PAID_MODELS}
 
