@@ -5,9 +5,12 @@ coordinates in all the steps, discrete noise of standard deviation s (in units o
 continuous noise by a factor within e^±η, η = (5d + 400)/(8s²). A sampled step is a mixture over who was in it, so the
 factor carries over. A share ``SPARE`` of ε and δ stays unspent: half for the release, half for this.
 
-Two more things stand between the true sum of clipped gradients and the integers that get the noise. Rounding to the
-grid moves each of d coordinates by at most half a unit, and sums in float64 err by less than 1e-9 of the clipping
-norm for batches below a million subjects. Both are covered by noise that is ``SLACK`` larger than accounted for.
+Two more things stand between the true sum of clipped gradients and the integers that get the noise, so neighbouring
+sums may differ by more than the clipping norm C. Rounding to the grid moves each of d coordinates by at most half a
+unit: together √d units of C · 2^-26. And adding up n numbers in float64, in whatever order, errs by at most n · 2^-53
+of the sum of their sizes, which in L2 is at most nC for n clipped gradients: 2n² · 2^-53 · C for both sums, in the
+worst case. Both must fit into the ``SLACK`` by which the noise is larger than accounted for, at the largest batch
+that is to be expected: that allows some two million subjects in a step.
 """
 
 import math
@@ -32,7 +35,8 @@ LEAST_DELTA = 1e-10
 _BETWEEN = 2e-5
 """The accountant's ε at a δ and its δ at that ε differ by a rounding, which this share of noise more than makes up."""
 
-LARGEST_COORDINATES = int((SLACK * 2**GRADIENT_BITS) ** 2)
+UNEXPECTED = 10.0
+"""Standard deviations by which a batch exceeds its mean with a probability far below any δ in use."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,15 +170,25 @@ def plan_autoencoder(
     return planned
 
 
-def verify_fine_enough(mechanism: DeepMechanism, epsilon: float, *, coordinates: int) -> None:
-    """Check that the grid is fine enough for that many trained numbers (see the module's first lines).
+def largest_batch(mechanism: DeepMechanism, subjects: int) -> float:
+    """How many of the subjects a step has at most, but for what never happens."""
+    rate = mechanism.sampling_rate
+    return subjects * rate + UNEXPECTED * math.sqrt(subjects * rate * (1 - rate))
+
+
+def verify_fine_enough(mechanism: DeepMechanism, epsilon: float, *, coordinates: int, subjects: int) -> None:
+    """Check that the grid is fine enough for so many trained numbers and subjects (see the module's first lines).
 
     Raises:
         BadMechanism: rounding, or the step from continuous to discrete noise, could use up more than was left for it.
     """
+    batch, rounding = largest_batch(mechanism, subjects), math.sqrt(coordinates) / 2**GRADIENT_BITS
     eta = (5 * coordinates * mechanism.steps + 400) / (8 * mechanism.noise_scale**2)
     tail = (1 + math.exp(epsilon)) * math.exp(-100)
     too_coarse = 2 * eta > MARGIN * epsilon or math.expm1(eta) + tail / mechanism.delta > MARGIN
-    if coordinates > LARGEST_COORDINATES or too_coarse:
+    if rounding <= SLACK < rounding + 2 * batch**2 / 2**53:
+        msg = f"batches of {batch:.0f} subjects are too large for sums in float64: lower the sampling rate"
+        raise BadMechanism(msg)
+    if rounding > SLACK or too_coarse:
         msg = f"{coordinates} trained numbers are too many for a grid of 2^-{GRADIENT_BITS}"
         raise BadMechanism(msg)

@@ -132,7 +132,12 @@ def train_autoencoder(
     start = warm_start(denoised, mechanism, plan.tastes)
     source = batches or SecureBatches()
     guarantee = _guarantee(mechanism, release.guarantee, exact=noise.exact and source.exact, noise=noise.name)
-    verify_fine_enough(mechanism, min(guarantee.epsilon, 50.0), coordinates=start.decoder.size)
+    verify_fine_enough(
+        mechanism,
+        min(guarantee.epsilon, 50.0),
+        coordinates=start.decoder.size,
+        subjects=len(interactions.subjects),
+    )
     rows = _rows(interactions, release)
     decoder = _Refining(start, mechanism, plan, noise)
     with _threads(speed.threads):
