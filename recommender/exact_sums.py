@@ -53,8 +53,12 @@ class Basis:
         if self.lens is not None:
             verify_lens(self.lens, len(self.items))
         weights = self.history_weights
-        if weights.dtype != np.float64 or weights.shape != (len(self.items),) or not (weights > 0).all():
-            msg = f"a basis of {len(self.items)} items needs as many positive float64 weights"
+        positive = np.isfinite(weights) & (weights > 0)
+        if weights.dtype != np.float64 or weights.shape != (len(self.items),) or not positive.all():
+            msg = f"a basis of {len(self.items)} items needs as many positive, finite float64 weights"
+            raise BadMechanism(msg)
+        if type(self.exact) is not bool or len(set(self.items)) != len(self.items):
+            msg = "a basis names each item once and says whether the noise behind it was exact"
             raise BadMechanism(msg)
 
 
@@ -93,6 +97,19 @@ class Rule:
     features: CatalogueFeatures | None = None
     timed: bool = False
     with_offsets: bool = False
+
+    def __post_init__(self) -> None:
+        flags = (self.weighted, self.timed, self.with_offsets)
+        numbers = (self.max_items_per_subject, self.gram_bits, self.trending_days)
+        typed = all(type(each) is bool for each in flags) and all(type(each) is int for each in numbers)
+        if not typed or type(self.as_of) not in (int, type(None)):
+            msg = "a rule needs whole numbers, and flags that are true or false"
+            raise BadMechanism(msg)
+        slugs = [get_signal(slug).slug for slug in self.signals]
+        ranges = self.max_items_per_subject >= 1 and self.trending_days >= 1 and 12 <= self.gram_bits <= 20  # noqa: PLR2004 - as a mechanism's
+        if not ranges or len(set(slugs)) != len(slugs):
+            msg = "a rule needs what a mechanism may have: numbers in its ranges, and each signal once"
+            raise BadMechanism(msg)
 
     def verify_alike(self, interactions: Interactions) -> None:
         """Check that interactions say of each subject what those of the measurement said.
@@ -173,6 +190,10 @@ class ExactSums:
             array.dtype != np.int64 or array.shape != shape for array, shape in zip(arrays, wanted, strict=True)
         ):
             msg = "exact sums are int64 arrays of the shapes that their catalogue, basis and rule give"
+            raise BadMechanism(msg)
+        known = set(self.catalogue)
+        if len(known) != len(self.catalogue) or not known.issuperset(self.basis.items):
+            msg = "a catalogue names each item once, and those that are kept are among them"
             raise BadMechanism(msg)
 
     def __repr__(self) -> str:

@@ -18,6 +18,19 @@ from recommender.signals import get_signal
 _FAMILY = b"probity/exact-sums/"
 _TAG = b"probity/exact-sums/v3\x00"
 
+# JSON that is nested too deep ends in the recursion's limit.
+_NOT_SUMS = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+    RecommenderError,
+)
+
 
 def to_bytes(sums: ExactSums) -> bytes:
     """The one encoding of these sums."""
@@ -60,7 +73,7 @@ def from_bytes(unverified: bytes) -> ExactSums:
         sums = _decoded(unverified)
         if to_bytes(sums) == unverified:
             return sums
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecommenderError):
+    except _NOT_SUMS:
         pass  # without its cause, which may quote the content
     msg = "expected exact sums in their one encoding, got other bytes"
     raise CorruptArtefact(msg)

@@ -195,6 +195,52 @@ def test_truncated_and_trailing_bytes_are_refused(cut: slice) -> None:
             from_bytes(wrong)
 
 
+def _with_head(written: bytes, head: bytes) -> bytes:
+    length = int.from_bytes(written[22:30], "big")
+    return written[:22] + len(head).to_bytes(8, "big") + head + written[30 + length :]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"gram_bits": 21},
+        {"gram_bits": 16.0},
+        {"gram_bits": True},
+        {"max_items_per_subject": 0},
+        {"trending_days": -1},
+        {"weighted": 1},
+        {"timed": None},
+        {"as_of": 1.5},
+        {"exact": 1},
+        {"exact": "no"},
+        {"catalogue": list("aacdefgh")},
+        {"kept": list("bbdfg")},
+        {"kept": list("bcdfz")},
+    ],
+)
+def test_sums_that_no_measurement_could_have_made_are_refused(change: dict[str, object]) -> None:
+    written = to_bytes(sums(people([{0: (1, 0.5)}, {1: (2, 1.0)}])))
+    length = int.from_bytes(written[22:30], "big")
+    header = json.loads(written[30 : 30 + length]) | change
+    head = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+    with pytest.raises(CorruptArtefact, match=MESSAGES[0]):
+        from_bytes(_with_head(written, head))
+
+
+def test_a_header_that_is_nested_too_deep_is_refused() -> None:
+    written = to_bytes(sums(people([{0: (1, 0.5)}])))
+
+    with pytest.raises(CorruptArtefact, match=MESSAGES[0]):
+        from_bytes(_with_head(written, b"[" * 200_000))
+
+
+@pytest.mark.parametrize("weight", [np.inf, np.nan, 0.0, -1.0])
+def test_a_basis_needs_weights_that_are_positive_numbers(weight: float) -> None:
+    with pytest.raises(BadMechanism, match="positive, finite"):
+        Basis(items=("a",), history_weights=np.array([weight]), exact=True)
+
+
 def test_a_format_of_old_is_named() -> None:
     written = to_bytes(sums(people([{0: (1, 0.5)}])))
 
