@@ -57,8 +57,8 @@ class Basis:
         if weights.dtype != np.float64 or weights.shape != (len(self.items),) or not positive.all():
             msg = f"a basis of {len(self.items)} items needs as many positive, finite float64 weights"
             raise BadMechanism(msg)
-        if type(self.exact) is not bool or len(set(self.items)) != len(self.items):
-            msg = "a basis names each item once and says whether the noise behind it was exact"
+        if len(set(self.items)) != len(self.items):
+            msg = "a basis names each item once"
             raise BadMechanism(msg)
 
 

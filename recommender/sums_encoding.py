@@ -120,6 +120,8 @@ def _decoded(content: bytes) -> ExactSums:
         as_of=header["as_of"],
         features=features,
     )
+    if type(header["exact"]) is not bool:
+        raise TypeError
     basis = Basis(items=kept, history_weights=weights, exact=header["exact"], lens=lens)
     return ExactSums(catalogue=catalogue, basis=basis, rule=rule, counts=counts, gram=gram, signals=signals)
 
