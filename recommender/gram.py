@@ -1,11 +1,12 @@
 """The exact sum of outer products, by torch on a CPU or GPU or by a relational engine. No other module imports torch.
 
-Why floating point is exact in the dense layout: every row holds non-negative integers with Σ x_i² ≤ 4^b, so every
-product x_i x_j is at most 4^b and every partial sum over at most c rows, in any order and with or without fused
-multiply-add, is an integer of at most c · 4^b. While that does not exceed 2^53 each such integer is a float64 and
-nothing is ever rounded. Chunks are cut to keep to it, and their sums are added up in int64, which holds 2^63 / 4^b
-subjects. A GPU changes none of that: its float64 products, tensor cores included, are IEEE 754 float64, and TF32 or
-other shortened formats apply to float32 only.
+Why floating point is exact in the dense layout: every row holds integers, of either sign, with Σ x_i² ≤ 4^b, so by
+Cauchy and Schwarz Σ_u |x_ui x_uj| over c rows is at most c · 4^b, and every partial sum, in any order and with or
+without fused multiply-add, is an integer no larger than that. While it does not exceed 2^53 each such integer is a
+float64 and nothing is ever rounded. Chunks are cut to keep to it, and their sums are added up in int64, which holds
+2^63 / 4^b subjects. A GPU changes none of that as long as its float64 products, tensor cores included, are IEEE 754
+float64: TF32 and other shortened formats apply to float32 only. A library that emulates float64 products by shorter
+ones, as some can be told to, would break this; that torch is not told to is an assumption.
 
 The sparse layout lists the pairs of each history and adds up their products in int64, where order cannot matter
 either. It is the faster one where histories are short beside the matrix.
@@ -39,7 +40,7 @@ def exact_gram(
     """Σ_u x_u x_uᵀ: int64, shape (items, items), in units of 4^-bits.
 
     Args:
-        rows: non-negative integers, Σ x² ≤ 4^bits in each row (``fixed_point.unit_rows``).
+        rows: integers of either sign, Σ x² ≤ 4^bits in each row (``fixed_point.unit_rows``, ``lens.seen_rows``).
         bits: the grid of the rows.
         performance: cannot change the result, not even in the last bit.
         progress: told (subjects done, subjects in all) after each chunk.

@@ -102,9 +102,9 @@ def verify_lens(lens: np.ndarray, width: int) -> None:
 def seen_rows(rows: "csr_matrix", lens: np.ndarray, *, bits: int) -> "csr_matrix":
     """Histories through a lens, y = VVᵀx/‖VVᵀx‖ in units of 2^-bits: int64 CSR of the same shape.
 
-    Why the result is the same on every machine: x and V are integers on their grids, and VᵀV ≤ 1, so every sum in Vᵀx
-    and V(Vᵀx) is an integer below 2^53 that float64 holds exactly, in whatever order it is added up. So are the squares
-    of the result once it is cut to 24 bits; a root and a quotient are rounded as IEEE 754 says.
+    Why the result is the same on every machine: x and V are integers on their grids, and ‖VᵀV‖ ≤ ``LARGEST``, so every
+    sum in Vᵀx and V(Vᵀx) is an integer below 2^53 that float64 holds exactly, in whatever order it is added up. So are
+    the squares of the result once it is cut to 24 bits; a root and a quotient are rounded as IEEE 754 says.
 
     Args:
         rows: integers, Σ x² ≤ 4^bits in each (``fixed_point.unit_rows``).

@@ -57,7 +57,8 @@ def measure(
         - it moves each further signal by at most its ``SignalKind.sensitivity``
         - which items are kept, how they weigh and along which directions histories are seen depends on the noisy
           counts and on public metadata only
-        - with an exact noise source the release is (ε, δ)-DP as ``mechanism.guarantee`` says
+        - with an exact noise source the release is (ε, δ)-DP as ``mechanism.guarantee`` says, among populations in
+          which somebody watched something: that nobody did is told by the refusal
 
     Raises:
         EmptyInteractions: nobody watched anything.

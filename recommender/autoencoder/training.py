@@ -121,7 +121,8 @@ def train_autoencoder(
         - one subject moves a step's summed gradient by at most ``mechanism.max_grad_norm`` in L2
         - the noise has the planned standard deviation, whoever is in the batch, and if nobody is
         - neither scaling nor number of steps depends on how many subjects there are
-        - with exact sources, release and model together are (ε, δ)-DP as the model's guarantee says
+        - with exact sources, release and model together are (ε, δ)-DP as the model's guarantee says, among
+          populations of at least one subject: that there is none is told by the refusal
 
     Raises:
         EmptyInteractions: there is no subject.

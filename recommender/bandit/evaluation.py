@@ -8,6 +8,10 @@ With ρ = target probability / logged propensity of the title shown:
 
 A subject may stand in the log many times, so errors are counted by subject: the linear parts of an estimate are summed
 per subject first, and intervals resample subjects.
+
+These are exact statistics of private logs, without noise: no guarantee covers an estimate, its interval or its
+effective size, nor a choice between policies that is made by them. Whoever shows one outside the house, or lets it
+decide what everybody is served, spends privacy that no budget has charged.
 """
 
 from collections.abc import Callable

@@ -70,7 +70,8 @@ def measure_ratings(
     Guarantees:
         - adding or removing one subject moves each round's integer sums by at most 2^24 in L2
         - it moves the integer covariance's upper triangle, diagonal divided by √2, by at most 4^gram_bits/√2 in L2
-        - with an exact noise source the release is (ε, δ)-DP as ``mechanism.guarantee`` says
+        - with an exact noise source the release is (ε, δ)-DP as ``mechanism.guarantee`` says, among populations in
+          which somebody rated something: that nobody did is told by the refusal
 
     Raises:
         EmptyInteractions: nobody rated anything.
