@@ -182,6 +182,7 @@ def verify_fine_enough(mechanism: DeepMechanism, epsilon: float, *, coordinates:
     Raises:
         BadMechanism: rounding, or the step from continuous to discrete noise, could use up more than was left for it.
     """
+    epsilon = min(epsilon, LARGEST_EPSILON)  # infinite where nothing is promised
     batch, rounding = largest_batch(mechanism, subjects), math.sqrt(coordinates) / 2**GRADIENT_BITS
     eta = (5 * coordinates * mechanism.steps + 400) / (8 * mechanism.noise_scale**2)
     tail = (1 + math.exp(epsilon)) * math.exp(-100)

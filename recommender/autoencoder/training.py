@@ -121,11 +121,10 @@ def train_autoencoder(
         - one subject moves a step's summed gradient by at most ``mechanism.max_grad_norm`` in L2
         - the noise has the planned standard deviation, whoever is in the batch, and if nobody is
         - neither scaling nor number of steps depends on how many subjects there are
-        - with exact sources, release and model together are (ε, δ)-DP as the model's guarantee says, among
-          populations of at least one subject: that there is none is told by the refusal
+        - with exact sources, release and model together are (ε, δ)-DP as the model's guarantee says
 
     Raises:
-        EmptyInteractions: there is no subject.
+        EmptyInteractions: there is no subject; that this is refused tells so, and no guarantee covers it.
         BadMechanism: dropout without ``rng``, or the mechanism cannot keep its guarantee on a model of this size.
     """
     release, plan, speed = denoised.release, schedule or Schedule(), performance or Performance()
@@ -133,13 +132,8 @@ def train_autoencoder(
     start = warm_start(denoised, mechanism, plan.tastes)
     source = batches or SecureBatches()
     guarantee = _guarantee(mechanism, release.guarantee, exact=noise.exact and source.exact, noise=noise.name)
-    verify_fine_enough(
-        mechanism,
-        min(guarantee.epsilon, 50.0),
-        coordinates=start.decoder.size,
-        subjects=len(interactions.subjects),
-    )
     rows = _rows(interactions, release)
+    verify_fine_enough(mechanism, guarantee.epsilon, coordinates=start.decoder.size, subjects=rows.shape[0])
     decoder = _Refining(start, mechanism, plan, noise)
     with _threads(speed.threads):
         for step in range(mechanism.steps):
