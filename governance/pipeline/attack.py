@@ -170,7 +170,7 @@ def _document(
     found: "AttackReport",
     membership: tuple[MembershipReport, ...],
 ) -> dict[str, Any]:
-    aside = f"; run but not attacked: {', '.join(found.not_attacked)}" if found.not_attacked else ""
+    aside = f"; not attacked: {', '.join(found.not_attacked)}" if found.not_attacked else ""
     attack = PrivacyAttack(
         epsilon=found.epsilon,
         delta=found.delta,

@@ -66,6 +66,7 @@ class AttackReport:
         epsilon_lower: on ε at the claimed δ, whatever the mechanism is; 0 where nothing is shown.
         mu_lower: on μ, of a mechanism that is Gaussian, as this one claims to be; 0 where nothing is shown.
         noise: where the noise came from.
+        lens_set_aside: whether the claimed mechanism measures through a lens, which was not run.
     """
 
     mechanism: Mechanism
@@ -80,6 +81,7 @@ class AttackReport:
     epsilon_lower: float
     mu_lower: float
     noise: str
+    lens_set_aside: bool = False
 
     @property
     def epsilon(self) -> float:
@@ -113,8 +115,8 @@ class AttackReport:
 
     @property
     def not_attacked(self) -> tuple[str, ...]:
-        """Slugs of the signals that were run with the mechanism and that this attack does not look at."""
-        return tuple(slug for slug, _ in self.mechanism.shares)
+        """What this attack does not look at: a lens, which it sets aside, and signals, which it runs."""
+        return ("the lens",) * self.lens_set_aside + tuple(f"the signal {slug}" for slug, _ in self.mechanism.shares)
 
     @property
     def sentence(self) -> str:
@@ -129,8 +131,7 @@ class AttackReport:
 
     @property
     def _aside(self) -> str:
-        slugs = ", ".join(self.not_attacked)
-        return f"Run with it but not attacked, so that nothing was tried on them: the signals {slugs}."
+        return f"Not attacked, so that nothing was tried on them: {', '.join(self.not_attacked)}."
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
@@ -183,8 +184,7 @@ def audit_mechanism(
     everything = len(population.items)
     audited = _keeping(mechanism, everything)
     run = partial(measure, noise=noise, performance=performance, progress=progress)
-    release = _measured(run, population, audited)
-    correct = right_guesses(likelihood_ratios(release, planted), included, guesses)
+    correct = right_guesses(likelihood_ratios(_measured(run, population, audited), planted), included, guesses)
     epsilon_lower, mu_lower = _lower_bounds(canaries, guesses, correct, delta=mechanism.delta, confidence=confidence)
     return AttackReport(
         mechanism=audited,
@@ -199,6 +199,7 @@ def audit_mechanism(
         epsilon_lower=epsilon_lower,
         mu_lower=mu_lower,
         noise=noise.name,
+        lens_set_aside=mechanism.through_lens,
     )
 
 

@@ -107,9 +107,11 @@ def test_the_stored_report_names_the_signals_that_were_run_and_not_attacked(
     (report,) = home.settings.folder("reports").glob("*.attack.json")
     told = json.loads(report.read_bytes())
 
-    assert "not attacked, so that nothing was tried on them: the signals trending." in " ".join(ran.out.split())
-    assert told["finding"].endswith("the signals trending.")
-    assert told["privacy_attack"]["attack"].endswith("white-box; run but not attacked: trending")
+    assert "Not attacked, so that nothing was tried on them: the lens, the signal trending." in " ".join(
+        ran.out.split()
+    )
+    assert told["finding"].endswith("the signal trending.")
+    assert told["privacy_attack"]["attack"].endswith("white-box; not attacked: the lens, the signal trending")
 
 
 def test_canaries_read_nobody(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,14 +116,16 @@ def test_the_report_says_what_was_run(population: Interactions) -> None:
     assert (report.canaries, report.guesses, report.subjects, report.items) == (3721, 100, 600, 528)
     assert report.canary_items == 8
     assert abs(report.included - 3721 / 2) < 200
-    assert report.mechanism == replace(plan(EPSILON, DELTA), kept_at_least=528, kept_at_most=528)
+    whole = replace(plan(EPSILON, DELTA), kept_at_least=528, kept_at_most=528, through_lens=False)
+    assert report.mechanism == whole
     assert report.mechanism.guarantee == plan(EPSILON, DELTA).guarantee  # keeping every item changes no noise
     assert told["mechanism"]["epsilon"] == told["epsilon"] == 3.0
     assert told["verdict"] == "not refuted"
     assert told["confidence"] == 0.95
     assert "3,721 canary subjects" in report.sentence
-    assert report.sentence.endswith("3 is claimed and not refuted.")
-    assert told["not_attacked"] == []
+    assert "3 is claimed and not refuted. " in report.sentence
+    assert report.sentence.endswith("Not attacked, so that nothing was tried on them: the lens.")
+    assert told["not_attacked"] == ["the lens"]
 
 
 def test_the_report_says_which_signals_were_run_and_not_attacked(population: Interactions) -> None:
@@ -131,9 +133,11 @@ def test_the_report_says_which_signals_were_run_and_not_attacked(population: Int
 
     report = _audit(population, 0, canaries=200, guesses=50, mechanism=mechanism)
 
-    assert report.as_dict()["not_attacked"] == ["trending", "transitions"]
-    assert "3 is claimed and not refuted. Run with it but not attacked" in report.sentence
-    assert report.sentence.endswith("the signals trending, transitions.")
+    plain = replace(report, lens_set_aside=False)
+
+    assert report.as_dict()["not_attacked"] == ["the lens", "the signal trending", "the signal transitions"]
+    assert plain.sentence.endswith("nothing was tried on them: the signal trending, the signal transitions.")
+    assert replace(plain, mechanism=plan(EPSILON, DELTA)).sentence.endswith("3 is claimed and not refuted.")
 
 
 @pytest.mark.parametrize(("count", "length"), [(1, 2), (9, 3), (50, 4), (961, 16), (40, 31)])
