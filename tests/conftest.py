@@ -9,10 +9,15 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import create_engine
 
 SYSTEM_USERS = ("postgres", "nobody")
 """initdb refuses to run as root; the server then runs as the first of these that exists."""
+
+# `make test` is run many times a day, and CI draws as many examples as the library would.
+settings.register_profile("quick", max_examples=30)
+settings.load_profile(os.environ.get("PROBITY_EXAMPLES", "quick"))
 
 _numbers = count()
 

@@ -17,6 +17,7 @@ PAGE = ROOT / "docs" / "auditing-any-recommender.md"
 
 
 @pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis calls DuckDB by an older name
+@pytest.mark.large
 def test_the_page_runs_from_two_files_to_a_table_in_a_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "bin" / "probity"
     program.parent.mkdir()

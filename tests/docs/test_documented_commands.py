@@ -122,6 +122,7 @@ def test_the_subjects_page_hands_over_a_package_and_then_a_certificate(walked: S
     assert {"access.html", "access.json"} <= {path.name for path in (walked.folder / "mine").iterdir()}
 
 
+@pytest.mark.large
 def test_the_gates_page_runs_in_a_folder_with_nothing_but_two_tables(tmp_path: Path) -> None:
     shell = Shell(tmp_path)
     shown = shell.run(script(DOCS / "gate.md"))

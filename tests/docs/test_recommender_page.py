@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from recommender.explanation import Reason
 from recommender.models import MODELS
 from recommender.rows import PLAN
@@ -19,6 +21,7 @@ assert not {name.partition(".")[0] for name in sys.modules} & {"governance", "au
 """
 
 
+@pytest.mark.large
 def test_the_page_runs_from_a_table_to_explained_lists_and_back_from_disk(tmp_path: Path) -> None:
     program = "\n".join([*EXAMPLES, ALONE])
     done = subprocess.run(

@@ -106,7 +106,7 @@ def test_a_training_on_nothing_is_refused_before_privacy_is_reserved(home: Path,
 
     ran = probity("train", "--home", home, env={"PROBITY_TOKEN": token})
 
-    assert (ran.code, ran.err.count("\n")) == (3, 1)
+    assert (ran.code, ran.err.count("\n")) == (3, 2)  # its id, and why not
     assert "the lake is empty" in ran.err
     assert "[]" in probity("budget", "--json", "--home", home).out
 
@@ -120,7 +120,7 @@ def test_a_training_over_budget_is_refused_before_a_byte_is_read(home: Path, pro
 
     assert (codes, ran.code) == ([0, 0, 0], 1)
     assert "the budget of subscribers is epsilon 10" in ran.err
-    assert ran.err.count("\n") == 1
+    assert ran.err.count("\n") == 2  # its id, and why not
     assert [each["state"] for each in json.loads(probity("budget", "--json", "--home", home).out)] == ["spent"] * 3
 
 
