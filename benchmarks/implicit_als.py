@@ -2,9 +2,9 @@
 
     PYTHON -m benchmarks.implicit_als --data FOLDER [--threads 2] [--repeat 3]
 
-PYTHON is the interpreter of an environment with ``implicit`` 0.7, pandas and pyarrow; the project does not depend on
-it. It trains as on MovieLens-1M is best, once with its default (three steps of conjugate gradients) and once exactly,
-and holds our own solver against the latter. ``recommender.py`` prints the seconds of our release on the same split.
+PYTHON is the interpreter of an environment with ``implicit`` 0.7, SciPy, pandas and pyarrow; the project does not
+depend on it. It trains as on MovieLens-1M is best, once with its default (three steps of conjugate gradients) and once
+exactly, and holds our own solver against the latter. ``recommender.py`` prints the seconds of our release on the same split.
 """
 
 import argparse
@@ -13,9 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-import implicit
 import numpy as np
-from implicit.cpu.als import AlternatingLeastSquares
 from scipy.sparse import csr_matrix
 
 from benchmarks.peers.ials import IalsSettings, fit_ials, solved_rows
@@ -43,6 +41,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=3)
     options = parser.parse_args()
+    # After the options: --help needs no such environment.
+    import implicit
+    from implicit.cpu.als import AlternatingLeastSquares
+
     split = divide(read_dataset(options.data), 0)
     train = csr_matrix(split.train.matrix, dtype=np.float32)
     settings = IalsSettings()

@@ -4,7 +4,7 @@ The population is that of ``probity sample`` (the same tastes, titles, pages and
 without the identifiers, times and lines that the sample also writes. A view counts as an interaction, as if all were
 watched to the end. Five thousand more subjects are held out, shown 80 % of their history and asked for the rest.
 
-    python -m benchmarks.recommender_million [--subjects 1000000] [--epsilon 1] [--seed 0] [--processes 2]
+    python -m benchmarks.recommender_million [--subjects 1000000] [--epsilon 1] [--seed 0] [--processes N]
 
 Prints Recall@20 and NDCG@100 of every model with and without noise, their ratio, seconds and the most memory held.
 """

@@ -1,8 +1,10 @@
 """How long the exact sums of a synthetic population take, in each layout and on each engine, and that all agree.
 
-    python benchmarks/sums.py [--subjects 100000] [--items 2000] [--each 30] [--device cuda] [--engines] [--repeat 3]
+    python benchmarks/sums.py [--subjects 100000] [--items 2000] [--each 30] [--device cpu] [--threads 2] [--repeat 1]
+        [--engines]
 
-Histories hold `--each` items on average; popular items are watched more. DuckDB is asked with `--engines`.
+Histories are drawn of `--each` items on average, popular ones more often; an item drawn twice counts
+once. DuckDB is asked with `--engines`.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 OpenDP draws the discrete Gaussian of Canonne, Kamath and Steinke (NeurIPS 2020) by exact rejection sampling on big
 integers, seeded from the operating system. It releases the interpreter's lock, so chunks are drawn on threads; a
-sample costs some ten microseconds of a core.
+sample costs ten to twenty microseconds of a core.
 """
 
 from collections.abc import Callable

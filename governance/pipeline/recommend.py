@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -124,7 +124,8 @@ def list_for(
     if recommender.reason(watched, profiled=profiled) in IMPERSONAL:
         context, items = None, _impersonal(recommender.model, k, catalogue, available, eligible)
     else:
-        context = slot_of(asked.at or home.clock())
+        # Slots are learnt from stored events, whose hours are UTC.
+        context = slot_of((asked.at or home.clock()).astimezone(UTC))
         listed = recommender.recommend_one(watched, k, available=available, eligible=eligible, context=context)
         items = tuple(each.item for each in listed)
     why = [recommender.explain(watched, item, context=context, profiled=profiled) for item in items]

@@ -73,8 +73,7 @@ def warm_start(denoised: Denoised, mechanism: DeepMechanism, tastes: int) -> War
     """The layers before any private step: a function of the release, so it costs nothing.
 
     A taste is kept where its eigenvalue exceeds the spectral size of a step's noise, σC√m over the sampling rate: of
-    others a step would learn noise. (On MovieLens-1M 9 are kept at ε = 1, 38 at 5 and 112 at 20; all 128 at ε = 1 would
-    lose a sixth of the recall.)
+    others a step would learn noise. (On MovieLens-1M 12 are kept at ε = 1, 66 at 5, and all 128 at 20.)
     """
     width, firm = len(denoised.values), denoised.values[::-1] + denoised.ridge
     scale = (firm / firm[0]) ** -0.25

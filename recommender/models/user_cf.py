@@ -3,7 +3,8 @@
 With the dot product as similarity, score_j = Σ_v ⟨x, x_v⟩ x_vj = (x G)_j. Most of ⟨x, x_v⟩ is what all subjects
 share, and would return plain popularity; as with Pearson's correlation, similarity is therefore measured from the
 average taste, which is the leading eigenvector. A little of it stays, or nothing would tell a popular title from an
-obscure one among equally liked ones.
+obscure one among equally liked ones. On Anonymous Microsoft Web it is below popularity all the
+same: 0.631 of Recall@20 without noise, against 0.698.
 """
 
 import numpy as np
