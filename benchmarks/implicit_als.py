@@ -4,7 +4,8 @@
 
 PYTHON is the interpreter of an environment with ``implicit`` 0.7, SciPy, pandas and pyarrow; the project does not
 depend on it. It trains as on MovieLens-1M is best, once with its default (three steps of conjugate gradients) and once
-exactly, and holds our own solver against the latter. ``recommender.py`` prints the seconds of our release on the same split.
+exactly, and holds our own solver against the latter. ``recommender.py`` prints the seconds of our release on the same
+split.
 """
 
 import argparse
