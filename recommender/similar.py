@@ -2,10 +2,9 @@
 
 from collections.abc import Collection
 
-import numpy as np
-
 from recommender.errors import BadInteractions
 from recommender.linear_model import LinearModel
+from recommender.serving import Recommender
 
 
 def similar(
@@ -14,19 +13,16 @@ def similar(
     """The k titles that the model gives whoever watched this title and nothing else, with their scores, best first.
 
     Args:
-        model: of any kind that has weights.
+        model: of any kind that has weights; its exposure prices count, if it has any.
         item: the title.
         k: at most this many; fewer where fewer are eligible.
         eligible: if given, only these titles.
 
     Raises:
-        BadInteractions: the model does not know the title, or gives everybody the same list.
+        BadInteractions: the model does not know the title, or gives everybody the same list; or k is not positive.
     """
     if model.weights is None or item not in model.items:
         msg = f"a model of kind {model.kind} cannot say what is like a title that it does not weigh"
         raise BadInteractions(msg)
-    row = model.weights[model.items.index(item)]
-    order = [model.items[column] for column in np.argsort(-row, kind="stable").tolist()]
-    scores = dict(zip(model.items, row.tolist(), strict=True))
-    chosen = [title for title in order if title != item and (eligible is None or title in eligible)]
-    return tuple((title, scores[title]) for title in chosen[:k])
+    listed = Recommender(model).recommend_one((item,), k, available=eligible)
+    return tuple((each.item, each.score) for each in listed)

@@ -12,7 +12,7 @@ from recommender.denoise import denoise
 from recommender.errors import BadInteractions, BadPrices
 from recommender.features import CatalogueFeatures, features_from
 from recommender.interactions import Interactions, interactions_from
-from recommender.linear_model import price_items
+from recommender.linear_model import ItemPrices, price_items
 from recommender.measurement import measure
 from recommender.mechanism import plan
 from recommender.models import MODELS, get_kind
@@ -20,6 +20,7 @@ from recommender.models.kind import ModelKind
 from recommender.release import Release
 from recommender.serving import Recommender
 from recommender.similar import similar
+from tests.recommender.test_recommender_explanations import by_hand
 
 MOVIELENS = Path(__file__).parents[3] / "shared" / "data" / "ml-100k"
 
@@ -111,6 +112,16 @@ def test_titles_like_one_are_those_it_speaks_for_without_itself(release: Release
     assert [score for _, score in likes] == best.tolist()
     assert release.items[0] not in dict(similar(model, release.items[0], 100))
     assert similar(model, release.items[0], 3, eligible=[release.items[5]])[0][0] == release.items[5]
+
+
+def test_exposure_prices_move_what_is_like_a_title_as_they_move_its_list() -> None:
+    # Of those who watched w: x has 8, y 4 and z 2, relative to the best 1, ½ and ¼. The price lifts z by ½.
+    prices = ItemPrices("genre", ("drama",), np.array([0.5]), np.array([[0.0], [0.0], [0.0], [1.0]]))
+    plain, priced = by_hand(), by_hand().with_prices(prices)
+
+    assert similar(plain, "w", 3) == (("x", 8.0), ("y", 4.0), ("z", 2.0))
+    assert similar(priced, "w", 3) == (("x", 1.0), ("z", 0.75), ("y", 0.5))
+    assert similar(priced, "w", 3, eligible=["y", "z"]) == (("z", 0.75), ("y", 0.5))
 
 
 @pytest.mark.parametrize(("slug", "item"), [("popularity", "item-00"), ("ease", "nowhere")])
