@@ -1,13 +1,6 @@
 """Everything that can move the guarantee of a release, in one frozen type; what cannot is ``Performance``.
 
-Why the continuous formula may be used for integer noise. Adding N(0, s²) to an integer and rounding is
-post-processing of the Gaussian mechanism, hence exactly μ-GDP. The discrete Gaussian has nearly the same law: for one
-coordinate, the logarithm of the ratio of the two at k lies in [-1/(8s²), k²/(8s⁴)] (expand the integral of the
-density over [k - ½, k + ½] around k; its normaliser is 1 up to e^(-2π²s²)). Over d coordinates that sums to at most η
-= (5d + 400)/(8s²), except where Σ k²/s² > 4d + 400, which has probability below e^(-100) by Chernoff. So ε grows by
-at most 2η and δ by a factor e^η plus (1 + e^ε) e^(-100). ``plan`` spends only the share 1 - ``MARGIN`` of ε and of δ,
-and ``verify_fine_enough`` refuses a mechanism whose η could use that up. Where sums have noise of different scales, η
-of the finest of them and of all coordinates together bounds the sum.
+Why the continuous formula may be used for integer noise is proved in ``recommender.discreteness``.
 """
 
 import math
@@ -16,15 +9,10 @@ from functools import cached_property
 from typing import Any, Literal
 
 from recommender.accounting import Guarantee, compose_mu, epsilon_at, mu_for
+from recommender.discreteness import LARGEST_EPSILON, MARGIN, verify_margin
 from recommender.errors import BadMechanism
 from recommender.fixed_point import COUNT_BITS
 from recommender.signals import get_signal
-
-MARGIN = 1e-6
-"""Share of ε and of δ that is left unspent, to cover the step from rounded to discrete Gaussian noise."""
-
-LARGEST_EPSILON = 50.0
-"""Above it e^ε e^(-100) is no longer small beside any δ in use, and the guarantee would mean nothing anyway."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,14 +202,10 @@ def plan(epsilon: float, delta: float, **settings: Any) -> Mechanism:  # noqa: A
 
 
 def verify_fine_enough(mechanism: Mechanism, *, coordinates: int) -> None:
-    """Check that the grid is fine enough for the continuous formula (see the module's first lines).
+    """Check that the grid is fine enough for the continuous formula (``recommender.discreteness`` says why it must be).
 
     Raises:
         BadMechanism: the integer noise is so coarse, for that many coordinates, that the margin would not cover it.
     """
     finest = min(mechanism.count_scale, mechanism.gram_scale, *mechanism.signal_scales.values())
-    eta = (5 * coordinates + 400) / (8 * finest**2)
-    tail = (1 + math.exp(mechanism.epsilon)) * math.exp(-100)
-    if 2 * eta > MARGIN * mechanism.epsilon or math.expm1(eta) + tail / mechanism.delta > MARGIN:
-        msg = f"{mechanism.gram_bits} gram_bits are too coarse for {coordinates} numbers at epsilon {mechanism.epsilon}"
-        raise BadMechanism(msg)
+    verify_margin(finest_scale=finest, coordinates=coordinates, epsilon=mechanism.epsilon, delta=mechanism.delta)

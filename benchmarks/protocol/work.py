@@ -11,7 +11,7 @@ from pathlib import Path
 import recommender
 from benchmarks.protocol import data, deep, others, ours, ranking, splits
 from benchmarks.protocol.records import Key, Record, code_digest, record_of
-from recommender.mechanism import LARGEST_EPSILON
+from recommender.discreteness import LARGEST_EPSILON
 from recommender.models import MODELS
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

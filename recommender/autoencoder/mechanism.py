@@ -1,6 +1,6 @@
 """Everything that can move the guarantee of an autoencoder's training; what cannot is ``Schedule``.
 
-The noise is drawn as integers, like a release's, so the argument of ``recommender.mechanism`` holds here too: over d
+The noise is drawn as integers, like a release's, so the argument of ``recommender.discreteness`` holds here too: over d
 coordinates in all the steps, discrete noise of standard deviation s (in units of the grid) differs from rounded
 continuous noise by a factor within e^±η, η = (5d + 400)/(8s²). A sampled step is a mixture over who was in it, so the
 factor carries over. A share ``SPARE`` of ε and δ stays unspent: half for the release, half for this.
@@ -18,8 +18,9 @@ from dataclasses import asdict, dataclass, replace
 
 from recommender.accounting import Guarantee, SampledGaussian, epsilon_at, mu_for
 from recommender.composition import Cost, compose, composed_epsilon, cost_of, smallest_noise
+from recommender.discreteness import LARGEST_EPSILON, MARGIN, verify_margin
 from recommender.errors import BadMechanism
-from recommender.mechanism import LARGEST_EPSILON, MARGIN, Mechanism, plan
+from recommender.mechanism import Mechanism, plan
 
 GRADIENT_BITS = 26
 """A sum of gradients is rounded to a grid of max_grad_norm · 2^-26."""
@@ -184,12 +185,15 @@ def verify_fine_enough(mechanism: DeepMechanism, epsilon: float, *, coordinates:
     """
     epsilon = min(epsilon, LARGEST_EPSILON)  # infinite where nothing is promised
     batch, rounding = largest_batch(mechanism, subjects), math.sqrt(coordinates) / 2**GRADIENT_BITS
-    eta = (5 * coordinates * mechanism.steps + 400) / (8 * mechanism.noise_scale**2)
-    tail = (1 + math.exp(epsilon)) * math.exp(-100)
-    too_coarse = 2 * eta > MARGIN * epsilon or math.expm1(eta) + tail / mechanism.delta > MARGIN
-    if rounding <= SLACK < rounding + 2 * batch**2 / 2**53:
-        msg = f"batches of {batch:.0f} subjects are too large for sums in float64: lower the sampling rate"
-        raise BadMechanism(msg)
-    if rounding > SLACK or too_coarse:
+    if rounding > SLACK:
         msg = f"{coordinates} trained numbers are too many for a grid of 2^-{GRADIENT_BITS}"
         raise BadMechanism(msg)
+    if rounding + 2 * batch**2 / 2**53 > SLACK:
+        msg = f"batches of {batch:.0f} subjects are too large for sums in float64: lower the sampling rate"
+        raise BadMechanism(msg)
+    verify_margin(
+        finest_scale=mechanism.noise_scale,
+        coordinates=coordinates * mechanism.steps,
+        epsilon=epsilon,
+        delta=mechanism.delta,
+    )

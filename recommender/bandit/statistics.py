@@ -16,10 +16,9 @@ import numpy as np
 
 from recommender.accounting import Guarantee, compose_mu, mu_for, no_guarantee
 from recommender.bandit.prefix_sums import ENCODER_BITS, FACTORISATIONS, Factorisation
-from recommender.discreteness import verify_margin
+from recommender.discreteness import LARGEST_EPSILON, MARGIN, verify_margin
 from recommender.errors import BadInteractions, BadMechanism
 from recommender.fixed_point import verify_norms
-from recommender.mechanism import LARGEST_EPSILON, MARGIN
 from recommender.noise import NoiseSource
 
 FEATURE_BITS = 12

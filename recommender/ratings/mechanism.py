@@ -1,12 +1,12 @@
-"""All that can move the guarantee of a rating release. See ``recommender.mechanism`` for the kind of argument."""
+"""All that can move the guarantee of a rating release. See ``recommender.discreteness`` for the argument."""
 
 import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
 from recommender.accounting import Guarantee, compose_mu, epsilon_at, mu_for
+from recommender.discreteness import LARGEST_EPSILON, MARGIN
 from recommender.errors import BadMechanism
-from recommender.mechanism import LARGEST_EPSILON, MARGIN
 
 LEVEL_BITS = 24
 """Fixed point of counts, sums of ratings and moments: a subject moves them all together by at most 2^24 in L2."""

@@ -312,6 +312,8 @@ def test_refuses_what_would_promise_too_much(
         steps.beside(denoised.release.guarantee)
     with pytest.raises(BadMechanism, match="too many"):
         verify_fine_enough(steps, 5.0, coordinates=5_000_000_000, subjects=1)
+    with pytest.raises(BadMechanism, match=f"too coarse for {steps.steps * 10**6} numbers at epsilon 5"):
+        verify_fine_enough(replace(steps, noise_multiplier=0.001), 5.0, coordinates=10**6, subjects=1)
     with pytest.raises(BadMechanism, match="generator"):
         train(population, denoised, steps, silence, schedule=Schedule(dropout=0.5))
     with pytest.raises(EmptyInteractions):

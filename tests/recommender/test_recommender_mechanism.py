@@ -71,7 +71,7 @@ def test_the_default_grid_is_fine_enough_for_a_million_numbers() -> None:
 
 
 def test_refuses_a_grid_so_coarse_that_discreteness_would_show() -> None:
-    with pytest.raises(BadMechanism, match="12 gram_bits are too coarse"):
+    with pytest.raises(BadMechanism, match="too coarse for 1000000000 numbers at epsilon 50"):
         verify_fine_enough(plan(50.0, 1e-6, gram_bits=12), coordinates=10**9)
 
 
