@@ -1,4 +1,6 @@
-"""The exact sum of outer products, by torch on a CPU or GPU or by a relational engine. No other module imports torch.
+"""The exact sum of outer products, by torch on a CPU or GPU or by a relational engine.
+
+Measuring imports torch here and nowhere else; training an autoencoder imports it too.
 
 Why floating point is exact in the dense layout: every row holds integers, of either sign, with Σ x_i² ≤ 4^b, so by
 Cauchy and Schwarz Σ_u |x_ui x_uj| over c rows is at most c · 4^b, and every partial sum, in any order and with or
@@ -12,7 +14,6 @@ The sparse layout lists the pairs of each history and adds up their products in 
 either. It is the faster one where histories are short beside the matrix.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,8 +26,6 @@ from recommender.mechanism import Performance
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-Progress = Callable[[int, int], None]
-
 PAIRS_AT_ONCE = 2**22
 """How many pairs the sparse layout holds in memory."""
 
@@ -34,16 +33,13 @@ PAIR_COST = {"cpu": 512, "cuda": 2**15}
 """What adding one pair costs, in multiply-adds of a dense product: a CPU's cache misses, a GPU's atomic additions."""
 
 
-def exact_gram(
-    rows: "csr_matrix", *, bits: int, performance: Performance, progress: Progress | None = None
-) -> np.ndarray:
+def exact_gram(rows: "csr_matrix", *, bits: int, performance: Performance) -> np.ndarray:
     """Σ_u x_u x_uᵀ: int64, shape (items, items), in units of 4^-bits.
 
     Args:
         rows: integers of either sign, Σ x² ≤ 4^bits in each row (``fixed_point.unit_rows``, ``lens.seen_rows``).
         bits: the grid of the rows.
         performance: cannot change the result, not even in the last bit.
-        progress: told (subjects done, subjects in all) after each chunk.
 
     Raises:
         BadMechanism: more subjects than 64 bits hold, or a device that is not there.
@@ -58,9 +54,9 @@ def exact_gram(
     torch.set_num_threads(performance.threads)
     try:
         if layout_for(rows, performance) == "sparse":
-            total = _sparse(rows, device, progress)
+            total = _sparse(rows, device)
         else:
-            total = _dense(rows, min(performance.chunk_rows, 2**53 >> (2 * bits)), device, progress)
+            total = _dense(rows, min(performance.chunk_rows, 2**53 >> (2 * bits)), device)
         return total.cpu().numpy()
     finally:
         torch.set_num_threads(threads_before)
@@ -88,7 +84,7 @@ def _pairs_by_row(rows: "csr_matrix") -> np.ndarray:
     return pairs
 
 
-def _dense(rows: "csr_matrix", chunk: int, device: torch.device, progress: Progress | None) -> torch.Tensor:
+def _dense(rows: "csr_matrix", chunk: int, device: torch.device) -> torch.Tensor:
     count, width = rows.shape
     total = torch.zeros((width, width), dtype=torch.int64, device=device)
     for start in range(0, count, chunk):
@@ -99,13 +95,11 @@ def _dense(rows: "csr_matrix", chunk: int, device: torch.device, progress: Progr
         places = (_moved(number, device), _moved(rows.indices[held], device))
         dense[places] = _moved(rows.data[held], device).to(torch.float64)
         total += (dense.T @ dense).to(torch.int64)
-        if progress is not None:
-            progress(stop, count)
     return total
 
 
-def _sparse(rows: "csr_matrix", device: torch.device, progress: Progress | None) -> torch.Tensor:
-    count, width = rows.shape
+def _sparse(rows: "csr_matrix", device: torch.device) -> torch.Tensor:
+    width = rows.shape[1]
     upper = torch.zeros(width * width, dtype=torch.int64, device=device)
     start = 0
     for stop in _cuts(_pairs_by_row(rows)):
@@ -113,8 +107,6 @@ def _sparse(rows: "csr_matrix", device: torch.device, progress: Progress | None)
         ends = np.repeat(rows.indptr[start + 1 : stop + 1], np.diff(rows.indptr[start : stop + 1])) - rows.indptr[start]
         _add_pairs(upper, width, *(_moved(part, device) for part in (rows.indices[held], rows.data[held], ends)))
         start = stop
-        if progress is not None:
-            progress(stop, count)
     square = upper.view(width, width)
     return square + square.triu(1).T
 

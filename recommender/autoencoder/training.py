@@ -1,4 +1,6 @@
-"""A few private steps that refine what the release already says. The only entry to torch and Opacus of this package.
+"""A few private steps that refine what the release already says, by torch and Opacus.
+
+Of this package only this module and ``private_steps``, which these steps are made of, import them.
 
 Why squared error. Its gradient over the decoder is (prediction - x) hᵀ, of rank one for each subject and small once
 the release has explained what most subjects share; so at a given noise it says more, along the few directions that
