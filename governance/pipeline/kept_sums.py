@@ -74,16 +74,31 @@ class KeptSums:
         folder = self.home.settings.folder(FOLDER)
         return [self._read(path)[0] for path in sorted(folder.glob("*.sealed"))]
 
-    def keep(self, session: Session, release: str, snapshot: Snapshot, sums: ExactSums) -> None:
+    def keep(
+        self,
+        session: Session,
+        release: str,
+        snapshot: Snapshot,
+        sums: ExactSums,
+        *,
+        taken_out: tuple[str, ...] = (),
+    ) -> None:
         """Seal the sums behind a release under a fresh key, where the policy says so; else do nothing.
 
-        Nothing is kept either where one of the snapshot's subjects was erased while they were added up.
+        ``taken_out`` are requests whose subjects are members of the snapshot and out of the sums already. Nothing is
+        kept either where one of the snapshot's subjects was erased while they were added up.
         """
         policy, now = self.home.policies.privacy.value, self.home.clock()
         members = select(func.count()).select_from(SnapshotSubject).where(SnapshotSubject.snapshot_id == snapshot.id)
         if policy.keep_sums == "never" or session.scalar(members) != snapshot.subjects:
             return
-        header = Header(release=release, snapshot=str(snapshot.id), kept_at=now.isoformat(), rule=reading_rule(policy))
+        header = Header(
+            release=release,
+            snapshot=str(snapshot.id),
+            kept_at=now.isoformat(),
+            rule=reading_rule(policy),
+            taken_out=taken_out,
+        )
         self._key(release).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_atomically(self._key(release), self.entropy(_KEY_BYTES))
         self.home.folder(FOLDER)

@@ -24,6 +24,7 @@ from governance.pipeline.measured import reading_rule
 from governance.pipeline.train import Progress, Trained, finished, planned, put_aside, registered, require_not_lost
 from governance.registry.lineage import get_release, get_snapshot, register_snapshot
 from governance.registry.tables import ReleaseRecord, Snapshot, SnapshotSubject
+from governance.rights.tables import Job
 from pseudonymisation.errors import PseudonymisationError
 from pseudonymisation.pseudonym import Pseudonym
 from recommender.errors import RecommenderError
@@ -106,17 +107,25 @@ def _measured(
 ) -> Trained:
     from recommender.measurement import release_from  # torch
 
-    left = _left(home, release, before, after)
-    made = release_from(left, planned(home), OpenDPNoise(), inputs_digest=after.digest, progress=progress)
-    return registered(home, made, left, after, training_id=training_id, author=author)
-
-
-def _left(home: Home, release: str, before: Snapshot, after: Snapshot) -> ExactSums:
-    """The sums of those in the snapshot after."""
     with home.transaction() as session:
-        gone = sorted(set(_members(session, before)) - set(_members(session, after)))
-    _, sums = KeptSums(home).open(release)
-    return without(home, before, sums, gone) if gone else sums
+        left, out = _left(session, home, release, before, after)
+    made = release_from(left, planned(home), OpenDPNoise(), inputs_digest=after.digest, progress=progress)
+    return registered(home, made, left, after, training_id=training_id, author=author, taken_out=out)
+
+
+def _left(
+    session: Session, home: Home, release: str, before: Snapshot, after: Snapshot
+) -> tuple[ExactSums, tuple[str, ...]]:
+    """The sums of those in the snapshot after, and the requests by which subjects are out of them already.
+
+    An erasure takes its subject out of the sums first and off the lists of members last. Whoever stands between, and
+    whoever has withdrawn besides, must not be taken out a second time.
+    """
+    header, sums = KeptSums(home).open(release)
+    jobs = select(Job).where(Job.request_id.in_([UUID(each) for each in header.taken_out]))
+    out = {job.work.get("events") for job in session.scalars(jobs)}
+    gone = sorted(set(_members(session, before)) - set(_members(session, after)) - out)
+    return (without(home, before, sums, gone) if gone else sums), header.taken_out
 
 
 def _keep_what_is_left(home: Home, release: str, before: Snapshot, after: Snapshot, made: str) -> None:
@@ -127,7 +136,8 @@ def _keep_what_is_left(home: Home, release: str, before: Snapshot, after: Snapsh
             return
     # Old ones that an erasure or retention ended, or that somebody cannot be taken out of any more, are no new ones.
     with suppress(NotFound, PseudonymisationError, RecommenderError), home.transaction() as session:
-        kept.keep(session, made, after, _left(home, release, before, after))
+        left, out = _left(session, home, release, before, after)
+        kept.keep(session, made, after, left, taken_out=out)
 
 
 def _members(session: Session, snapshot: Snapshot) -> list[Pseudonym]:

@@ -189,12 +189,22 @@ def _accompanied(
 
 
 def registered(
-    home: Home, release: Release, sums: ExactSums, snapshot: Snapshot, *, training_id: UUID, author: Principal
+    home: Home,
+    release: Release,
+    sums: ExactSums,
+    snapshot: Snapshot,
+    *,
+    training_id: UUID,
+    author: Principal,
+    taken_out: tuple[str, ...] = (),
 ) -> Trained:
-    """Register a release that was paid for, keep its sums if policy says so, and fit what follows from it."""
+    """Register a release that was paid for, keep its sums if policy says so, and fit what follows from it.
+
+    ``taken_out`` are requests by which members of the snapshot are out of the sums already.
+    """
     record = _register(home, release, snapshot, release.mechanism, training_id=training_id, actor=actor_of(author))
     with home.transaction() as session:
-        KeptSums(home).keep(session, record.digest, snapshot, sums)
+        KeptSums(home).keep(session, record.digest, snapshot, sums, taken_out=taken_out)
     return Trained(release=record, models=_fit_models(home, release, record, snapshot, author))
 
 
