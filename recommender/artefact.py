@@ -11,16 +11,18 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from recommender.errors import ArtefactExists, CorruptArtefact
+from recommender.errors import ArtefactExists, CorruptArtefact, RecommenderError
 
 _TAG = b"probity/artefact/v1\x00"
 _DESCRIPTION = "description.json"
+
+T = TypeVar("T")
 
 
 def write_artefact(folder: Path, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
@@ -72,6 +74,33 @@ def read_artefact(folder: Path, expected_digest: str) -> tuple[dict[str, Any], d
         msg = f"{folder.name}: not an artefact of plain arrays with a description"
         raise CorruptArtefact(msg) from cause
     return description, arrays
+
+
+def read_as(
+    folder: Path,
+    expected_digest: str,
+    noun: str,
+    forms: Mapping[str, Callable[[dict[str, Any], dict[str, np.ndarray]], T]],
+) -> T:
+    """What the artefact with that digest is.
+
+    Args:
+        folder: where it lies.
+        expected_digest: 64 hex digits.
+        noun: what it should be, for the refusal.
+        forms: by what a description may say in ``format``, how description and arrays become the thing; however that
+            fails, the content is not what it should be.
+
+    Raises:
+        CorruptArtefact: as ``read_artefact``, or it is in none of these forms.
+    """
+    description, arrays = read_artefact(folder, expected_digest)
+    try:
+        return forms[description["format"]](description, arrays)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecommenderError) as cause:
+        known = " or ".join(forms)
+        msg = f"{folder.name}: the digest is right, but the content is not a {noun} in the format {known}"
+        raise CorruptArtefact(msg) from cause
 
 
 def artefact_digest(description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:

@@ -12,9 +12,8 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recommender.accounting import Guarantee
-from recommender.artefact import read_artefact
+from recommender.artefact import read_as
 from recommender.autoencoder.artefact import AUTOENCODER_FORMAT, autoencoder_from
-from recommender.errors import CorruptArtefact, RecommenderError
 from recommender.linear_model import LINEAR_FORMAT, ItemPrices, linear_model_from
 
 
@@ -96,11 +95,4 @@ def load_model(folder: Path, expected_digest: str) -> Model:
     Raises:
         CorruptArtefact: it has another, or is no model in a form of ``FORMATS``.
     """
-    description, arrays = read_artefact(folder, expected_digest)
-    try:
-        (form,) = (each for each in FORMATS if each.name == description["format"])
-        return form.read(description, arrays)
-    except (KeyError, TypeError, ValueError, RecommenderError) as cause:
-        known = ", ".join(each.name for each in FORMATS)
-        msg = f"{folder.name}: the digest is right, but the content is not a model in one of the formats {known}"
-        raise CorruptArtefact(msg) from cause
+    return read_as(folder, expected_digest, "model", {form.name: form.read for form in FORMATS})

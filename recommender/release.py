@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from recommender.accounting import Guarantee
-from recommender.artefact import artefact_digest, read_artefact, write_artefact
-from recommender.errors import CorruptArtefact, RecommenderError
+from recommender.artefact import artefact_digest, read_as, write_artefact
 from recommender.lens import verify_lens
 from recommender.mechanism import Mechanism
 
@@ -113,17 +112,10 @@ def load_release(folder: Path, expected_digest: str) -> Release:
     Raises:
         CorruptArtefact: it has another, or is not a release.
     """
-    description, arrays = read_artefact(folder, expected_digest)
-    try:
-        return _release_from(description, arrays)
-    except (KeyError, TypeError, ValueError, IndexError, RecommenderError) as cause:
-        msg = f"{folder.name}: the digest is right, but the content is not a release in the format {_FORMAT}"
-        raise CorruptArtefact(msg) from cause
+    return read_as(folder, expected_digest, "release", {_FORMAT: _release_from})
 
 
 def _release_from(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> Release:
-    if description["format"] != _FORMAT:
-        raise ValueError(description["format"])
     width = len(description["items"])
     gram = np.zeros((width, width))
     gram[np.triu_indices(width)] = arrays["gram_upper"]

@@ -15,8 +15,8 @@ import numpy as np
 import scipy.linalg
 
 from recommender.accounting import Guarantee
-from recommender.artefact import artefact_digest, read_artefact, write_artefact
-from recommender.errors import BadInteractions, CorruptArtefact
+from recommender.artefact import artefact_digest, read_as, write_artefact
+from recommender.errors import BadInteractions
 from recommender.ratings.table import Ratings
 
 _FORMAT = "probity/rating-model/v1"
@@ -179,17 +179,10 @@ def load_rating_model(folder: Path, expected_digest: str) -> RatingModel:
     Raises:
         CorruptArtefact: it has another, or is not a rating model.
     """
-    description, arrays = read_artefact(folder, expected_digest)
-    try:
-        return _model_from(description, arrays)
-    except (KeyError, TypeError, ValueError) as cause:
-        msg = f"{folder.name}: the digest is right, but the content is not a model in the format {_FORMAT}"
-        raise CorruptArtefact(msg) from cause
+    return read_as(folder, expected_digest, "model", {_FORMAT: _model_from})
 
 
 def _model_from(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> RatingModel:
-    if description["format"] != _FORMAT:
-        raise ValueError(description["format"])
     width = len(description["items"])
     rows, rank = arrays["factors"].shape
     return RatingModel(

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from recommender.accounting import Guarantee
-from recommender.artefact import artefact_digest, read_artefact, write_artefact
-from recommender.errors import CorruptArtefact, RecommenderError
+from recommender.artefact import artefact_digest, read_as, write_artefact
 from recommender.ratings.covariance import taste_factors
 from recommender.ratings.effects import FirstRound
 from recommender.ratings.mechanism import RatingMechanism
@@ -122,17 +121,10 @@ def load_rating_release(folder: Path, expected_digest: str) -> RatingRelease:
     Raises:
         CorruptArtefact: it has another, or is not a rating release.
     """
-    description, arrays = read_artefact(folder, expected_digest)
-    try:
-        return _release_from(description, arrays)
-    except (KeyError, TypeError, ValueError, IndexError, RecommenderError) as cause:
-        msg = f"{folder.name}: the digest is right, but the content is not a release in the format {_FORMAT}"
-        raise CorruptArtefact(msg) from cause
+    return read_as(folder, expected_digest, "release", {_FORMAT: _release_from})
 
 
 def _release_from(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> RatingRelease:
-    if description["format"] != _FORMAT:
-        raise ValueError(description["format"])
     items = tuple(description["items"])
     width = len(arrays["kept"])
     upper = np.zeros((width, width))

@@ -157,6 +157,16 @@ def test_a_release_with_an_impossible_mechanism_is_refused(release: Release, tmp
         load_release(tmp_path / "forged", write_artefact(tmp_path / "forged", description, arrays))
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"signals": ["trending"]}, {"guarantee": {"epsilon": 10**400}}, {"format": ["probity/release/v1"]}]
+)
+def test_a_description_of_another_shape_is_refused(release: Release, tmp_path: Path, wrong: dict[str, object]) -> None:
+    description, arrays = read_artefact(tmp_path / "release", release.save(tmp_path / "release"))
+
+    with pytest.raises(CorruptArtefact, match="not a release in the format probity/release/v1"):
+        load_release(tmp_path / "forged", write_artefact(tmp_path / "forged", description | wrong, arrays))
+
+
 def test_saving_the_same_release_again_changes_nothing(release: Release, tmp_path: Path) -> None:
     first = release.save(tmp_path / "release")
     before = (tmp_path / "release").stat().st_mtime_ns

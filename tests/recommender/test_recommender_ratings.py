@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recommender.accounting import delta_at
+from recommender.artefact import read_artefact, write_artefact
 from recommender.errors import BadInteractions, BadMechanism, CorruptArtefact, EmptyInteractions
 from recommender.features import CatalogueFeatures, features_from
 from recommender.gram import exact_gram
@@ -202,6 +203,20 @@ def test_release_and_model_come_back_from_their_folders_and_no_other_content_doe
         load_rating_model(tmp_path / "r", release.digest)
     with pytest.raises(CorruptArtefact, match="not a release"):
         load_rating_release(tmp_path / "m", model.digest)
+
+
+@pytest.mark.parametrize("steps", [{"noise_multiplier": 0.0, "sampling_rate": 0.5, "steps": 4}, {"sigma": 1.0}, 7])
+def test_a_promise_that_cannot_be_is_no_rating_model_or_release(
+    release: RatingRelease, tmp_path: Path, steps: object
+) -> None:
+    model = release.model()
+    for saved, load in ((model, load_rating_model), (release, load_rating_release)):
+        at, forged = tmp_path / load.__name__, tmp_path / f"forged {load.__name__}"
+        description, arrays = read_artefact(at, saved.save(at))
+        description["guarantee"]["sampled"] = [steps]
+
+        with pytest.raises(CorruptArtefact, match="in the format probity/rating-"):
+            load(forged, write_artefact(forged, description, arrays))
 
 
 def test_ratings_are_read_with_repeats_averaged_and_strays_moved_to_the_scale() -> None:
