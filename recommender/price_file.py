@@ -36,7 +36,7 @@ _HEADING: Final = (
 )
 _LONGEST_NAME: Final = 500
 _UNSHOWN: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
-_LINE = re.compile(r"|#.*|(?:- |  )?[a-z_]+:(?: (?:\{\}|[^\[{&*!|>%@`?].*))?")
+_LINE = re.compile(r"|#.*|(?:- |  )?[a-z_]+:(?: (?:\{\}|(?:[^\[{&*!|>%@`?]|\?\S).*))?")
 """The lines that YAML prices consist of. Parsers of YAML take forever over nesting, or worse; here is none to nest."""
 
 _INPUT = re.compile(r"[a-z_]+")

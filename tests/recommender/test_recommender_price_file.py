@@ -98,6 +98,14 @@ def price_files(draw: st.DrawFn) -> PriceFile:
     )
 
 
+@pytest.mark.parametrize("start", list("?:-#,[]{}&*!|>'\"%@`=~0"))
+def test_a_name_that_starts_with_what_yaml_gives_a_meaning_reads_back(start: str) -> None:
+    for name in (start, f"{start}0", f"{start} 0"):
+        prices = replace(EXAMPLE, attention=name)
+
+        assert prices_from_bytes(price_file_bytes(prices, "p.yaml"), "p.yaml") == prices
+
+
 @settings(max_examples=40, deadline=None)
 @given(price_files(), st.sampled_from(["p.json", "p.yaml"]))
 def test_whatever_prices_say_they_say_in_one_encoding(prices: PriceFile, name: str) -> None:
