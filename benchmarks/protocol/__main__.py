@@ -21,6 +21,7 @@ from pathlib import Path
 from benchmarks.protocol import others, records, summary, work
 from benchmarks.protocol.bars import progress
 from benchmarks.protocol.data import read_dataset
+from benchmarks.protocol.further import FURTHER
 
 EPSILONS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, math.inf)
 
@@ -38,8 +39,8 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--methods",
         nargs="+",
-        default=["ours", "peers"],
-        help=f"ours, peers, or any of {', '.join(work.known_methods())}",
+        default=["ours", "peers", "bounds"],
+        help=f"ours, peers, bounds, or any of {', '.join(work.known_methods())}",
     )
     parser.add_argument("--without", nargs="+", default=[], help="methods to leave out, such as dpsgd")
     parser.add_argument(
@@ -52,8 +53,12 @@ def options() -> argparse.Namespace:
 
 
 def chosen_methods(named: list[str], without: list[str]) -> tuple[str, ...]:
-    """Slugs, with ``ours`` and ``peers`` written out."""
-    groups = {"ours": work.our_methods(), "peers": [peer.slug for peer in others.peers_here()]}
+    """Slugs, with the names of groups written out."""
+    groups = {
+        "ours": work.our_methods(),
+        "peers": [peer.slug for peer in others.peers_here()],
+        "bounds": [each.slug for each in FURTHER if not each.ours],
+    }
     wanted = [slug for name in named for slug in groups.get(name, [name])]
     return tuple(slug for slug in dict.fromkeys(wanted) if slug not in without)
 

@@ -9,7 +9,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import recommender
-from benchmarks.protocol import data, deep, others, ours, ranking, splits
+from benchmarks.protocol import data, others, ours, ranking, splits
+from benchmarks.protocol.further import FURTHER, Further
 from benchmarks.protocol.records import Key, Record, code_digest, record_of
 from recommender.discreteness import LARGEST_EPSILON
 from recommender.models import MODELS
@@ -55,13 +56,14 @@ class Batch:
 
 
 def known_methods() -> tuple[str, ...]:
-    """Slugs of ours, then of the peers that are here."""
-    return our_methods() + tuple(peer.slug for peer in others.peers_here())
+    """Slugs of ours, then of the peers that are here, then of bounds."""
+    bounds = tuple(each.slug for each in FURTHER if not each.ours)
+    return our_methods() + tuple(peer.slug for peer in others.peers_here()) + bounds
 
 
 def our_methods() -> tuple[str, ...]:
-    """Slugs of the registry, and of the autoencoder where it can be trained."""
-    return tuple(kind.slug for kind in MODELS) + ((deep.SLUG,) if deep.is_here() else ())
+    """Slugs of the registry, and of what is trained further where it can be."""
+    return tuple(kind.slug for kind in MODELS) + tuple(each.slug for each in FURTHER if each.ours and each.is_here(1.0))
 
 
 def batches(keys: Collection[Key], done: Mapping[Key, Record]) -> list[Batch]:
@@ -88,8 +90,7 @@ def keys_of(plan: Plan, dataset: data.Dataset, seed: int, epsilon: float) -> tup
         return Key(dataset.name, seed, epsilon, plan.delta, method, noise, code)
 
     keys = [key(kind.slug, library, plan.noise) for kind in ours.kinds(dataset, plan.methods)]
-    if deep.SLUG in plan.methods and deep.is_here(epsilon):
-        keys.append(key(deep.SLUG, library, plan.noise))
+    keys += [key(each.slug, library, plan.noise) for each in _further(plan.methods, epsilon)]
     keys += [
         key(peer.slug, code_digest(peer.source, *shared), "its own")
         for peer in others.peers_here(plan.methods)
@@ -135,13 +136,17 @@ def batch_records(plan: Plan, batch: Batch, dataset: data.Dataset, progress: Pro
     )
     for each in ours.our_lists(dataset, split.train, split.test.shown, ours.kinds(dataset, tuple(keys)), terms):
         yield record_of(keys[each.method], each.lists, split.test, times=each.times, facts=each.facts)
-    if deep.SLUG in keys:
-        progress(f"{where}: {deep.SLUG}", 0, 1)
-        each = deep.autoencoder_lists(dataset, split.train, split.test.shown, terms)
-        yield record_of(keys[deep.SLUG], each.lists, split.test, times=each.times, facts=each.facts)
+    for further in _further(tuple(keys), batch.epsilon):
+        progress(f"{where}: {further.slug}", 0, 1)
+        each = further.lists(dataset, split.train, split.test.shown, terms)
+        yield record_of(keys[further.slug], each.lists, split.test, times=each.times, facts=each.facts)
     peers = others.peers_here(tuple(keys))
     for number, peer in enumerate(peers):
         progress(f"{where}: {peer.slug}", number, len(peers))
         fitting = others.Terms(epsilon=batch.epsilon, delta=plan.delta, seed=batch.seed, device=plan.device)
         each = others.peer_lists(peer, split, fitting)
         yield record_of(keys[peer.slug], each.lists, split.test, times=each.times, facts=each.facts)
+
+
+def _further(methods: Sequence[str], epsilon: float) -> tuple[Further, ...]:
+    return tuple(each for each in FURTHER if each.slug in methods and each.is_here(epsilon))
