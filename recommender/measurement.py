@@ -4,7 +4,6 @@ Sources: McSherry and Mironov 2009 (a private item covariance for recommendation
    (Analyze Gauss).
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -18,12 +17,10 @@ from recommender.fixed_point import COUNT_BITS, exact_counts
 from recommender.gram import exact_gram
 from recommender.interactions import Interactions, capped, digest_of
 from recommender.lens import lens_for
-from recommender.mechanism import Mechanism, Performance, diagonal, verify_fine_enough
-from recommender.noise import NoiseSource
+from recommender.mechanism import Mechanism, Performance, verify_fine_enough
+from recommender.noise import NoiseSource, Progress, symmetric_noise
 from recommender.release import NoiseLevels, Release, Signal
 from recommender.signals import get_signal
-
-Progress = Callable[[int, int], None]
 
 ON_AN_EARLIER_BASIS = "on the basis of an earlier release, whose cost comes on top"
 
@@ -205,7 +202,7 @@ def _released(
 ) -> Release:
     basis, place = sums.basis, {item: column for column, item in enumerate(sums.catalogue)}
     held = counts[[place[item] for item in basis.items]]
-    gram = sums.gram + symmetric_noise(len(basis.items), mechanism, noise, progress=progress)
+    gram = sums.gram + symmetric_noise(len(basis.items), mechanism.gram_scale, noise, progress=progress)
     return Release(
         items=basis.items,
         counts=held,
@@ -236,31 +233,15 @@ def history_weights(counts: np.ndarray, mechanism: Mechanism, *, noise_level: fl
     return weights
 
 
-def symmetric_noise(
-    width: int, mechanism: Mechanism, noise: NoiseSource, *, progress: Progress | None = None
-) -> np.ndarray:
-    """Symmetric integer noise for the Gram matrix: int64, shape (width, width); the diagonal is √2 larger."""
-    return _symmetric(width, mechanism.gram_scale, noise, progress)
-
-
 def noisy_counts(exact: np.ndarray, mechanism: Mechanism, noise: NoiseSource) -> np.ndarray:
     """Integer counts with fresh noise: float64, in subjects."""
     noisy: np.ndarray = (exact + noise.draw(len(exact), mechanism.count_scale)) / 2.0**COUNT_BITS
     return noisy
 
 
-def _symmetric(width: int, scale: int, noise: NoiseSource, progress: Progress | None) -> np.ndarray:
-    rows, columns = np.triu_indices(width, k=1)
-    result = np.zeros((width, width), dtype=np.int64)
-    result[rows, columns] = noise.draw(len(rows), scale, progress=progress)
-    result += result.T
-    result[np.diag_indices(width)] = noise.draw(width, diagonal(scale))
-    return result
-
-
 def _noisy_signal(slug: str, exact: np.ndarray, mechanism: Mechanism, noise: NoiseSource) -> Signal:
     kind, scale = get_signal(slug), mechanism.signal_scales[slug]
-    drawn = _symmetric(len(exact), scale, noise, None) if kind.outer else noise.draw(exact.size, scale)
+    drawn = symmetric_noise(len(exact), scale, noise) if kind.outer else noise.draw(exact.size, scale)
     unit = kind.unit(mechanism.gram_bits)
     return Signal((exact + drawn.reshape(exact.shape)) / float(unit), scale / unit)
 

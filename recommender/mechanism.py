@@ -94,11 +94,6 @@ class Mechanism:
         scale: int = math.ceil(4**self.gram_bits / (math.sqrt(2) * self._target_mu * math.sqrt(self.gram_share)))
         return scale
 
-    @property
-    def diagonal_scale(self) -> int:
-        """The same on the diagonal: √2 more, so that one subject moves the scaled upper triangle by exactly 1/√2."""
-        return diagonal(self.gram_scale)
-
     @cached_property
     def signal_scales(self) -> dict[str, int]:
         """Standard deviation of the noise of each signal in its integers (rounded up; off a diagonal), by slug."""
@@ -149,11 +144,6 @@ class Mechanism:
             del fields["shares"], fields["trending_days"]
             return fields
         return fields | {"shares": [list(share) for share in self.shares]}
-
-
-def diagonal(scale: int) -> int:
-    """The scale of the noise on the diagonal of a sum of outer products with that scale off it: √2 more."""
-    return math.isqrt(2 * scale**2) + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ integers, seeded from the operating system. It releases the interpreter's lock, 
 sample costs ten to twenty microseconds of a core.
 """
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -60,6 +61,26 @@ class OpenDPNoise:
                 if progress is not None:
                     progress(done, count)
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+
+
+def diagonal(scale: int) -> int:
+    """The scale of the noise on the diagonal of a sum of outer products with that scale off it: √2 more, rounded up."""
+    return math.isqrt(2 * scale**2) + 1
+
+
+def symmetric_noise(width: int, scale: int, noise: NoiseSource, *, progress: Progress | None = None) -> np.ndarray:
+    """Symmetric integer noise for a sum of outer products: int64, shape (width, width).
+
+    Entries have the scale off the diagonal and ``diagonal(scale)`` on it, so that one subject, whose row has a norm of
+    at most 1, moves the upper triangle with its diagonal divided by √2 by at most 1/√2. ``progress`` is told of what
+    lies off the diagonal, the long part.
+    """
+    rows, columns = np.triu_indices(width, k=1)
+    result = np.zeros((width, width), dtype=np.int64)
+    result[rows, columns] = noise.draw(len(rows), scale, progress=progress)
+    result += result.T
+    result[np.diag_indices(width)] = noise.draw(width, diagonal(scale))
+    return result
 
 
 def _draw_chunk(size: int, scale: int) -> np.ndarray:

@@ -17,7 +17,7 @@ from recommender.errors import EmptyInteractions
 from recommender.features import CatalogueFeatures
 from recommender.gram import exact_gram
 from recommender.mechanism import Performance
-from recommender.noise import NoiseSource, Progress
+from recommender.noise import NoiseSource, Progress, symmetric_noise
 from recommender.ratings.contributions import (
     COUNT_PART,
     MOMENT_PART,
@@ -89,7 +89,7 @@ def measure_ratings(
     kept = _kept(first, mechanism)
     rows = covariance_rows(held, residuals_of(held, effects, first.mean), kept, bits=mechanism.gram_bits)
     covariance = exact_gram(rows, bits=mechanism.gram_bits, performance=performance or Performance())
-    covariance += _symmetric_noise(len(kept), mechanism, noise, progress)
+    covariance += symmetric_noise(len(kept), mechanism.gram_scale, noise, progress=progress)
     return RatingRelease(
         items=items,
         first=first,
@@ -189,17 +189,6 @@ def _scales_of(mechanism: RatingMechanism) -> _Scales:
     unit = 2.0**LEVEL_BITS
     gram = mechanism.gram_scale / 4.0**mechanism.gram_bits
     return _Scales(mechanism.first_scale / unit, mechanism.second_scale / unit, gram)
-
-
-def _symmetric_noise(
-    width: int, mechanism: RatingMechanism, noise: NoiseSource, progress: Progress | None
-) -> np.ndarray:
-    rows, columns = np.triu_indices(width, k=1)
-    result = np.zeros((width, width), dtype=np.int64)
-    result[rows, columns] = noise.draw(len(rows), mechanism.gram_scale, progress=progress)
-    result += result.T
-    result[np.diag_indices(width)] = noise.draw(width, mechanism.diagonal_scale)
-    return result
 
 
 def _guarantee(mechanism: RatingMechanism, noise: NoiseSource) -> Guarantee:

@@ -75,11 +75,6 @@ class RatingMechanism:
         return scale
 
     @property
-    def diagonal_scale(self) -> int:
-        """The same on the diagonal: √2 more."""
-        return math.isqrt(2 * self.gram_scale**2) + 1
-
-    @property
     def mu(self) -> float:
         """μ of the release as it is really drawn, from the integer scales."""
         levels = (2**LEVEL_BITS / self.first_scale, 2**LEVEL_BITS / self.second_scale)

@@ -2,9 +2,11 @@ import random
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
-from recommender.noise import OpenDPNoise
+from recommender.noise import OpenDPNoise, diagonal, symmetric_noise
 
 SCALE = 1 << 34
 
@@ -100,3 +102,29 @@ def test_draws_do_not_follow_from_any_seed_that_a_program_can_set() -> None:
         both.append(OpenDPNoise(threads=1).draw(20, SCALE))
 
     assert not (both[0] == both[1]).any()
+
+
+@given(st.integers(1, 2**60))
+def test_the_diagonal_of_a_symmetric_matrix_gets_root_two_more_and_never_less(scale: int) -> None:
+    assert 2 * scale**2 < diagonal(scale) ** 2
+    assert (diagonal(scale) - 1) ** 2 <= 2 * scale**2
+
+
+def test_noise_for_a_symmetric_matrix_is_symmetric_and_fresh_in_every_place() -> None:
+    noise = symmetric_noise(12, SCALE, OpenDPNoise(threads=1))
+
+    assert (noise == noise.T).all()
+    assert len(np.unique(noise[np.triu_indices(12)])) == 78
+
+
+def _of_sizes(noise: np.ndarray, off: float, on: float) -> bool:
+    rows, columns = np.triu_indices(len(noise), k=1)
+    return _has_variance(noise[rows, columns], off) and _has_variance(np.diag(noise), on)
+
+
+def test_noise_for_a_symmetric_matrix_has_its_size_off_the_diagonal_and_root_two_more_on_it() -> None:
+    noise = symmetric_noise(300, SCALE, OpenDPNoise(threads=1))
+
+    assert _of_sizes(noise, SCALE, np.sqrt(2) * SCALE)
+    assert not _of_sizes(noise, SCALE, SCALE)
+    assert not _of_sizes(noise, 0.9 * SCALE, np.sqrt(2) * SCALE)

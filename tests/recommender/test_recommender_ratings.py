@@ -17,7 +17,7 @@ from recommender.features import CatalogueFeatures, features_from
 from recommender.gram import exact_gram
 from recommender.interactions import Interactions, ones
 from recommender.mechanism import Performance
-from recommender.noise import NoiseSource, OpenDPNoise
+from recommender.noise import NoiseSource, OpenDPNoise, diagonal
 from recommender.ratings.contributions import covariance_rows, exact_sums, first_rows, second_rows
 from recommender.ratings.measurement import measure_ratings, residuals_of
 from recommender.ratings.mechanism import LEVEL_BITS, RatingMechanism, plan_ratings
@@ -131,7 +131,7 @@ def test_the_release_asks_for_exactly_the_noise_that_is_planned(silence: NoiseSo
         (64, mechanism.first_scale),
         (31, mechanism.second_scale),
         (kept * (kept - 1) // 2, mechanism.gram_scale),
-        (kept, mechanism.diagonal_scale),
+        (kept, diagonal(mechanism.gram_scale)),
     ]
     assert found.guarantee.epsilon == math.inf
 
