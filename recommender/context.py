@@ -1,17 +1,29 @@
-"""When a list is asked for, as one of eight time slots: the context that a model may know of.
+"""When something is watched, or a list is asked for, as one of eight time slots: the context that a model may know of.
 
-A slot says nothing about who asks. Four parts of a day (night 0–6, morning 6–12, afternoon 12–18, evening 18–24) on
-working days and on weekends; hours are those of the moment's own time zone.
+A slot says nothing about who. It is 2 · part of the day + weekend: part 0 is the night from 0 to 6 o'clock, 1 the
+morning, 2 the afternoon, 3 the evening from 18 to 24; weekend is 1 on Saturday and Sunday. Hours are local ones.
 """
 
+from calendar import timegm
 from datetime import datetime
 
+import numpy as np
+
+DAY_SECONDS = 86_400
 SLOTS = 8
 
-_HOURS_A_PART = 6
-_SATURDAY = 5
+_PART_SECONDS = DAY_SECONDS // 4
+_THURSDAY, _SATURDAY = 3, 5
+"""The first day of 1970, and the first of a weekend, counted from Monday."""
+
+
+def slots_of(times: np.ndarray) -> np.ndarray:
+    """The slot, from 0 to 7, of local times in seconds since 1970: int64 of the same shape."""
+    part = times % DAY_SECONDS // _PART_SECONDS
+    weekend = (times // DAY_SECONDS + _THURSDAY) % 7 >= _SATURDAY
+    return 2 * part + weekend
 
 
 def slot_of(moment: datetime) -> int:
-    """2 · part of the day (0 night, 1 morning, 2 afternoon, 3 evening) + 1 on Saturdays and Sundays, from 0 to 7."""
-    return 2 * (moment.hour // _HOURS_A_PART) + int(moment.weekday() >= _SATURDAY)
+    """The slot, from 0 to 7, of a moment by the clock of its own time zone."""
+    return int(slots_of(np.array(timegm(moment.timetuple()))))

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recommender.context import DAY_SECONDS
 from recommender.errors import BadMechanism
 
-DAY_SECONDS = 86_400
 MOST_STARS = 5.0
 
 _GRID = 2**16

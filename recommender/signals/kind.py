@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from recommender.context import DAY_SECONDS
 from recommender.errors import BadMechanism
 from recommender.fixed_point import COUNT_BITS
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from recommender.features import CatalogueFeatures
     from recommender.interactions import Interactions
-
-DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

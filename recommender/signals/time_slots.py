@@ -1,32 +1,20 @@
 """When titles are watched: the counts once more, by title and slot of the day and week.
 
-A slot is 2 · daypart + weekend: daypart 0 is the night from 0 to 6 o'clock, 1 the morning, 2 the afternoon, 3 the
-evening from 18 to 24; weekend is 1 on Saturday and Sunday. Clocks are the subject's own where the interactions say how
-far it is from UTC. One subject has each title in one slot, so n titles are n pairs of which each gets ⌊2^32/√n⌋: an L2
-norm of at most 2^32.
+The slots are those of ``recommender.context``. Clocks are the subject's own where the interactions say how far it is
+from UTC. One subject has each title in one slot, so n titles are n pairs of which each gets ⌊2^32/√n⌋: an L2 norm of
+at most 2^32.
 """
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recommender.context import SLOTS, slots_of
 from recommender.fixed_point import count_rows
-from recommender.signals.kind import DAY_SECONDS, Observed, SignalKind
+from recommender.signals.kind import Observed, SignalKind
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
-
-SLOTS = 8
-_DAYPART_SECONDS = 6 * 3600
-_THURSDAY, _SATURDAY = 3, 5
-"""The first day of 1970, and the first of a weekend, counted from Monday."""
-
-
-def slots_of(times: np.ndarray) -> np.ndarray:
-    """The slot, from 0 to 7, of local times in seconds since 1970: int64 of the same shape."""
-    daypart = times % DAY_SECONDS // _DAYPART_SECONDS
-    weekend = (times // DAY_SECONDS + _THURSDAY) % 7 >= _SATURDAY
-    return 2 * daypart + weekend
 
 
 def _local(observed: Observed) -> np.ndarray:

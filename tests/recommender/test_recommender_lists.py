@@ -81,6 +81,11 @@ def test_a_slot_is_the_part_of_the_day_where_the_moment_is_and_whether_it_is_wee
     assert slot_of(datetime(2026, 11, 28, 23, 59, tzinfo=here)) == 7
 
 
+@given(st.datetimes(timezones=st.sampled_from([timezone(timedelta(hours=ahead)) for ahead in (-11, 0, 13)])))
+def test_a_slot_is_that_of_the_hour_and_the_weekday_that_the_calendar_gives(moment: datetime) -> None:
+    assert slot_of(moment) == 2 * (moment.hour // 6) + (moment.weekday() in {5, 6})
+
+
 @pytest.mark.parametrize("bad", [np.ones((4, 7)), np.zeros((4, 8)), np.full((4, 8), np.nan)])
 def test_refuses_lifts_that_are_not_one_positive_number_a_title_and_slot(bad: np.ndarray) -> None:
     with pytest.raises(BadModel, match="8 positive lifts"):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from recommender.accounting import delta_at, epsilon_at
+from recommender.context import slots_of
 from recommender.errors import BadMechanism
 from recommender.exact_sums import Basis, ExactSums, Rule, added_up
 from recommender.features import CatalogueFeatures
@@ -20,7 +21,6 @@ from recommender.noise import OpenDPNoise
 from recommender.release import load_release
 from recommender.signals import SIGNALS, get_signal
 from recommender.signals.kind import Observed, SignalKind
-from recommender.signals.time_slots import slots_of
 
 ITEMS = tuple("abcdefgh")
 KEPT = tuple("abcdef")

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recommender.context import DAY_SECONDS
 from recommender.errors import BadInteractions, BadMechanism
 from recommender.fixed_point import unit_rows
 from recommender.interactions import Interactions, capped, digest_of, interactions_from
-from recommender.weighting import DAY_SECONDS, Weighting
+from recommender.weighting import Weighting
 
 RULE = Weighting(completion_floor=0.2, half_life_days=90, recency_floor=0.25, rating_floor=0.5)
 
