@@ -6,7 +6,7 @@ settings; nothing about it is learnt.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +30,7 @@ class Eligibility:
     """
 
     levels: Mapping[str, float]
-    limits: float | Mapping[str, float]
+    limits: float | Mapping[str, float] = field(repr=False)
 
     def levels_of(self, items: Sequence[str]) -> np.ndarray:
         """float64, shape (len(items),); infinite for a title without a level."""

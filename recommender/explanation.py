@@ -1,7 +1,7 @@
 """Why a title was recommended. Not a story told afterwards: the score itself, taken apart."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -22,7 +22,7 @@ class Reason(StrEnum):
 class Part:
     """What one watched title adds: ``amount`` in units of the score, ``share`` of what the whole history adds."""
 
-    item: str
+    item: str = field(repr=False)
     amount: float
     share: float
 
@@ -47,11 +47,11 @@ class Explanation:
 
     item: str
     score: float
-    parts: tuple[Part, ...]
+    parts: tuple[Part, ...] = field(repr=False)
     popularity: float
     price: float
     by_category: tuple[tuple[str, float], ...]
-    ignored: tuple[str, ...]
+    ignored: tuple[str, ...] = field(repr=False)
     reason: Reason
     undivided: float = 0.0
     lift: float = 1.0

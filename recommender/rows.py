@@ -4,7 +4,7 @@ Whoever must not be profiled gets the rows that use nothing about anyone, from t
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Row:
     name: str
     kind: str
     titles: tuple[str, ...]
-    because: str | None = None
+    because: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +43,8 @@ class Visit:
         features: public metadata.
     """
 
-    history: tuple[str, ...] = ()
-    slot: int | None = None
+    history: tuple[str, ...] = field(default=(), repr=False)
+    slot: int | None = field(default=None, repr=False)
     features: CatalogueFeatures | None = None
 
 

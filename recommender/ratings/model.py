@@ -7,7 +7,7 @@ privacy. It is linear in the residuals, so each rated title's part in a predicti
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +165,7 @@ class RatingExplanation:
     item: str
     mean: float
     effect: float
-    parts: tuple[tuple[str, float], ...]
+    parts: tuple[tuple[str, float], ...] = field(repr=False)
 
     @property
     def predicted(self) -> float:
