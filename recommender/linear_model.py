@@ -106,8 +106,8 @@ class LinearModel:
         popular = self.popularity.astype(np.float32)
         if self.weights is None:
             return np.tile(popular, (known.shape[0], 1))
-        weighed = csr_matrix((self._shares(known), known.indices, known.indptr), shape=known.shape)
-        scores = np.asarray(weighed @ self.weights, dtype=np.float32)
+        histories = normalised(known, self.history_weights).astype(np.float32, copy=False)
+        scores = np.asarray(histories @ self.weights, dtype=np.float32)
         scores[np.diff(known.indptr) == 0] = popular
         return scores
 
@@ -122,14 +122,6 @@ class LinearModel:
         weights = self.history_weights[watched]
         amounts: np.ndarray = weights / max(float(np.linalg.norm(weights)), 1e-300) * self.weights[watched, column]
         return amounts
-
-    def _shares(self, known: csr_matrix) -> np.ndarray:
-        """What each watched title weighs once its row has norm 1: float32, aligned with ``known.indices``."""
-        weights = self.history_weights[known.indices]
-        lengths = np.diff(known.indptr)
-        squares = np.bincount(np.repeat(np.arange(len(lengths)), lengths), weights**2, minlength=len(lengths))
-        shares: np.ndarray = (weights / np.repeat(np.sqrt(squares), lengths)).astype(np.float32)
-        return shares
 
     def with_prices(self, prices: ItemPrices) -> "LinearModel":
         """The same model with these prices in place of any it had.
@@ -160,6 +152,24 @@ class LinearModel:
             "guarantee": self.guarantee.as_dict(),
             "prices": priced,
         }
+
+
+def normalised(matrix: csr_matrix, weights: np.ndarray, importance: np.ndarray | None = None) -> csr_matrix:
+    """Histories as models read them: weighted and scaled to norm 1, an empty one zero.
+
+    Args:
+        matrix: 0/1 in canonical CSR form, shape (n, m).
+        weights: of each title, positive, shape (m,).
+        importance: of each interaction, aligned with ``matrix.data``, where it is known.
+
+    Returns:
+        float64, shape (n, m), with the places of ``matrix``.
+    """
+    lengths = np.diff(matrix.indptr)
+    values = weights[matrix.indices] * (1.0 if importance is None else importance)
+    squares = np.bincount(np.repeat(np.arange(len(lengths)), lengths), values**2, minlength=len(lengths))
+    shares = values / np.sqrt(np.repeat(squares, lengths))
+    return csr_matrix((shares, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 def verify_prices_fit(prices: ItemPrices, items: Sequence[str]) -> None:

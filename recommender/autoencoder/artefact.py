@@ -12,7 +12,7 @@ from recommender.accounting import Guarantee
 from recommender.artefact import artefact_digest, write_artefact
 from recommender.autoencoder.mechanism import DeepMechanism
 from recommender.errors import BadModel
-from recommender.linear_model import ItemPrices, verify_prices_fit
+from recommender.linear_model import ItemPrices, normalised, verify_prices_fit
 
 AUTOENCODER_FORMAT = "probity/autoencoder/v1"
 
@@ -81,13 +81,9 @@ class Autoencoder:
             - a row's scores are the same to the last bit whatever rows stand beside it (both products are sparse ones,
               which add up in the order of the columns)
         """
-        lengths = np.diff(known.indptr)
-        weights = self.history_weights[known.indices]
-        squares = np.bincount(np.repeat(np.arange(len(lengths)), lengths), weights**2, minlength=len(lengths))
-        shares = (weights / np.repeat(np.sqrt(squares), lengths)).astype(np.float32)
-        tastes = csr_matrix((shares, known.indices, known.indptr), shape=known.shape) @ self.encoder
+        tastes = normalised(known, self.history_weights).astype(np.float32, copy=False) @ self.encoder
         scores = np.asarray(csr_matrix(tastes) @ self.decoder, dtype=np.float32)
-        scores[lengths == 0] = self.popularity.astype(np.float32)
+        scores[np.diff(known.indptr) == 0] = self.popularity.astype(np.float32)
         return scores
 
     def amounts(self, row: csr_matrix, column: int) -> np.ndarray:

@@ -24,6 +24,7 @@ from recommender.autoencoder.private_steps import ExactNoiseOptimizer, private, 
 from recommender.denoise import Denoised
 from recommender.errors import BadMechanism, EmptyInteractions
 from recommender.interactions import Interactions, capped
+from recommender.linear_model import normalised
 from recommender.mechanism import Performance
 from recommender.noise import NoiseSource
 from recommender.release import Release
@@ -166,15 +167,6 @@ def _require_trainable(interactions: Interactions, plan: Schedule, rng: np.rando
 def _rows(interactions: Interactions, release: Release) -> csr_matrix:
     histories = capped(interactions, release.mechanism.max_items_per_subject).on_items(release.items)
     return normalised(histories.matrix, release.history_weights, histories.importance)
-
-
-def normalised(matrix: csr_matrix, weights: np.ndarray, importance: np.ndarray | None = None) -> csr_matrix:
-    """Histories weighted and scaled to norm 1 (an empty one stays zero): float64, the shape of ``matrix``."""
-    lengths = np.diff(matrix.indptr)
-    values = weights[matrix.indices] * (1.0 if importance is None else importance)
-    squares = np.bincount(np.repeat(np.arange(len(lengths)), lengths), values**2, minlength=len(lengths))
-    shares = values / np.sqrt(np.repeat(squares, lengths))
-    return csr_matrix((shares, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 class _Refining:
