@@ -5,8 +5,7 @@ somebody seems to be: the complaint about artwork was of minor characters shown 
 and what a function is not given it cannot act on. An audit of cohorts (impressions joined with cohorts, which only
 the auditor needs to hold) then measures 0 up to chance.
 
-Exploring with known chances is what makes logs worth anything: another rule for choosing can be judged by them
-(inverse propensity weighting; Horvitz and Thompson 1952; Li, Chu, Langford, Wang 2011), as long as no chance is 0.
+Exploring with known chances is what makes logs worth anything (``recommender.exploration``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from recommender.errors import BadArtwork
+from recommender.exploration import greedy, softmax
 
 IMPRESSIONS = pa.schema(
     [("subject", pa.string()), ("title", pa.string()), ("image", pa.string()), ("propensity", pa.float64())]
@@ -83,12 +83,10 @@ def chances(scores: np.ndarray, exploration: Exploration) -> np.ndarray:
     if scores.ndim != 1 or not len(scores) or not np.isfinite(scores).all():
         msg = f"artwork: expected a finite score for each of at least one image, got shape {scores.shape}"
         raise BadArtwork(msg)
-    below = scores - scores.max()
-    with np.errstate(under="ignore", over="ignore"):  # what lies far below the best has weight 0, which is right
-        weight = (below == 0) * 1.0 if exploration.temperature == 0 else np.exp(below / exploration.temperature)
     floor = min(exploration.floor, 1 / len(scores))
-    result: np.ndarray = floor + (1 - floor * len(scores)) * weight / weight.sum()
-    return result
+    if exploration.temperature == 0:
+        return greedy(scores, floor=floor)
+    return softmax(scores, temperature=exploration.temperature, floor=floor)
 
 
 def choose_artwork(

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 
-from recommender.errors import BadMechanism, EmptyInteractions
+from recommender.errors import BadMechanism
+from recommender.exploration import with_floor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +24,7 @@ class Belief:
 
 
 @dataclass(frozen=True, slots=True)
-class Exploration:
+class ExploredSlot:
     """One explored slot, as it is shown and logged.
 
     Attributes:
@@ -85,49 +86,12 @@ def optimistic_rewards(belief: Belief, features: np.ndarray, *, width: float = 1
     return result
 
 
-def greedy(scores: np.ndarray, *, floor: float) -> np.ndarray:
-    """ε-greedy: the best score (ties share) gets what the floor leaves. Probabilities, shape (candidates,)."""
-    best = (scores == scores.max()).astype(np.float64)
-    return with_floor(best / best.sum(), floor)
-
-
-def softmax(scores: np.ndarray, *, temperature: float, floor: float) -> np.ndarray:
-    """Probabilities in proportion to exp(score/temperature), above the floor.
-
-    Raises:
-        BadMechanism: the temperature is not positive.
-    """
-    if not temperature > 0:
-        msg = f"a temperature is positive, got {temperature}"
-        raise BadMechanism(msg)
-    weights = np.exp((scores - scores.max()) / temperature)
-    return with_floor(weights / weights.sum(), floor)
-
-
 def thompson(belief: Belief, features: np.ndarray, *, draws: int, floor: float, rng: np.random.Generator) -> np.ndarray:
     """How often each candidate is best among ``draws`` drawn beliefs, above the floor; the module says why."""
     root = np.linalg.cholesky(belief.covariance + 1e-12 * np.eye(len(belief.mean)))
     beliefs = belief.mean + rng.standard_normal((draws, len(belief.mean))) @ root.T
     best = (beliefs @ features.T).argmax(axis=1)
     return with_floor(np.bincount(best, minlength=len(features)) / draws, floor)
-
-
-def with_floor(probabilities: np.ndarray, floor: float) -> np.ndarray:
-    """Probabilities floor + (1 - n·floor)·p for each of the n candidates: nobody falls below the floor.
-
-    Raises:
-        EmptyInteractions: there is no candidate.
-        BadMechanism: that many candidates cannot all have the floor.
-    """
-    count = len(probabilities)
-    if count == 0:
-        msg = "no title is eligible for exploration"
-        raise EmptyInteractions(msg)
-    if not 0 <= floor * count <= 1:
-        msg = f"{count} eligible titles cannot each have a propensity of {floor}: at most {1 / count:.3g}"
-        raise BadMechanism(msg)
-    result: np.ndarray = floor + (1 - count * floor) * probabilities
-    return result
 
 
 def eligible_rows(
@@ -142,7 +106,7 @@ def eligible_rows(
 
 def explore(
     items: Sequence[str], candidates: Sequence[str], propensities: np.ndarray, *, slot: int, rng: np.random.Generator
-) -> Exploration:
+) -> ExploredSlot:
     """Draw a candidate into the slot of a list; where the list already holds it, it moves.
 
     Raises:
@@ -158,6 +122,6 @@ def explore(
     item = candidates[drawn]
     others = [other for other in items if other != item]
     shown = (*others[:slot], item, *others[slot:])[: max(len(items), 1)]
-    return Exploration(
+    return ExploredSlot(
         shown, slot, item, float(propensities[drawn]), tuple(candidates), tuple(float(p) for p in propensities)
     )

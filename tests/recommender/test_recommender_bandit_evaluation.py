@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from recommender.bandit.evaluation import Log, doubly_robust, ips, snips
-from recommender.bandit.policy import belief_from, expected_rewards, greedy, softmax
+from recommender.bandit.policy import belief_from, expected_rewards
 from recommender.bandit.statistics import Batch, StreamMechanism, advance, begin, statistics
 from recommender.errors import BadInteractions, EmptyInteractions, UnsupportedPolicy
+from recommender.exploration import greedy, softmax
 from recommender.noise import OpenDPNoise
 
 RNG = np.random.default_rng

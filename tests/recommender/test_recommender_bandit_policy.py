@@ -2,9 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from scipy.stats import chisquare
 
 from recommender.bandit.policy import (
@@ -14,34 +11,14 @@ from recommender.bandit.policy import (
     eligible_rows,
     expected_rewards,
     explore,
-    greedy,
     optimistic_rewards,
-    softmax,
     thompson,
-    with_floor,
 )
-from recommender.errors import BadMechanism, EmptyInteractions
+from recommender.errors import BadMechanism
+from recommender.exploration import greedy, softmax, with_floor
 
 BELIEF = Belief(np.array([0.4, 0.1]), np.diag([0.01, 0.09]))
 FEATURES = np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
-scores = arrays(np.float64, st.integers(1, 8), elements=st.floats(-50, 50))
-
-
-@given(scores, st.floats(0.01, 10), st.floats(0, 1))
-def test_every_candidate_has_at_least_the_floor_and_all_sum_to_one(
-    values: np.ndarray, temperature: float, part: float
-) -> None:
-    floor = part / len(values)
-
-    for found in (softmax(values, temperature=temperature, floor=floor), greedy(values, floor=floor)):
-        assert found.sum() == pytest.approx(1)
-        assert (found >= floor).all()
-
-
-def test_probabilities_follow_the_formula() -> None:
-    assert greedy(np.array([1.0, 3.0, 2.0, 3.0]), floor=0.1) == pytest.approx([0.1, 0.4, 0.1, 0.4])
-    assert softmax(np.log([1.0, 3.0]), temperature=1.0, floor=0.1) == pytest.approx([0.3, 0.7])
-    assert softmax(np.log([1.0, 3.0]), temperature=0.5, floor=0.0) == pytest.approx([0.1, 0.9])
 
 
 def test_optimism_adds_standard_deviations() -> None:
@@ -111,13 +88,7 @@ def test_neither_the_watched_nor_the_ineligible_are_candidates() -> None:
 def test_refuses_what_cannot_be_drawn() -> None:
     rng = np.random.default_rng(0)
 
-    with pytest.raises(EmptyInteractions, match="no title is eligible"):
-        with_floor(np.array([]), 0.1)
-    with pytest.raises(BadMechanism, match=r"4 eligible titles cannot each have a propensity of 0\.3"):
-        with_floor(np.full(4, 0.25), 0.3)
     with pytest.raises(BadMechanism, match="together they are 1"):
         explore(["a"], ["x", "y"], np.array([0.5, 0.6]), slot=0, rng=rng)
     with pytest.raises(BadMechanism, match="has no slot 1"):
         explore(["a"], ["x"], np.array([1.0]), slot=1, rng=rng)
-    with pytest.raises(BadMechanism, match="temperature is positive"):
-        softmax(np.zeros(2), temperature=0.0, floor=0.0)
