@@ -117,15 +117,15 @@ def directions_of(release: Release, features: CatalogueFeatures | None) -> Direc
         variances, axes = scipy.linalg.eigh(kernel, check_finite=False)
         gains = np.ones(len(variances))
     else:
-        gains = np.maximum((release.lens**2).sum(axis=0), 1e-12)
-        axes = release.lens / np.sqrt(gains)
+        gains = np.maximum(np.linalg.norm(release.lens, axis=0), 1e-6)
+        axes = release.lens / gains
         variances = ((kernel @ axes) * axes).sum(axis=0)
     return Directions(axes, gains, np.maximum(variances, variances.max() * 1e-9))
 
 
 def _estimate(release: Release, along: Directions) -> np.ndarray:
     tau = release.noise.gram
-    measured = along.axes.T @ release.gram @ along.axes
+    measured = release.gram if release.lens is not None else along.axes.T @ release.gram @ along.axes
     subjects = max(float(np.trace(release.gram)), 1.0)
     own = expected_weights(release.counts, release.history_weights, count_noise=release.noise.count)
     seen = along.axes * along.gains

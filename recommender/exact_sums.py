@@ -61,6 +61,11 @@ class Basis:
             msg = "a basis names each item once"
             raise BadMechanism(msg)
 
+    @property
+    def width(self) -> int:
+        """How many numbers a history has on this basis: d along a lens, else m."""
+        return len(self.items) if self.lens is None else self.lens.shape[1]
+
 
 def basis_of(release: Release) -> Basis:
     """The basis of an earlier release: post-processing of its noisy counts."""
@@ -170,7 +175,7 @@ class ExactSums:
         basis: what the Gram matrix and the signals are over.
         rule: what a subject adds.
         counts: int64, shape (n,), in units of 2^-32.
-        gram: int64, shape (m, m), symmetric, in units of 4^-gram_bits.
+        gram: int64, shape (m, m), or (d, d) through a lens of d directions, symmetric, in units of 4^-gram_bits.
         signals: int64 sums by slug.
     """
 
@@ -185,7 +190,8 @@ class ExactSums:
         width, features = len(self.basis.items), self.rule.features
         shapes = {slug: get_signal(slug).shape(width, len(features.names) if features else 0) for slug in self.signals}
         arrays = (self.counts, self.gram, *self.signals.values())
-        wanted = ((len(self.catalogue),), (width, width), *shapes.values())
+        seen = self.basis.width
+        wanted = ((len(self.catalogue),), (seen, seen), *shapes.values())
         if tuple(self.signals) != self.rule.signals or any(
             array.dtype != np.int64 or array.shape != shape for array, shape in zip(arrays, wanted, strict=True)
         ):
@@ -223,7 +229,7 @@ class ExactSums:
             gram=self.gram - added.gram,
             signals={slug: total - added.signals[slug] for slug, total in self.signals.items()},
         )
-        # Through a lens, pairs of titles may well add up to less than nothing, but no title's own energy does.
+        # Along a lens, pairs of directions may well add up to less than nothing, but no direction's own energy does.
         own = rest.gram if self.basis.lens is None else np.diag(rest.gram)
         if any((array < 0).any() for array in (rest.counts, own, *rest.signals.values())):
             msg = "what was to be taken out was never in these sums: a sum would fall below 0"
@@ -279,7 +285,7 @@ def added_up(
 
 
 def outer_sum(rows: "csr_matrix", basis: Basis, bits: int, gram: Gram) -> np.ndarray:
-    """Σ_u y_u y_uᵀ of rows as the basis sees them: int64, shape (m, m).
+    """Σ_u z_u z_uᵀ of rows as the basis sees them: int64, shape (width, width) of the basis.
 
     Raises:
         BadMechanism: more subjects than 64 bits hold.
@@ -287,7 +293,7 @@ def outer_sum(rows: "csr_matrix", basis: Basis, bits: int, gram: Gram) -> np.nda
     require_room(rows.shape[0], bits)  # of all of them: below, each sum sees a few thousand
     if basis.lens is None:
         return gram(rows, bits)
-    total = np.zeros((len(basis.items), len(basis.items)), dtype=np.int64)
+    total = np.zeros((basis.width, basis.width), dtype=np.int64)
     # Through a lens every row is dense: a few thousand at a time fit into memory.
     for start in range(0, rows.shape[0], _DENSE_ROWS):
         total += gram(seen_rows(rows[start : start + _DENSE_ROWS], basis.lens, bits=bits), bits)

@@ -202,7 +202,7 @@ def _released(
 ) -> Release:
     basis, place = sums.basis, {item: column for column, item in enumerate(sums.catalogue)}
     held = counts[[place[item] for item in basis.items]]
-    gram = sums.gram + symmetric_noise(len(basis.items), mechanism.gram_scale, noise, progress=progress)
+    gram = sums.gram + symmetric_noise(basis.width, mechanism.gram_scale, noise, progress=progress)
     return Release(
         items=basis.items,
         counts=held,

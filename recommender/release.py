@@ -47,7 +47,8 @@ class Release:
     Attributes:
         items: the m kept items, in catalogue order.
         counts: Σ_u 1[i ∈ I_u]/√|I_u| plus noise: float64, shape (m,). May be negative.
-        gram: Σ_u x_u x_uᵀ plus noise, x_u of norm 1, seen through the lens: float64, shape (m, m), symmetric.
+        gram: Σ_u x_u x_uᵀ plus noise, x_u of norm 1: float64, shape (m, m), symmetric; through a lens the same of the
+            coordinates along its directions, shape (d, d).
         history_weights: how much an item weighs in a history before normalising: float64, positive, shape (m,).
         kept_share: share of all noisy counts that the kept items hold, in (0, 1]: what a model can speak about.
         noise: how large the noise is, which is public.
@@ -85,7 +86,7 @@ class Release:
         return write_artefact(folder, self._description(), self._arrays())
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        upper = self.gram[np.triu_indices(len(self.items))]
+        upper = self.gram[np.triu_indices(len(self.gram))]
         arrays = {"counts": self.counts, "gram_upper": upper, "history_weights": self.history_weights}
         if self.lens is not None:
             arrays["lens"] = self.lens
@@ -117,8 +118,10 @@ def load_release(folder: Path, expected_digest: str) -> Release:
 
 def _release_from(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> Release:
     width = len(description["items"])
-    gram = np.zeros((width, width))
-    gram[np.triu_indices(width)] = arrays["gram_upper"]
+    lens = _lens_from(arrays, width)
+    seen = width if lens is None else lens.shape[1]
+    gram = np.zeros((seen, seen))
+    gram[np.triu_indices(seen)] = arrays["gram_upper"]
     return Release(
         items=tuple(description["items"]),
         counts=arrays["counts"].reshape(width),
@@ -129,7 +132,7 @@ def _release_from(description: dict[str, Any], arrays: dict[str, np.ndarray]) ->
         mechanism=Mechanism(**description["mechanism"]),
         guarantee=Guarantee.from_dict(description["guarantee"]),
         inputs_digest=description["inputs_digest"],
-        lens=_lens_from(arrays, width),
+        lens=lens,
         signals={slug: Signal(arrays[_SIGNAL + slug], noise) for slug, noise in description.get("signals", {}).items()},
     )
 

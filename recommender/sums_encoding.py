@@ -102,7 +102,8 @@ def _decoded(content: bytes) -> ExactSums:
     width, names = len(kept), len(named["names"]) if named else 0
     reader = _Reader(content, stop)
     weights, counts = reader.take("<f8", width), reader.take("<i8", len(catalogue))
-    gram = _square(reader.take("<i8", width * (width + 1) // 2), width)
+    seen = width if header["lens"] is None else header["lens"]
+    gram = _square(reader.take("<i8", seen * (seen + 1) // 2), seen)
     lens = None if header["lens"] is None else reader.take("<f8", width, header["lens"])
     signals = {slug: reader.take("<i8", *get_signal(slug).shape(width, names)) for slug in header["signals"]}
     features = None
