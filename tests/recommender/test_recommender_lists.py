@@ -158,6 +158,24 @@ def test_the_best_are_those_that_sorting_everything_gives(rows: list[list[float]
     assert list(zip(found.rows, found.columns, found.ranks, found.scores, strict=True)) == expected
 
 
+@given(
+    drawn=st.integers(0, 2**32), width=st.integers(30, 200), k=st.integers(1, 4), values=st.sampled_from([2, 9, 10**6])
+)
+def test_the_best_are_found_among_many_titles_whether_equal_closed_or_side_by_side(
+    drawn: int, width: int, k: int, values: int
+) -> None:
+    rng = np.random.default_rng(drawn)
+    scores = rng.integers(0, values, (3, width)).astype(np.float32)
+    scores[rng.random((3, width)) < rng.choice([0.0, 0.5, 0.99])] = -np.inf
+    scores[2] = np.sort(scores[2])
+
+    found = best_of(scores, k)
+
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    expected = [(row, column) for row in range(3) for column in order[row] if scores[row, column] > -np.inf]
+    assert list(zip(found.rows, found.columns, strict=True)) == expected
+
+
 def _best_first(entry: tuple[float, int]) -> tuple[float, int]:
     return -entry[0], entry[1]
 
