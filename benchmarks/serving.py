@@ -8,9 +8,9 @@ list of titles, in Python objects. Batch: from interactions to an Arrow table.
 
 Processor time stands beside the clock's, because a busy machine changes the second and hardly the first.
 
-Two floors, both of the scores alone, in float32, on as many threads: the sparse product of histories and weights, and
-the dense product of the 0/1 matrix, which is what a linear-algebra library does best and a hundred times the
-arithmetic. What batches cost more than the first is what choosing the best of the scores costs.
+Two floors, both of the scores alone, in float32, on as many threads: the sparse product of histories and weights,
+title by title, and the dense product of the 0/1 matrix, which is what a linear-algebra library does best and a hundred
+times the arithmetic. What batches cost more than the first is what choosing the best of the scores costs.
 """
 
 import argparse
@@ -100,7 +100,7 @@ def main() -> None:
         print(f"single, {what + ':':<11}p50 {np.quantile(taken, 0.5):.2f} ms, p99 {np.quantile(taken, 0.99):.2f} ms")
     _say("batch", options.subjects, best(lambda: recommender.recommend(histories, options.k)))
     shares = histories.matrix.astype(np.float32)
-    product = best(lambda: on_threads(lambda at: shares[at] @ model.weights, options.subjects, options.threads))
+    product = best(lambda: on_threads(lambda at: shares[at].tocsc() @ model.weights, options.subjects, options.threads))
     _say("floor, sparse product", options.subjects, product)
     some = shares[:DENSE_SUBJECTS].toarray()
     dense = best(lambda: on_threads(lambda at: some[at] @ model.weights, len(some), options.threads), 1)

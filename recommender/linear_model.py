@@ -102,12 +102,15 @@ class LinearModel:
         Guarantees:
             - a row's scores are the same to the last bit whatever rows stand beside it: titles are added up in the
               order of their columns, by the sparse product, and not by a BLAS that orders by the shape of a batch
+
+        Histories are taken title by title, so that a title's weights are read from memory once for all who watched it.
         """
         popular = self.popularity.astype(np.float32)
         if self.weights is None:
             return np.tile(popular, (known.shape[0], 1))
         histories = normalised(known, self.history_weights).astype(np.float32, copy=False)
-        scores = np.asarray(histories @ self.weights, dtype=np.float32)
+        by_title = histories if known.shape[0] == 1 else histories.tocsc()  # one row has nobody to share with
+        scores = np.asarray(by_title @ self.weights, dtype=np.float32)
         scores[np.diff(known.indptr) == 0] = popular
         return scores
 
