@@ -21,7 +21,16 @@ from governance.pipeline.artefacts import load_registered_release
 from governance.pipeline.home import OPERATOR, Home
 from governance.pipeline.kept_sums import KeptSums, without
 from governance.pipeline.measured import reading_rule
-from governance.pipeline.train import Progress, Trained, finished, planned, put_aside, registered, require_not_lost
+from governance.pipeline.train import (
+    Progress,
+    Trained,
+    finished,
+    planned,
+    put_aside,
+    registered,
+    require_fitting,
+    require_not_lost,
+)
 from governance.registry.lineage import get_release, get_snapshot, register_snapshot
 from governance.registry.tables import ReleaseRecord, Snapshot, SnapshotSubject
 from governance.rights.tables import Job
@@ -63,9 +72,10 @@ def retrain(
     Raises:
         BudgetExceeded: nothing was read.
         NotFound: the sums are not kept, or not any more; nothing was reserved.
-        Conflict: privacy.yaml has changed since, so that they are not what a training measures now, nothing was
-            reserved; a training of this id was cut off while it read, which is paid for and lost; or it was reserved
-            under another guarantee.
+        Conflict: privacy.yaml or the catalogue has changed since, so that they are not what a training measures now,
+            nothing was reserved; a training of this id was cut off while it read, which is paid for and lost; or it was
+            reserved under another guarantee.
+        PolicyError: delta is above one over the number of subjects who are left; nothing was reserved.
         CorruptArtefact: the sums do not open, or are in a format of old; nothing was reserved.
         UnknownVersion, BadInteractions: those who left cannot be taken out exactly any more. The budget is spent; the
             sums stay until they expire.
@@ -80,6 +90,7 @@ def retrain(
     else:
         _require_comparable(home, KeptSums(home), record)
         after = after or _reduced(home, before, release, snapshot_id)
+        require_fitting(home, after, planned(home))
         put_aside(home, planned(home).guarantee, training_id, actor_of(author))
         with home.transaction() as session:
             begin_reading(session, training_id, actor=actor_of(author), clock=home.clock)
@@ -154,7 +165,7 @@ def _require_comparable(home: Home, kept: KeptSums, record: ReleaseRecord) -> No
         msg = "privacy.yaml counts interactions in another way than when those sums were added up: train anew"
         raise Conflict(msg)
     earlier, now = load_registered_release(home, record).mechanism, planned(home)
-    fields = ("max_items_per_subject", "gram_bits", "trending_days")
+    fields = ("max_items_per_subject", "gram_bits", "trending_days", "through_lens")
     same = all(getattr(earlier, name) == getattr(now, name) for name in fields)
     if not same or [slug for slug, _ in earlier.shares] != [slug for slug, _ in now.shares]:
         msg = "privacy.yaml measures something else than those sums are of: train anew"

@@ -159,7 +159,7 @@ def train(
     else:
         mechanism = planned(home) if companion is None else companion.mechanism
         promise = mechanism.guarantee if companion is None else companion.guarantee
-        _require_fitting(home, snapshot, mechanism)
+        require_fitting(home, snapshot, mechanism)
         put_aside(home, promise, training_id, actor_of(author))
         with home.transaction() as session:
             begin_reading(session, training_id, actor=actor_of(author), clock=home.clock)
@@ -231,6 +231,23 @@ def require_not_lost(reservation: Reservation | None) -> None:
         raise Conflict(msg)
 
 
+def require_fitting(home: Home, snapshot: Snapshot, mechanism: Mechanism) -> None:
+    """Refuse what could only fail, or promise nothing, after privacy was spent; to be asked before it is reserved.
+
+    Raises:
+        Conflict: the catalogue is not the snapshot's any more.
+        PolicyError: delta is above one over the number of the snapshot's subjects.
+    """
+    found = catalogue_digest(load_catalogue(home.settings.folder("catalogue")))
+    if json.loads(snapshot.manifest)["catalogue"] != found:
+        msg = f"the catalogue has changed since snapshot {snapshot.id} was taken: train anew"
+        raise Conflict(msg)
+    if mechanism.delta * snapshot.subjects > 1:
+        most = f"at most 1/{snapshot.subjects}, one over the number of subjects"
+        msg = f"privacy.yaml: delta: expected {most}, got {mechanism.delta:g}"
+        raise PolicyError(msg)
+
+
 def put_aside(home: Home, promise: Guarantee, training_id: UUID, actor: str) -> None:
     """Reserve what a training that promises this will cost; what was reserved under its id before is left as it is.
 
@@ -285,18 +302,6 @@ def _register(
         )
         attest_release(Attesting(session=session, home=home), record, snapshot, mechanism)
     return record
-
-
-def _require_fitting(home: Home, snapshot: Snapshot, mechanism: Mechanism) -> None:
-    """Refuse what could only fail after privacy was spent."""
-    found = catalogue_digest(load_catalogue(home.settings.folder("catalogue")))
-    if json.loads(snapshot.manifest)["catalogue"] != found:
-        msg = f"the catalogue has changed since snapshot {snapshot.id} was taken: take a new one"
-        raise Conflict(msg)
-    if mechanism.delta * snapshot.subjects > 1:
-        most = f"at most 1/{snapshot.subjects}, one over the number of subjects"
-        msg = f"privacy.yaml: delta: expected {most}, got {mechanism.delta:g}"
-        raise PolicyError(msg)
 
 
 def _measure(
