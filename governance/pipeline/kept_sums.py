@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from governance.database import wait_for_others
 from governance.errors import EmptySnapshot, NotFound
 from governance.ledger.store import append, is_recorded
 from governance.pipeline.home import OPERATOR, Home
@@ -36,6 +37,8 @@ from recommender.exact_sums import ExactSums
 from recommender.sums_encoding import from_bytes, to_bytes
 
 FOLDER: Final = "sums"
+LOCK: Final = "probity/kept-sums"
+"""Held by whoever changes what is kept, or compares it with the lists of members, until their transaction ends."""
 _TAG: Final = b"probity/kept-sums/v1\x00"
 _NONCE_BYTES: Final = 12
 _KEY_BYTES: Final = 32
@@ -88,6 +91,8 @@ class KeptSums:
         ``taken_out`` are requests whose subjects are members of the snapshot and out of the sums already. Nothing is
         kept either where one of the snapshot's subjects was erased while they were added up.
         """
+        # An erasure that is on its way has found nothing kept: it is waited for, and its subject is then on no list.
+        wait_for_others(session, LOCK)
         policy, now = self.home.policies.privacy.value, self.home.clock()
         members = select(func.count()).select_from(SnapshotSubject).where(SnapshotSubject.snapshot_id == snapshot.id)
         if policy.keep_sums == "never" or session.scalar(members) != snapshot.subjects:
@@ -147,6 +152,8 @@ class KeptSums:
         Returns:
             how many sums the subject was ``subtracted`` from, and how many were ``destroyed`` because of it.
         """
+        # Two at once would each write what is left without the other's subtraction.
+        wait_for_others(session, LOCK)
         counts = {"subtracted": 0, "destroyed": 0}
         for header in self.headers():
             if session.get(SnapshotSubject, (subject, UUID(header.snapshot))) is None:
@@ -166,6 +173,7 @@ class KeptSums:
 
         Done again it changes nothing, and the first ground stays on record.
         """
+        wait_for_others(session, LOCK)
         for path in (self._key(release), self._sealed(release)):
             if path.exists():
                 path.unlink()

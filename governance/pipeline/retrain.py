@@ -16,10 +16,11 @@ from governance.access.tables import Principal
 from governance.budget.reservations import begin_reading
 from governance.budget.tables import Reservation
 from governance.consent.state import snapshot as consent_snapshot
+from governance.database import wait_for_others
 from governance.errors import Conflict, NotFound
 from governance.pipeline.artefacts import load_registered_release
 from governance.pipeline.home import OPERATOR, Home
-from governance.pipeline.kept_sums import KeptSums, without
+from governance.pipeline.kept_sums import LOCK, KeptSums, without
 from governance.pipeline.measured import reading_rule
 from governance.pipeline.train import (
     Progress,
@@ -132,6 +133,8 @@ def _left(
     An erasure takes its subject out of the sums first and off the lists of members last. Whoever stands between, and
     whoever has withdrawn besides, must not be taken out a second time.
     """
+    # The sums, the jobs and the lists are of one moment: no erasure goes on between looking at one and at the next.
+    wait_for_others(session, LOCK)
     header, sums = KeptSums(home).open(release)
     jobs = select(Job).where(Job.request_id.in_([UUID(each) for each in header.taken_out]))
     out = {job.work.get("events") for job in session.scalars(jobs)}
