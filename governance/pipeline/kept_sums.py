@@ -5,23 +5,29 @@
 sensitive as the events. Trusted for nothing else: changed files do not open.
 
 Whoever is erased is taken out before their events go, and where that cannot be done exactly, the sums are destroyed.
+
+Killed at any moment: the key is written last and destroyed first, so there is never a key without its file, nor sums
+on record as destroyed that could still be opened. What is left behind is a file that nobody opens, or one that is not
+on record as kept; retention destroys both, and an erasure does so where its subject may be in them.
 """
 
 import json
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from governance.database import wait_for_others
+from governance.database import after_commit, wait_for_others
 from governance.errors import EmptySnapshot, NotFound
 from governance.ledger.store import append, is_recorded
 from governance.pipeline.home import OPERATOR, Home
@@ -42,8 +48,9 @@ LOCK: Final = "probity/kept-sums"
 _TAG: Final = b"probity/kept-sums/v1\x00"
 _NONCE_BYTES: Final = 12
 _KEY_BYTES: Final = 32
+_RELEASE: Final = re.compile(r"[0-9a-f]{64}")
 
-Ground = Literal["expired", "erasure", "replaced"]
+Ground = Literal["expired", "erasure", "replaced", "unreadable", "unfinished"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +80,8 @@ class KeptSums:
     entropy: Callable[[int], bytes] = secrets.token_bytes
 
     def headers(self) -> list[Header]:
-        """Of all that is kept, in the order of the releases' digests."""
-        folder = self.home.settings.folder(FOLDER)
-        return [self._read(path)[0] for path in sorted(folder.glob("*.sealed"))]
+        """Of all that is kept and can be read, in the order of the releases' digests."""
+        return [header for header in self._found().values() if header is not None]
 
     def keep(
         self,
@@ -104,10 +110,11 @@ class KeptSums:
             rule=reading_rule(policy),
             taken_out=taken_out,
         )
-        self._key(release).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_atomically(self._key(release), self.entropy(_KEY_BYTES))
+        key = self.entropy(_KEY_BYTES)
         self.home.folder(FOLDER)
-        self._write(header, sums)
+        self._write(header, sums, key)
+        self._key(release).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomically(self._key(release), key)
         append(
             session,
             SumsKept(release=release, days=policy.keep_sums),
@@ -148,6 +155,7 @@ class KeptSums:
         Guarantees:
             - afterwards no kept sums hold anything of the subject: they were subtracted exactly, or the sums destroyed
             - done again for the same request it changes nothing
+            - a file that cannot be read stops no erasure: nobody can tell whether the subject is in it, so it goes
 
         Returns:
             how many sums the subject was ``subtracted`` from, and how many were ``destroyed`` because of it.
@@ -155,41 +163,57 @@ class KeptSums:
         # Two at once would each write what is left without the other's subtraction.
         wait_for_others(session, LOCK)
         counts = {"subtracted": 0, "destroyed": 0}
-        for header in self.headers():
-            if session.get(SnapshotSubject, (subject, UUID(header.snapshot))) is None:
+        for release, header in self._found().items():
+            if header is not None and session.get(SnapshotSubject, (subject, UUID(header.snapshot))) is None:
                 continue
-            outcome = "subtracted" if self._subtract(session, header, subject, request) else "destroyed"
-            counts[outcome] += 1
-            if outcome == "destroyed":
-                self.destroy(session, header.release, "erasure")
-                continue
-            event = SumsReduced(release=header.release)
-            entry_id = _entry(header.release, f"{event.kind}:{request}")
-            append(session, event, actor=OPERATOR, entry_id=entry_id, clock=self.home.clock)
+            if is_recorded(session, _entry(release, SumsDestroyed.kind)):
+                self.destroy(session, release, "erasure")  # only the file had stayed
+            elif header is not None and self._subtract(session, header, subject, request):
+                event = SumsReduced(release=release)
+                entry_id = _entry(release, f"{event.kind}:{request}")
+                append(session, event, actor=OPERATOR, entry_id=entry_id, clock=self.home.clock)
+                counts["subtracted"] += 1
+            else:
+                self.destroy(session, release, "unreadable" if header is None else "erasure")
+                counts["destroyed"] += 1
         return counts
 
     def destroy(self, session: Session, release: str, ground: Ground) -> None:
-        """Destroy the key, then the file. What may be in back-ups of the file alone opens to nobody.
+        """Destroy the key now, and the file once that is on record. A back-up of the file alone opens to nobody.
+
+        Killed before the key is gone, nothing has changed. Killed after it, or rolled back, the file stays and opens to
+        nobody: whoever comes next finds it, and puts on record that it is destroyed. Killed after the commit, it stays
+        too, until the next retention takes it. The other way round, sums could be on record as destroyed and be opened;
+        or, if the file went at once too, be on record as kept for ever, with nothing left to say otherwise.
 
         Done again it changes nothing, and the first ground stays on record.
         """
         wait_for_others(session, LOCK)
-        for path in (self._key(release), self._sealed(release)):
-            if path.exists():
-                path.unlink()
-                sync_folder(path.parent)
+        if self._key(release).exists():
+            self._key(release).unlink()
+            sync_folder(self._key(release).parent)
         event = SumsDestroyed(release=release, ground=ground)
         if not is_recorded(session, _entry(release, event.kind)):
             append(session, event, actor=OPERATOR, entry_id=_entry(release, event.kind), clock=self.home.clock)
+        after_commit(session, partial(self._remove, release))
 
-    def expired(self) -> list[Header]:
-        """Those kept for longer than policy allows; all, where it allows none."""
+    def expired(self, session: Session) -> dict[str, Ground]:
+        """The releases whose sums must go, and why: policy allows them no longer, or they are of no use to anybody.
+
+        Of no use is what cannot be read or has lost its key, and ``unfinished`` what is not on record as kept, since
+        whoever kept it was cut off.
+        """
+        wait_for_others(session, LOCK)
         days, now = self.home.policies.privacy.value.keep_sums, self.home.clock()
-        return [
-            header
-            for header in self.headers()
-            if days == "never" or datetime.fromisoformat(header.kept_at) < now - timedelta(days=days)
-        ]
+        found: dict[str, Ground] = {}
+        for release, header in self._found().items():
+            if header is None or not self._key(release).exists():
+                found[release] = "unreadable"
+            elif not self.were_kept(session, release):
+                found[release] = "unfinished"
+            elif days == "never" or datetime.fromisoformat(header.kept_at) < now - timedelta(days=days):
+                found[release] = "expired"
+        return found
 
     def _subtract(self, session: Session, header: Header, subject: Pseudonym, request: UUID) -> bool:
         if str(request) in header.taken_out:
@@ -202,13 +226,35 @@ class KeptSums:
             left = without(self.home, snapshot, sums, [subject])
         except (PseudonymisationError, RecommenderError, NotFound):
             return False
-        self._write(replace(header, taken_out=(*header.taken_out, str(request))), left)
+        key = self._key(header.release).read_bytes()
+        self._write(replace(header, taken_out=(*header.taken_out, str(request))), left, key)
         return True
 
-    def _write(self, header: Header, sums: ExactSums) -> None:
+    def _found(self) -> dict[str, Header | None]:
+        """All files of sums by their releases, in order, with what may be seen of them: None where they are damaged.
+
+        Files with other names are not ours.
+        """
+        found: dict[str, Header | None] = {}
+        for path in sorted(self.home.settings.folder(FOLDER).glob("*.sealed")):
+            if _RELEASE.fullmatch(path.stem) is None:
+                continue
+            try:
+                found[path.stem] = self._read(path)[0]
+            except CorruptArtefact:
+                found[path.stem] = None
+            except FileNotFoundError:
+                continue  # somebody removes it this moment
+        return found
+
+    def _remove(self, release: str, _: Engine) -> None:
+        self._sealed(release).unlink(missing_ok=True)
+        sync_folder(self._sealed(release).parent)
+
+    def _write(self, header: Header, sums: ExactSums, key: bytes) -> None:
         head = json.dumps(asdict(header), sort_keys=True, separators=(",", ":")).encode()
         clear, nonce = _TAG + len(head).to_bytes(8) + head, self.entropy(_NONCE_BYTES)
-        sealed = AESGCM(self._key(header.release).read_bytes()).encrypt(nonce, to_bytes(sums), clear)
+        sealed = AESGCM(key).encrypt(nonce, to_bytes(sums), clear)
         write_atomically(self._sealed(header.release), clear + nonce + sealed)
 
     def _read(self, path: Path) -> tuple[Header, int, bytes]:
@@ -218,10 +264,11 @@ class KeptSums:
         try:
             fields = json.loads(content[start:place])
             header = Header(**fields | {"taken_out": tuple(fields["taken_out"])})
-        except (ValueError, TypeError, KeyError) as cause:
+            dated = UUID(header.snapshot), datetime.fromisoformat(header.kept_at).tzinfo
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as cause:
             msg = f"{path.name} is not a file of kept sums"
             raise CorruptArtefact(msg) from cause
-        if content[: len(_TAG)] != _TAG or header.release != path.stem:
+        if content[: len(_TAG)] != _TAG or header.release != path.stem or dated[1] is None:
             msg = f"{path.name} is not the file of kept sums that its name says"
             raise CorruptArtefact(msg)
         return header, place, content

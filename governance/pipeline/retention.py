@@ -52,7 +52,8 @@ class RetentionRun:
     """What a run deleted, or would delete where it was a ``dry_run``.
 
     ``events`` are rows by kind, ``quarantine`` batches, ``packages`` files, ``requests`` closed requests, each with
-    the work on it and its certificate, and ``sums`` the exact sums behind releases, by ``keep_sums`` in privacy.yaml.
+    the work on it and its certificate, and ``sums`` the exact sums behind releases, by ``keep_sums`` in privacy.yaml,
+    with those that are damaged or were never finished.
     """
 
     dry_run: bool
@@ -146,10 +147,10 @@ def _sums_days(home: Home) -> int:
 
 def _expire_sums(home: Home, _before: datetime, *, dry_run: bool) -> int:
     kept = KeptSums(home)
-    expired = kept.expired()
-    for header in () if dry_run else expired:
-        with home.transaction() as session:
-            kept.destroy(session, header.release, "expired")
+    with home.transaction() as session:
+        expired = kept.expired(session)
+        for release, ground in () if dry_run else expired.items():
+            kept.destroy(session, release, ground)
     return len(expired)
 
 

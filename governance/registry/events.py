@@ -102,7 +102,10 @@ class SumsReduced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SumsDestroyed:
-    """Kept sums are gone: `expired`, because an `erasure` could not be subtracted, or `replaced` by smaller ones."""
+    """Kept sums are gone: `expired`, because an `erasure` could not be subtracted, or `replaced` by smaller ones.
+
+    Or they had been of no use to anybody: `unreadable`, or `unfinished` by whoever was to keep them.
+    """
 
     kind: ClassVar[str] = "registry.sums_destroyed"
     version: ClassVar[int] = 1
