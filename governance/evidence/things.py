@@ -11,6 +11,7 @@ from governance.attest.dsse import attestation_digest, decode_envelope, encode_e
 from governance.errors import BrokenProof
 from governance.evidence.recomputing import decision_from, same_json, verify_steps
 from governance.ledger.entry import Entry
+from governance.registry.refutation import refutes
 from recommender.paid_models import is_paid
 
 FOLDERS: Final = ("reports", "attacks", "decisions", "models", "policies", "attestations")
@@ -111,6 +112,10 @@ def _attack(held: Held, name: str, data: bytes) -> None:
         _require(
             said["privacy_attack"][field] == entry.body[field], name, f"{field} is not what entry {entry.seq} says"
         )
+    found = refutes(said)
+    _require(entry.body["refuted"] is found, name, f"what it found is not what entry {entry.seq} says of refuted")
+    # Reports of old do not say it in so many words.
+    _require(said.get("refuted", found) is found, name, "it says otherwise than its figures whether it refuted")
 
 
 def _decision(held: Held, name: str, data: bytes) -> None:

@@ -25,6 +25,7 @@ from governance.registry.attacks import register_attack
 from governance.registry.events import AttackRecorded
 from governance.registry.lineage import get_release, guarantee_of
 from governance.registry.models import find_model, get_model
+from governance.registry.refutation import refutes
 from governance.registry.tables import AttackRecord, Model, ReleaseRecord, SnapshotSubject
 from pseudonymisation.durable import write_atomically
 from recommender.accounting import Guarantee, compose_mu
@@ -70,9 +71,9 @@ class Attacked:
 
     @property
     def refuted(self) -> bool:
-        """Whether something was found that the guarantee excludes."""
-        beyond = [each for each in self.membership if each.area.low is not None and each.area.low > self.largest_area]
-        return self.canaries.refuted or bool(beyond)
+        """Whether something was found that the guarantee excludes: as the report, its entry and attestation say."""
+        refuted: bool = self.document["refuted"]
+        return refuted
 
 
 def attack_model(
@@ -180,7 +181,7 @@ def _document(
         canaries=found.canaries,
         model_digest=model.digest,
     )
-    return {
+    document = {
         "v": 1,
         "model": str(model.id),
         "release": release.digest,
@@ -191,6 +192,7 @@ def _document(
         "largest_area_allowed": _largest_area(promise),
         "privacy_attack": {name: getattr(attack, name) for name in PrivacyAttack.__dataclass_fields__},
     }
+    return document | {"refuted": refutes(document)}
 
 
 def _largest_area(promise: Guarantee) -> float:
@@ -216,8 +218,8 @@ def _store(home: Home, model_id: UUID, found: "AttackReport", document: dict[str
             lower_bound=found.lower_bound,
             confidence=found.confidence,
             canaries=found.canaries,
-            refuted=found.refuted,
+            refuted=document["refuted"],
         )
         record = register_attack(session, model, event, path=path, actor=OPERATOR, clock=home.clock)
-        attest_attack(Attesting(session=session, home=home), record, refuted=found.refuted)
+        attest_attack(Attesting(session=session, home=home), record, refuted=document["refuted"])
     return record

@@ -34,7 +34,7 @@ from governance.registry.tables import AttackRecord, AuditRecord, Model, Release
 from recommender.mechanism import Mechanism
 
 SETTINGS = "audit-configuration"
-ATTACK_TEST = "canaries in a run of the mechanism do not refute the claimed epsilon"
+ATTACK_TEST = "canaries in a run of the mechanism, and membership inference if asked for, do not refute the guarantee"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """What attacks on our own measurements found, release by release."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid5
 
@@ -11,8 +12,17 @@ from audits.privacy import PrivacyAttack
 from governance.clock import Clock
 from governance.ledger.store import append
 from governance.registry.events import AttackRecorded
+from governance.registry.refutation import refutes
 from governance.registry.reports import read_attack
 from governance.registry.tables import AttackRecord, Model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What canaries found (``attack``), and whether they or membership inference ``refuted`` the guarantee."""
+
+    attack: PrivacyAttack
+    refuted: bool
 
 
 def register_attack(
@@ -35,8 +45,8 @@ def find_latest_attack(session: Session, release: str) -> AttackRecord | None:
     return session.scalar(statement.order_by(AttackRecord.recorded_at.desc(), AttackRecord.digest).limit(1))
 
 
-def find_privacy_attack(session: Session, home: Path, model: Model) -> PrivacyAttack | None:
-    """What the newest attack on a model's release says of that model, or None where there was none.
+def find_finding(session: Session, home: Path, model: Model) -> Finding | None:
+    """What the newest attack on a model's release found, or None where there was none.
 
     Raises:
         BrokenProof: the stored report is not the one that was registered.
@@ -45,5 +55,17 @@ def find_privacy_attack(session: Session, home: Path, model: Model) -> PrivacyAt
     record = find_latest_attack(session, model.release)
     if record is None:
         return None
-    said = json.loads(read_attack(home, record))["privacy_attack"]
-    return PrivacyAttack(**said | {"model_digest": model.digest})
+    report = json.loads(read_attack(home, record))
+    attack = PrivacyAttack(**report["privacy_attack"] | {"model_digest": model.digest})
+    return Finding(attack=attack, refuted=refutes(report))
+
+
+def find_privacy_attack(session: Session, home: Path, model: Model) -> PrivacyAttack | None:
+    """What canaries in the newest attack on a model's release say of that model, or None where there was none.
+
+    Raises:
+        BrokenProof: the stored report is not the one that was registered.
+        ConfigurationError: it is gone.
+    """
+    found = find_finding(session, home, model)
+    return None if found is None else found.attack

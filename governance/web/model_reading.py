@@ -7,14 +7,13 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from audits.privacy import PrivacyAttack
 from governance.access.principals import get_principal
 from governance.access.tables import Principal
 from governance.clock import Clock
 from governance.errors import BrokenProof, ConfigurationError
 from governance.gate.records import find_latest
 from governance.gate.tables import GateRecord
-from governance.registry.attacks import find_latest_attack, find_privacy_attack
+from governance.registry.attacks import Finding, find_finding, find_latest_attack
 from governance.registry.lineage import get_release, get_snapshot
 from governance.registry.models import get_model, list_reports
 from governance.registry.tables import AttackRecord, AuditRecord, Deployment, Model, ReleaseRecord, Snapshot
@@ -60,7 +59,7 @@ class AttackReading:
     """The latest attack on a model's release; ``found`` is None where the stored report is not what was registered."""
 
     record: AttackRecord
-    found: PrivacyAttack | None
+    found: Finding | None
 
     @property
     def verdict(self) -> str:
@@ -95,7 +94,7 @@ def read_attack(session: Session, home: Path, model: Model) -> AttackReading | N
     if record is None:
         return None
     try:
-        return AttackReading(record=record, found=find_privacy_attack(session, home, model))
+        return AttackReading(record=record, found=find_finding(session, home, model))
     except (BrokenProof, ConfigurationError):
         return AttackReading(record=record, found=None)
 

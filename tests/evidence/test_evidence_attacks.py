@@ -4,7 +4,7 @@ import json
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
 import pytest
@@ -27,12 +27,25 @@ POLICY = trusting(SIGNER.verifier_key)
 THIRD_DAY = Period(date(2026, 11, 25), date(2026, 11, 25))
 
 
-def attacked(filled: "Filled", *, logged: float = 1.25, reported: float = 1.25) -> Path:
-    """The story's plain model after an attack; the log and the report say a bound each. Where the report lies."""
+def attacked(
+    filled: "Filled",
+    *,
+    logged: float = 1.25,
+    reported: float = 1.25,
+    low: float | None = None,
+    refuted: bool = False,
+    verdict: dict[str, bool] | None = None,
+) -> Path:
+    """The story's plain model after an attack; the log and the report say a bound each. Where the report lies.
+
+    ``low`` is of an attacker on membership, to whom the guarantee allows 0.75; ``verdict`` is what
+    the report says of itself.
+    """
     figures = {"epsilon": 5.0, "delta": 1e-6, "lower_bound": reported, "confidence": 0.95, "canaries": 4000}
     with transaction(filled.engine) as session:
         model = get_model(session, filled.things["plain"])
-        told = {"model": str(model.id), "release": model.release, "privacy_attack": figures}
+        told: dict[str, Any] = {"model": str(model.id), "release": model.release, "privacy_attack": figures}
+        told |= {"membership": [{"area": {"low": low}}], "largest_area_allowed": 0.75} | (verdict or {})
         content = json.dumps(told).encode()
         digest = sha256(content).hexdigest()
         path = f"reports/{digest}.attack.json"
@@ -46,7 +59,7 @@ def attacked(filled: "Filled", *, logged: float = 1.25, reported: float = 1.25) 
             lower_bound=logged,
             confidence=0.95,
             canaries=4000,
-            refuted=False,
+            refuted=refuted,
         )
         register_attack(session, model, event, path=path, actor="role:operator", clock=filled.clock)
     filled.tokens(4)
@@ -85,6 +98,38 @@ def test_a_report_that_says_otherwise_than_the_log_is_found(filled: "Filled", tm
     filled.pack(tmp_path / "pack.zip", THIRD_DAY)
 
     with pytest.raises(BrokenProof, match="lower_bound is not what entry"):
+        verify_pack(tmp_path / "pack.zip", POLICY)
+
+
+@pytest.mark.parametrize(
+    ("attack", "holds"),
+    [
+        ({"low": 0.76, "refuted": True}, True),
+        ({"low": 0.76, "refuted": False}, False),
+        ({"low": 0.75, "refuted": False}, True),
+        ({"low": 0.75, "refuted": True}, False),
+        ({"logged": 5.5, "reported": 5.5, "refuted": True}, True),
+        ({"logged": 5.5, "reported": 5.5, "refuted": False}, False),
+    ],
+)
+def test_whether_an_attack_refuted_is_worked_out_again(
+    filled: "Filled", tmp_path: Path, attack: dict[str, Any], *, holds: bool
+) -> None:
+    attacked(filled, **attack)
+    filled.pack(tmp_path / "pack.zip", THIRD_DAY)
+
+    if holds:
+        assert verify_pack(tmp_path / "pack.zip", POLICY).counts["attacks"] == 1
+        return
+    with pytest.raises(BrokenProof, match="says of refuted"):
+        verify_pack(tmp_path / "pack.zip", POLICY)
+
+
+def test_a_report_that_contradicts_its_own_figures_is_found(filled: "Filled", tmp_path: Path) -> None:
+    attacked(filled, verdict={"refuted": True})
+    filled.pack(tmp_path / "pack.zip", THIRD_DAY)
+
+    with pytest.raises(BrokenProof, match="otherwise than its figures"):
         verify_pack(tmp_path / "pack.zip", POLICY)
 
 

@@ -11,17 +11,22 @@ import numpy as np
 import pytest
 
 import recommender.attacks.canary_audit
-from governance.attest.store import list_attestations
+from governance.attest.dsse import decode_envelope
+from governance.attest.predicates.test_result import TestResult
+from governance.attest.statement import decode_statement
+from governance.attest.store import list_attestations, read_envelope
 from governance.clock import system_clock
 from governance.errors import BrokenProof
 from governance.ledger.search import Filter, follow
 from governance.pipeline import attack
 from governance.pipeline.attack import attack_model
+from governance.pipeline.attesting import ATTACK_TEST
 from governance.pipeline.audit import audit_model
 from governance.pipeline.home import Home, initialise
 from governance.pipeline.ingest import ingest
 from governance.pipeline.snapshot import take_snapshot
 from governance.pipeline.train import train
+from governance.registry.attacks import find_finding
 from governance.registry.models import list_models
 from governance.registry.tables import Model
 from governance.settings import load_settings
@@ -149,6 +154,30 @@ def test_a_sabotaged_mechanism_ends_with_exit_code_one_and_fails_the_next_audits
     assert figure.value > 1
     assert report.attack is not None
     assert report.attack.model_digest == model.digest
+
+
+def test_what_membership_inference_refutes_is_refuted_in_entry_attestation_and_report_too(
+    home: Home, probity: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attack, "_largest_area", lambda _: 0.01)  # as if the guarantee allowed next to nothing
+    model = _model(home)
+    asked = ("audit", "privacy", model.id, "--canaries", 200, "--membership", "--home", home.settings.home, "--json")
+
+    ran = probity(*asked)
+
+    (entry,) = _entries(home)
+    told = json.loads(ran.out)
+    assert ran.code == 1
+    assert told["attack"]["verdict"] == "not refuted"  # by canaries
+    assert told["refuted"] is entry["refuted"] is True
+    with home.transaction() as session:
+        (attested,) = list_attestations(session, entry["report"])
+        found = find_finding(session, home.settings.home, model)
+    opened = decode_envelope(read_envelope(home.attester.folder, attested.digest))
+    said = TestResult.read(decode_statement(opened.payload_type, opened.payload).predicate)
+    assert (said.result, said.failed) == ("FAILED", (ATTACK_TEST,))
+    assert found is not None
+    assert found.refuted
 
 
 class Silence:
