@@ -45,6 +45,16 @@ class Memory:
         """How many subjects the model had seen."""
         return self.snapshot.subjects
 
+    @property
+    def because(self) -> str:
+        """Why it must be made anew, why it need not, or why nobody can tell from what is kept."""
+        if self.retrain_by is not None:
+            return f"{self.erasures} {'erasure' if self.erasures == 1 else 'erasures'} of subjects that it had seen"
+        if self.erased:
+            who = "one of its subjects was" if self.erased == 1 else f"{self.erased} of its subjects were"
+            return f"not known: {who} erased, and no certificate that is kept says by when"
+        return "no need: nobody in it was erased"
+
 
 def memory_of(session: Session, model: Model, *, subject: str | None = None) -> Memory:
     """What the model remembers; ``subject`` is a pseudonym of the events domain."""

@@ -124,3 +124,18 @@ def test_what_was_never_registered_is_not_found(session: Session, get: object) -
 def test_no_artefact_is_found_under_an_unknown_digest(session: Session, get: object) -> None:
     with pytest.raises(NotFound, match="00"):
         get(session, "00")  # type: ignore[operator]
+
+
+def test_a_model_whose_subjects_were_erased_without_a_certificate_does_not_say_that_nobody_was(
+    session: Session, build: Build
+) -> None:
+    ada = build.principal(session, "Ada", "engineer")
+    model = build.model(session, "m1", build.release(session, "one", ("s1", "s2", "s3")), ada)
+    assert memory_of(session, model).because == "no need: nobody in it was erased"
+
+    lineage.forget_memberships(session, "s1")
+    said = memory_of(session, model)
+    assert (said.erased, said.retrain_by) == (1, None)
+    assert said.because == "not known: one of its subjects was erased, and no certificate that is kept says by when"
+    lineage.forget_memberships(session, "s2")
+    assert memory_of(session, model).because.startswith("not known: 2 of its subjects were erased")

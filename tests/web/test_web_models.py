@@ -58,7 +58,7 @@ def test_a_model_says_who_was_in_it_and_by_when_it_is_to_be_made_anew(shared_hou
 
     # The story's certificate names the plain model, whose snapshot still lists all of its subjects.
     assert "Erased since 0" in plain
-    assert "To be made anew by 2027-02-21, for 1 erasure" in plain
+    assert "To be made anew by 2027-02-21, for 1 erasure of subjects that it had seen" in plain
     assert "To be made anew no need: nobody in it was erased" in mitigated
     assert "Nobody has attacked its release yet" in plain
 
