@@ -23,6 +23,7 @@ from governance.registry.models import get_model, list_models
 from governance.registry.tables import Snapshot
 from governance.rights.memory import Memory, memory_of
 from governance.settings import DEFAULT_HOME
+from pseudonymisation.pseudonym import Pseudonym, is_pseudonym
 
 MOMENT = "%Y-%m-%dT%H:%M%z"
 COLUMNS = ("rank", "title", "because", "prices")
@@ -162,27 +163,38 @@ def list_them(
 @models.command("memory")
 def memory(
     model: Annotated[UUID, typer.Argument(help="The model's id, as `probity models` lists it.")],
-    subject: Annotated[
-        str | None, typer.Option(help="A pseudonym of the events domain: is it in the model? Needs a token.")
-    ] = None,
     home: HomeOption = DEFAULT_HOME,
     *,
+    subject: Annotated[
+        bool,
+        typer.Option("--subject", help="Read a pseudonym of the events domain: is it in the model? Needs a token."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Who was in a model, what bounds its memory of one person, and when it must be made anew and why."""
     here = opened(home)
+    asked = _asked_about(here) if subject else None
     with here.transaction() as session:
-        if subject is not None:
-            acting(here, session, "requests:read")
-        found = memory_of(session, get_model(session, model), subject=subject)
+        found = memory_of(session, get_model(session, model), subject=asked)
         facts = memory_facts(found, here.policies.privacy.value.retrain_after_erasure_days)
     record(f"What the model {model} remembers", facts, as_json=as_json)
+
+
+def _asked_about(here: Home) -> Pseudonym:
+    """The pseudonym that is read for somebody who may ask. Never an argument: those are listed and kept by shells."""
+    with here.transaction() as session:
+        acting(here, session, "requests:read")
+    pseudonym = Pseudonym(read_identifier("pseudonym"))
+    if not is_pseudonym(pseudonym):
+        msg = "pseudonym: expected 32 hex digits of the events domain, got something else"
+        raise InvalidInput(msg)
+    return pseudonym
 
 
 def memory_facts(found: Memory, days: int) -> list[tuple[str, object]]:
     """A model's memory, fact by fact."""
     guarantee = found.guarantee
-    why = f"{found.erasures} erasures of subjects that it had seen; policy allows {days} days after each"
+    allowed = f"; policy allows {days} days after each" if found.retrain_by is not None else ""
     facts: list[tuple[str, object]] = [
         ("state", found.model.state),
         ("generation", found.model.generation),
@@ -198,7 +210,7 @@ def memory_facts(found: Memory, days: int) -> list[tuple[str, object]]:
         ("accountant", guarantee["accountant"]),
         ("mechanism", guarantee["mechanism"]),
         ("retrain by", None if found.retrain_by is None else found.retrain_by.isoformat()),
-        ("because of", "nothing: nobody in it was erased" if found.retrain_by is None else why),
+        ("because of", found.because + allowed),
     ]
     return facts if found.holds is None else [*facts, ("holds the subject", found.holds)]
 

@@ -54,9 +54,15 @@ def test_a_release_holds_the_signals_and_its_models_say_what_they_remember(keepi
     assert set(release.signals) == {"trending", "time_slots", "transitions", "categories"}
     assert (said["release"], said["epsilon"], said["delta"]) == (header.release, 2.0, 1e-6)
     assert said["subjects_in_it"] == len(members_of(keeping, header.snapshot))
-    assert (said["retrain_by"], said["because_of"]) == (None, "nothing: nobody in it was erased")
-    assert json.loads(probity(*asked, member, env=officer).out)["holds_the_subject"] is True
-    assert json.loads(probity(*asked, "0" * 32, env=officer).out)["holds_the_subject"] is False
+    assert (said["retrain_by"], said["because_of"]) == (None, "no need: nobody in it was erased")
+    refused = probity(*asked, given=f"{member}\n")  # an engineer's token
+    assert (refused.code, refused.out) == (1, "")
+    assert "requests:read" in refused.err
+    assert json.loads(probity(*asked, given=f"{member}\n", env=officer).out)["holds_the_subject"] is True
+    assert json.loads(probity(*asked, given="0" * 32, env=officer).out)["holds_the_subject"] is False
+    mistyped = probity(*asked, given=member[:-1], env=officer)
+    assert "expected 32 hex digits" in mistyped.err
+    assert member[:-1] not in mistyped.err
 
 
 def test_kept_sums_are_sealed_under_a_key_of_their_own(keeping: Home) -> None:
@@ -217,6 +223,7 @@ def test_retention_destroys_sums_on_their_day_and_not_before(keeping: Home) -> N
     assert len(KeptSums(keeping).headers()) == 1
     assert run_retention(late).sums.count == 1
     assert KeptSums(keeping).headers() == []
+    assert kinds_of(keeping, "registry.sums") == ["registry.sums_destroyed", "registry.sums_kept"]  # the newest first
 
 
 def _after(here: Home, days: int) -> Callable[[], Any]:
