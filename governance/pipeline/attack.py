@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import select
 
 from audits.privacy import PrivacyAttack
 from governance.ledger.canonical import encode_json
@@ -23,10 +22,10 @@ from governance.pipeline.audit import audited_interactions, held_out_interaction
 from governance.pipeline.home import OPERATOR, Home
 from governance.registry.attacks import register_attack
 from governance.registry.events import AttackRecorded
-from governance.registry.lineage import get_release, guarantee_of
+from governance.registry.lineage import get_release, guarantee_of, members_of
 from governance.registry.models import find_model, get_model
 from governance.registry.refutation import refutes
-from governance.registry.tables import AttackRecord, Model, ReleaseRecord, SnapshotSubject
+from governance.registry.tables import AttackRecord, Model, ReleaseRecord
 from pseudonymisation.durable import write_atomically
 from recommender.accounting import Guarantee, compose_mu
 from recommender.attacks.membership import candidates, infer_membership
@@ -158,8 +157,7 @@ def _membership(
 
 def _members(home: Home, record: ReleaseRecord, rng: np.random.Generator) -> Interactions:
     with home.transaction() as session:
-        rows = select(SnapshotSubject.subject).where(SnapshotSubject.snapshot_id == record.snapshot_id)
-        members = sorted(session.scalars(rows))
+        members = members_of(session, record.snapshot_id)
     chosen = rng.permutation(len(members))[:MOST_MEMBERS]
     return audited_interactions(home, {members[number] for number in chosen})
 

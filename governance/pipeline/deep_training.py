@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
 from governance.access.principals import actor_of
 from governance.access.tables import Principal
 from governance.errors import PolicyError
@@ -18,15 +16,13 @@ from governance.pipeline.artefacts import save_model
 from governance.pipeline.attesting import Attesting, attest_models
 from governance.pipeline.catalogue import load_catalogue
 from governance.pipeline.home import Home
-from governance.pipeline.measured import read_measured
+from governance.pipeline.measured import read_everybody
 from governance.registry.models import model_id_of, register_model
-from governance.registry.tables import Model, ReleaseRecord, Snapshot, SnapshotSubject
-from pseudonymisation.pseudonym import Pseudonym
+from governance.registry.tables import Model, ReleaseRecord, Snapshot
 from recommender.accounting import Guarantee
 from recommender.autoencoder.mechanism import Plan, plan_autoencoder
 from recommender.denoise import denoise
 from recommender.features import features_from
-from recommender.interactions import Interactions
 from recommender.mechanism import Mechanism
 from recommender.noise import OpenDPNoise
 from recommender.paid_models import AUTOENCODER
@@ -94,7 +90,7 @@ class DeepTraining:
 
         categories = load_catalogue(self.home.settings.folder("catalogue")).categories
         return train_autoencoder(
-            _histories(self.home, snapshot),
+            read_everybody(self.home, snapshot),
             denoise(release, features_from(categories)),
             self.plan.training,
             noise=OpenDPNoise(),
@@ -122,10 +118,3 @@ class DeepTraining:
             internal = {"mechanism": model.mechanism.as_dict(), "guarantee": model.guarantee.as_dict()}
             attest_models(Attesting(session=session, home=self.home), models, record, snapshot, internal=internal)
         return models
-
-
-def _histories(home: Home, snapshot: Snapshot) -> Interactions:
-    with home.transaction() as session:
-        members = select(SnapshotSubject.subject).where(SnapshotSubject.snapshot_id == snapshot.id)
-        subjects = [Pseudonym(subject) for subject in sorted(session.scalars(members))]
-    return read_measured(home, snapshot, subjects)

@@ -24,7 +24,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from governance.database import after_commit, wait_for_others
@@ -33,8 +33,8 @@ from governance.ledger.store import append, is_recorded
 from governance.pipeline.home import OPERATOR, Home
 from governance.pipeline.measured import read_measured, reading_rule
 from governance.registry.events import SumsDestroyed, SumsKept, SumsReduced
-from governance.registry.lineage import get_snapshot
-from governance.registry.tables import Snapshot, SnapshotSubject
+from governance.registry.lineage import count_members, get_snapshot, is_member
+from governance.registry.tables import Snapshot
 from pseudonymisation.durable import sync_folder, write_atomically
 from pseudonymisation.errors import PseudonymisationError
 from pseudonymisation.pseudonym import Pseudonym
@@ -100,8 +100,7 @@ class KeptSums:
         # An erasure that is on its way has found nothing kept: it is waited for, and its subject is then on no list.
         wait_for_others(session, LOCK)
         policy, now = self.home.policies.privacy.value, self.home.clock()
-        members = select(func.count()).select_from(SnapshotSubject).where(SnapshotSubject.snapshot_id == snapshot.id)
-        if policy.keep_sums == "never" or session.scalar(members) != snapshot.subjects:
+        if policy.keep_sums == "never" or count_members(session, snapshot.id) != snapshot.subjects:
             return
         header = Header(
             release=release,
@@ -164,7 +163,7 @@ class KeptSums:
         wait_for_others(session, LOCK)
         counts = {"subtracted": 0, "destroyed": 0}
         for release, header in self._found().items():
-            if header is not None and session.get(SnapshotSubject, (subject, UUID(header.snapshot))) is None:
+            if header is not None and not is_member(session, subject, UUID(header.snapshot)):
                 continue
             if is_recorded(session, _entry(release, SumsDestroyed.kind)):
                 self.destroy(session, release, "erasure")  # only the file had stayed

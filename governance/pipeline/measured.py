@@ -11,6 +11,7 @@ from governance.pipeline.catalogue import load_catalogue
 from governance.pipeline.home import Home
 from governance.pipeline.interactions import read_histories
 from governance.policy.privacy_rules import PrivacyPolicy
+from governance.registry.lineage import members_of
 from governance.registry.tables import Snapshot
 from pseudonymisation.pseudonym import Pseudonym
 from recommender.interactions import Interactions, interactions_from
@@ -31,6 +32,13 @@ def read_measured(home: Home, snapshot: Snapshot, subjects: Sequence[Pseudonym])
         msg = "no subject of the snapshot has an interaction that counts: see `interest` in privacy.yaml"
         raise EmptySnapshot(msg)
     return interactions_from(rows, load_catalogue(home.settings.folder("catalogue")).items["item"].to_pylist())
+
+
+def read_everybody(home: Home, snapshot: Snapshot) -> Interactions:
+    """The interactions of all who are on the snapshot's list; raises as `read_measured`."""
+    with home.transaction() as session:
+        subjects = members_of(session, snapshot.id)
+    return read_measured(home, snapshot, subjects)
 
 
 def reading_rule(policy: PrivacyPolicy) -> str:

@@ -32,8 +32,8 @@ from governance.pipeline.train import (
     require_fitting,
     require_not_lost,
 )
-from governance.registry.lineage import get_release, get_snapshot, register_snapshot
-from governance.registry.tables import ReleaseRecord, Snapshot, SnapshotSubject
+from governance.registry.lineage import get_release, get_snapshot, members_of, register_snapshot
+from governance.registry.tables import ReleaseRecord, Snapshot
 from governance.rights.tables import Job
 from pseudonymisation.errors import PseudonymisationError
 from pseudonymisation.pseudonym import Pseudonym
@@ -138,7 +138,7 @@ def _left(
     header, sums = KeptSums(home).open(release)
     jobs = select(Job).where(Job.request_id.in_([UUID(each) for each in header.taken_out]))
     out = {job.work.get("events") for job in session.scalars(jobs)}
-    gone = sorted(set(_members(session, before)) - set(_members(session, after)) - out)
+    gone = sorted(set(members_of(session, before.id)) - set(members_of(session, after.id)) - out)
     return (without(home, before, sums, gone) if gone else sums), header.taken_out
 
 
@@ -152,11 +152,6 @@ def _keep_what_is_left(home: Home, release: str, before: Snapshot, after: Snapsh
     with suppress(NotFound, PseudonymisationError, RecommenderError), home.transaction() as session:
         left, out = _left(session, home, release, before, after)
         kept.keep(session, made, after, left, taken_out=out)
-
-
-def _members(session: Session, snapshot: Snapshot) -> list[Pseudonym]:
-    statement = select(SnapshotSubject.subject).where(SnapshotSubject.snapshot_id == snapshot.id)
-    return [Pseudonym(subject) for subject in session.scalars(statement)]
 
 
 def _require_comparable(home: Home, kept: KeptSums, record: ReleaseRecord) -> None:
@@ -181,7 +176,7 @@ def _reduced(home: Home, before: Snapshot, release: str, snapshot_id: UUID) -> S
     manifest = json.loads(before.manifest)
     with home.transaction() as session:
         consenting = consent_snapshot(session, manifest["purpose"])
-        members = _members(session, before)
+        members = members_of(session, before.id)
     consents = [Pseudonym(subject) for subject in consenting.subjects]
     allowed = set(home.vault.translate(consents, source="consent", target="events").values())
     stayed = [subject for subject in members if subject in allowed]

@@ -32,11 +32,10 @@ from governance.pipeline.attesting import Attesting, attest_models, attest_relea
 from governance.pipeline.catalogue import catalogue_digest, load_catalogue
 from governance.pipeline.home import Home
 from governance.pipeline.kept_sums import KeptSums
-from governance.pipeline.measured import read_measured
+from governance.pipeline.measured import read_everybody
 from governance.registry.lineage import register_release
 from governance.registry.models import find_model, model_id_of, register_model
-from governance.registry.tables import Model, ReleaseRecord, Snapshot, SnapshotSubject
-from pseudonymisation.pseudonym import Pseudonym
+from governance.registry.tables import Model, ReleaseRecord, Snapshot
 from recommender.accounting import Guarantee
 from recommender.composition import cost_of
 from recommender.denoise import denoise
@@ -309,12 +308,9 @@ def _measure(
 ) -> tuple[Release, ExactSums]:
     from recommender.measurement import measure_keeping  # torch
 
-    with home.transaction() as session:
-        members = select(SnapshotSubject.subject).where(SnapshotSubject.snapshot_id == snapshot.id)
-        subjects = [Pseudonym(subject) for subject in sorted(session.scalars(members))]
     catalogue = load_catalogue(home.settings.folder("catalogue"))
     return measure_keeping(
-        read_measured(home, snapshot, subjects),
+        read_everybody(home, snapshot),
         mechanism,
         noise=OpenDPNoise(),
         as_of=int(snapshot.taken_at.timestamp()),

@@ -17,6 +17,7 @@ from governance.ledger.canonical import encode_json
 from governance.ledger.store import append
 from governance.registry.events import BatchIngested, BatchQuarantined, ReleaseMade, SnapshotTaken
 from governance.registry.tables import Batch, Model, ReleaseRecord, Snapshot, SnapshotSubject
+from pseudonymisation.pseudonym import Pseudonym
 from recommender.accounting import Guarantee
 from recommender.paid_models import is_paid
 
@@ -248,6 +249,23 @@ def snapshots_of(session: Session, subject: str) -> list[UUID]:
     """The snapshots that hold the subject (events domain), in the order of their ids."""
     statement = select(SnapshotSubject.snapshot_id).where(SnapshotSubject.subject == subject)
     return list(session.scalars(statement.order_by(SnapshotSubject.snapshot_id)))
+
+
+def members_of(session: Session, snapshot_id: UUID) -> list[Pseudonym]:
+    """Who is on a snapshot's list today (events domain), in order: its subjects without those erased since."""
+    statement = select(SnapshotSubject.subject).where(SnapshotSubject.snapshot_id == snapshot_id)
+    return [Pseudonym(subject) for subject in sorted(session.scalars(statement))]
+
+
+def count_members(session: Session, snapshot_id: UUID) -> int:
+    """How many are on a snapshot's list today."""
+    statement = select(func.count()).select_from(SnapshotSubject).where(SnapshotSubject.snapshot_id == snapshot_id)
+    return session.scalar(statement) or 0
+
+
+def is_member(session: Session, subject: str, snapshot_id: UUID) -> bool:
+    """Whether the subject (events domain) is on a snapshot's list today."""
+    return session.get(SnapshotSubject, (subject, snapshot_id)) is not None
 
 
 def count_memberships(session: Session, subject: str) -> int:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from governance.attest.dsse import decode_envelope
 from governance.ledger.canonical import decode_json
-from governance.registry.lineage import get_release, get_snapshot, guarantee_of
-from governance.registry.tables import Model, Snapshot, SnapshotSubject
+from governance.registry.lineage import count_members, get_release, get_snapshot, guarantee_of, is_member
+from governance.registry.tables import Model, Snapshot
 from governance.rights.tables import CertificateRecord
 
 
@@ -60,16 +60,15 @@ def memory_of(session: Session, model: Model, *, subject: str | None = None) -> 
     """What the model remembers; ``subject`` is a pseudonym of the events domain."""
     release = get_release(session, model.release)
     snapshot = get_snapshot(session, release.snapshot_id)
-    members = select(func.count()).select_from(SnapshotSubject).where(SnapshotSubject.snapshot_id == snapshot.id)
     days = _days_promised(session, str(model.id))
     return Memory(
         model=model,
         snapshot=snapshot,
-        erased=snapshot.subjects - (session.scalar(members) or 0),
+        erased=snapshot.subjects - count_members(session, snapshot.id),
         guarantee=guarantee_of(session, model),
         erasures=len(days),
         retrain_by=min(days, default=None),
-        holds=None if subject is None else session.get(SnapshotSubject, (subject, snapshot.id)) is not None,
+        holds=None if subject is None else is_member(session, subject, snapshot.id),
     )
 
 

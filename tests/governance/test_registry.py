@@ -68,6 +68,17 @@ def test_a_model_that_cost_more_than_its_release_is_bounded_by_both_together(ses
     assert "epsilon, with its release" not in dict(chain_of(session, free.id).steps[5].facts)
 
 
+def test_a_snapshots_list_is_of_those_who_are_left(session: Session, build: Build) -> None:
+    build.release(session, "one", ("s3", "s1", "s2"))
+    build.release(session, "two", ("s4",))
+    lineage.forget_memberships(session, "s2")
+    snapshot = build.id("snapshot one")
+
+    assert lineage.members_of(session, snapshot) == ["s1", "s3"]
+    assert lineage.count_members(session, snapshot) == 2
+    assert [lineage.is_member(session, each, snapshot) for each in ("s1", "s2", "s4")] == [True, False, False]
+
+
 def test_a_forgotten_subject_is_in_no_snapshot(session: Session, build: Build) -> None:
     build.release(session, "one", ("s1", "s2"))
     build.release(session, "two", ("s1",))

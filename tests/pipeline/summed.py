@@ -8,7 +8,6 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select
 
 from governance.access.principals import list_principals
 from governance.cli.main import main
@@ -20,8 +19,8 @@ from governance.pipeline.catalogue import load_catalogue
 from governance.pipeline.desk import tools
 from governance.pipeline.home import Home
 from governance.pipeline.measured import read_measured
+from governance.registry import lineage
 from governance.registry.lineage import get_release, get_snapshot
-from governance.registry.tables import SnapshotSubject
 from governance.resources import policies_dir
 from governance.rights.fulfilment import fulfil
 from governance.rights.tables import RightsRequest
@@ -75,8 +74,7 @@ def kinds_of(here: Home, prefix: str) -> list[str]:
 def members_of(here: Home, snapshot: str) -> list[Pseudonym]:
     """Who is on a snapshot's list, in order."""
     with here.transaction() as session:
-        found = session.scalars(select(SnapshotSubject.subject).where(SnapshotSubject.snapshot_id == UUID(snapshot)))
-        return [Pseudonym(subject) for subject in sorted(found)]
+        return lineage.members_of(session, UUID(snapshot))
 
 
 def from_scratch(here: Home, release: str, subjects: list[Pseudonym]) -> ExactSums:
