@@ -20,7 +20,7 @@ from governance.pipeline.artefacts import load_recommender, load_registered_rele
 from governance.pipeline.attesting import Attesting, attest_attack
 from governance.pipeline.audit import audited_interactions, held_out_interactions
 from governance.pipeline.home import OPERATOR, Home
-from governance.registry.attacks import register_attack
+from governance.registry.attacks import attacked, register_attack
 from governance.registry.events import AttackRecorded
 from governance.registry.lineage import get_release, guarantee_of, members_of
 from governance.registry.models import find_model, get_model
@@ -175,7 +175,7 @@ def _document(
         delta=found.delta,
         lower_bound=found.lower_bound,
         confidence=found.confidence,
-        attack=CANARIES + aside,
+        attack=attacked(CANARIES + aside, model.kind),
         canaries=found.canaries,
         model_digest=model.digest,
     )

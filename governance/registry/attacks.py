@@ -15,6 +15,15 @@ from governance.registry.events import AttackRecorded
 from governance.registry.refutation import refutes
 from governance.registry.reports import read_attack
 from governance.registry.tables import AttackRecord, Model
+from recommender.paid_models import is_paid
+
+NOT_ITS_STEPS = "; the model's own steps were not attacked"
+"""What is to be said with an attack of a model that took private steps after its release."""
+
+
+def attacked(attack: str, kind: str) -> str:
+    """What was done by an attack on a release, said of a model of this kind that was made from it."""
+    return attack.removesuffix(NOT_ITS_STEPS) + (NOT_ITS_STEPS if is_paid(kind) else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +65,9 @@ def find_finding(session: Session, home: Path, model: Model) -> Finding | None:
     if record is None:
         return None
     report = json.loads(read_attack(home, record))
-    attack = PrivacyAttack(**report["privacy_attack"] | {"model_digest": model.digest})
-    return Finding(attack=attack, refuted=refutes(report))
+    said = report["privacy_attack"]
+    about = {"model_digest": model.digest, "attack": attacked(said["attack"], model.kind)}
+    return Finding(attack=PrivacyAttack(**said | about), refuted=refutes(report))
 
 
 def find_privacy_attack(session: Session, home: Path, model: Model) -> PrivacyAttack | None:

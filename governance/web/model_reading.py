@@ -21,6 +21,7 @@ from governance.review.board import list_votes, propose
 from governance.review.tables import Review, Vote
 from governance.rights.memory import Memory, memory_of
 from governance.web.idempotency import require_same
+from recommender.paid_models import is_paid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,8 @@ class AttackReading:
 
     record: AttackRecord
     found: Finding | None
+    only_release: bool
+    """Whether the model took private steps after its release, which no attack is made on."""
 
     @property
     def verdict(self) -> str:
@@ -94,9 +97,10 @@ def read_attack(session: Session, home: Path, model: Model) -> AttackReading | N
     if record is None:
         return None
     try:
-        return AttackReading(record=record, found=find_finding(session, home, model))
+        found = find_finding(session, home, model)
     except (BrokenProof, ConfigurationError):
-        return AttackReading(record=record, found=None)
+        found = None
+    return AttackReading(record=record, found=found, only_release=is_paid(model.kind))
 
 
 def read_review(session: Session, review: Review) -> ReviewReading:

@@ -26,7 +26,7 @@ from governance.pipeline.home import Home, initialise
 from governance.pipeline.ingest import ingest
 from governance.pipeline.snapshot import take_snapshot
 from governance.pipeline.train import train
-from governance.registry.attacks import find_finding
+from governance.registry.attacks import find_finding, find_privacy_attack
 from governance.registry.models import list_models
 from governance.registry.tables import Model
 from governance.settings import load_settings
@@ -203,6 +203,27 @@ def test_an_attack_counts_for_every_model_of_its_release_and_a_changed_report_fo
     stored.write_bytes(stored.read_bytes().replace(b'"canaries":200', b'"canaries":900'))
     with pytest.raises(BrokenProof, match="is not the report that was registered"):
         audit_model(home, other.id)
+
+
+def test_of_a_model_with_private_steps_of_its_own_it_says_that_they_were_not_attacked(home: Home) -> None:
+    attack_model(home, _model(home).id, canaries=200, rng=np.random.default_rng(2))
+    with home.transaction() as session:
+        session.get_one(Model, _model(home, "item_cf").id).kind = "autoencoder"
+    steps = "; the model's own steps were not attacked"
+
+    def said(kind: str) -> str:
+        with home.transaction() as session:
+            found = find_privacy_attack(session, home.settings.home, _model(home, kind))
+        assert found is not None
+        return found.attack
+
+    assert said("autoencoder").endswith(steps)
+    assert steps not in said("ease")
+    # Also where it was attacked itself: what is said of the others is of the release.
+    found = attack_model(home, _model(home, "autoencoder").id, canaries=200, rng=np.random.default_rng(2))
+    assert found.document["privacy_attack"]["attack"].endswith(steps)
+    assert said("autoencoder").count(steps) == 1
+    assert steps not in said("ease")
 
 
 def test_membership_is_tried_on_members_and_held_out_subjects(home: Home) -> None:

@@ -93,8 +93,12 @@ def test_a_model_that_cost_more_than_its_release_says_what_both_promise(house: "
         model.kind = "autoencoder"
         release = session.get_one(ReleaseRecord, model.release)
         release.guarantee = dict(release.guarantee) | {"epsilon": 4.25}
+    attacked(house, 2.75)
 
     page = text_of(house.client("auditor"), f"/models/{house.things['plain']}")
 
     assert "Release ε 4.25" in page
     assert "What it can say about one subject ε 5 " in page
+    assert "On its release alone: the model's own steps were not attacked." in page
+    assert "ε claimed of its release" in page
+    assert "steps were not attacked" not in text_of(house.client("auditor"), f"/models/{house.things['mitigated']}")
