@@ -8,12 +8,13 @@ come out equal to the last bit whatever the order, the number of threads or the 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import cycle, pairwise
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audits.ahead import ahead
+from audits.channels import Channels, Crossed
 from audits.weights import MOST, REPLICATES_A_DRAW, SUBJECTS_A_DRAW, Weights, draw
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Whole = NDArray[np.int32]
-# Numbers of each subject, (n, c): an array, or only those that are not 0.
-Channels = Union[Floats, "sparse.csc_array"]
 Progress = Callable[[int, int], None]
 
 _EXACT_BITS = 53
@@ -81,6 +80,7 @@ class Columns:
 
     def hold(self, channels: Channels) -> Held:
         """Keep these (n, c) columns; one with a number that is not finite is kept as a constant that is not."""
+        channels = channels.dense() if isinstance(channels, Crossed) else channels
         if not isinstance(channels, np.ndarray):
             return self._hold_sparse(channels)
         parts = [

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from audits.channels import beside
 from audits.statistics import Cell, Scattered, Smooth, Statistics, Stepped
 
 
@@ -58,4 +59,4 @@ def _smooth(cells: tuple[Cell, ...], candidate: Smooth, baseline: Smooth) -> Smo
     def value_of(means: NDArray[np.inexact]) -> NDArray[np.inexact]:
         return ours(means[..., :width]) - theirs(means[..., width:])
 
-    return Smooth(cells=cells, channels=np.hstack([candidate.channels, baseline.channels]), value_of=value_of)
+    return Smooth(cells=cells, channels=beside(candidate.channels, baseline.channels), value_of=value_of)

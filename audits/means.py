@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from audits.channels import Crossed, crossed, divisions
 from audits.evidence import Evidence
 from audits.statistics import Cell, Smooth
 
@@ -31,31 +32,31 @@ def mean_by_group(
         target: the mean that means parity, if there is one.
     """
     spans = [span] * len(attributes) if isinstance(span, int | float) else list(span)
-    members = memberships(evidence) * counted[:, None]
-    sizes = members.sum(axis=0)
+    # How many count stands beside what they have, one group after the other.
+    channels = by_group(evidence, np.column_stack([np.where(counted[:, None], values, 0.0), counted]))
+    sizes = channels.sums()[-len(group_names(evidence)) :]
     cells = tuple(
         Cell(n=int(size), span=width, attribute=attribute, group=group, target=target)
         for attribute, width in zip(attributes, spans, strict=True)
         for group, size in zip(group_names(evidence), sizes, strict=True)
     )
-    present = np.where(counted[:, None], values, 0.0)
-    columns = [members * present[:, [column]] for column in range(len(attributes))]
     width = len(cells)
 
     def value_of(means: NDArray[np.inexact]) -> NDArray[np.inexact]:
         counts = np.concatenate([means[..., width:]] * len(attributes), axis=-1)
         return np.asarray(means[..., :width] / counts)
 
-    return Smooth(cells=cells, channels=np.hstack([*columns, members]), value_of=value_of)
+    return Smooth(cells=cells, channels=channels, value_of=value_of)
 
 
-def memberships(evidence: Evidence) -> Floats:
-    """1.0 where a subject belongs to everybody (first column) and to each group, shape (n, 1 + groups)."""
-    columns = [np.ones((evidence.subjects, 1), dtype=bool)]
-    columns += [grouping.codes[:, None] == np.arange(len(grouping.groups)) for grouping in evidence.groupings]
-    return np.hstack(columns).astype(np.float64)
+def by_group(evidence: Evidence, values: Floats, *, everybody: bool = True) -> Crossed:
+    """Numbers of each subject (n, v), for everybody (unless told otherwise) and for each group."""
+    whole = [np.zeros(evidence.subjects, dtype=np.int64)] if everybody else []
+    codes = [*whole, *(grouping.codes for grouping in evidence.groupings)]
+    sizes = [1] * len(whole) + [len(grouping.groups) for grouping in evidence.groupings]
+    return crossed(values, divisions(codes, sizes, evidence.subjects))
 
 
 def group_names(evidence: Evidence) -> tuple[str | None, ...]:
-    """Names of the columns of ``memberships``; None is everybody."""
+    """Names of the columns of ``by_group`` for one number; None is everybody."""
     return (None, *(label for grouping in evidence.groupings for label in grouping.labels))

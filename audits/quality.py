@@ -75,12 +75,13 @@ def mean_by_group(quality: Quality, evidence: Evidence) -> Smooth:
 
 def gap_by_group(quality: Quality, evidence: Evidence) -> Smooth:
     """Mean of each group less the mean of all other subjects that the same attribute divides."""
-    counted = means.memberships(evidence)[:, 1:] * quality.counted[:, None]
-    size = counted.shape[1]
+    present = np.where(quality.counted, quality.values, 0.0)
+    channels = means.by_group(evidence, np.column_stack([present, quality.counted]), everybody=False)
+    size = channels.by.members.shape[1]
     # Which columns belong to one attribute: the others of a group are those beside it.
     owner = np.repeat(np.arange(len(evidence.groupings)), [len(each.groups) for each in evidence.groupings])
     beside = (owner[:, None] == owner).astype(np.float64)
-    sizes = counted.sum(axis=0)
+    sizes = channels.sums()[size:]
     labels = means.group_names(evidence)[1:]
     # The smaller side decides how much a gap can be trusted.
     cells = [
@@ -93,9 +94,7 @@ def gap_by_group(quality: Quality, evidence: Evidence) -> Smooth:
         gap: NDArray[np.inexact] = total / n - (total @ beside - total) / (n @ beside - n)
         return gap
 
-    return Smooth(
-        cells=tuple(cells), channels=np.hstack([counted * quality.values[:, None], counted]), value_of=value_of
-    )
+    return Smooth(cells=tuple(cells), channels=channels, value_of=value_of)
 
 
 def group_spread(metric: str, quality: Quality, grouping: Grouping, *, min_subjects: int) -> GroupSpread | None:

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from audits.channels import Crossed, means
 from audits.groupings import divided_by
 
 if TYPE_CHECKING:
     from scipy import sparse
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 # Values of every cell from channel means, (..., channels) -> (..., cells). Called with complex numbers too, for exact
 # derivatives.
 ValueOf = Callable[[NDArray[np.inexact]], NDArray[np.inexact]]
@@ -69,12 +71,12 @@ class Smooth:
     """Cells whose values are an analytic function of ``channels.mean(axis=0)``; channels (n, c), finite."""
 
     cells: tuple[Cell, ...]
-    channels: Floats
+    channels: Floats | Crossed
     value_of: ValueOf
 
     def values(self) -> Floats:
         """Value of every cell; not finite where a denominator is 0."""
-        return self.at_means()(self.channels.mean(axis=0))
+        return self.at_means()(means(self.channels))
 
     def at_means(self) -> AtMeans:
         """Values as a function of channel means, keeping no array over subjects alive."""
@@ -88,12 +90,14 @@ class Smooth:
 
     def spread(self) -> Spread:
         """Variance by the delta method, from blocks of subjects."""
-        n = self.channels.shape[0]
-        mean = self.channels.mean(axis=0)
+        channels, n = self.channels, self.channels.shape[0]
+        mean = means(channels)
         with np.errstate(divide="ignore", invalid="ignore"):
             slopes = self._slopes(mean) / n
-            changes = ((self.channels[rows] - mean) @ slopes for rows in _blocks(n))
-            return _spread(self.cells, n, changes)
+            if isinstance(channels, Crossed):
+                return _spread(self.cells, n, channels.changes(slopes, mean @ slopes))
+            every = np.arange(len(self.cells))
+            return _spread(self.cells, n, ((every, ((channels[rows] - mean) @ slopes).T) for rows in _blocks(n)))
 
     def variance(self) -> Floats:
         """Variance of each cell by the delta method."""
@@ -133,7 +137,8 @@ class Stepped:
     def spread(self) -> Spread:
         """Upper bound on each cell's variance (Efron-Stein)."""
         n = self.leave_one_out.shape[0]
-        return _spread(self.cells, n, (self.leave_one_out[rows] for rows in _blocks(n)))
+        every = np.arange(len(self.cells))
+        return _spread(self.cells, n, ((every, self.leave_one_out[rows].T) for rows in _blocks(n)))
 
     def variance(self) -> Floats:
         """Upper bound on each cell's variance (Efron-Stein)."""
@@ -200,13 +205,13 @@ def _linear(figures: Floats, n: int, mean: Floats) -> AtMeans:
     return lambda means: np.asarray(figures + n * (means - mean), dtype=np.float64)
 
 
-def _spread(cells: Sequence[Cell], n: int, changes: Iterable[Floats]) -> Spread:
-    """From the change that each subject causes, some subjects at a time."""
+def _spread(cells: Sequence[Cell], n: int, changes: Iterable[tuple[Ints, Floats]]) -> Spread:
+    """From the changes that subjects cause, some cells and subjects at a time, (some, rows)."""
     second, fourth = np.zeros(len(cells)), np.zeros(len(cells))
-    for change in changes:
+    for which, change in changes:
         square = change * change
-        second += square.sum(axis=0)
-        fourth += (square * square).sum(axis=0)
+        second[which] += square.sum(axis=1)
+        fourth[which] += (square * square).sum(axis=1)
     return _spread_of(cells, n, second, fourth)
 
 

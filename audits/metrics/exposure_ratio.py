@@ -21,10 +21,12 @@ def measure(evidence: Evidence) -> Smooth:
     Example: documentaries are half of the catalogue and have an exposure share of 0.6131 (see ``exposure_share``):
         0.6131 / 0.5 = 1.2263.
     """
-    share = exposure_share.measure(evidence)
     catalogue = np.concatenate([attribute.catalogue_share for attribute in evidence.attributes])
-    cells = [replace(cell, span=1.0 / part, target=1.0) for cell, part in zip(share.cells, catalogue, strict=True)]
-    return ratios(cells, share.channels[:, :-1], share.channels[:, -1:], scale=1.0 / catalogue)
+    cells = [
+        replace(cell, span=1.0 / part, target=1.0)
+        for cell, part in zip(exposure_share.cells(evidence), catalogue, strict=True)
+    ]
+    return ratios(cells, *exposure_share.received(evidence), scale=1.0 / catalogue)
 
 
 METRIC = Metric(

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from audits.categories import Attribute
 from audits.evidence import Evidence
 from audits.metrics.metric import Metric
-from audits.statistics import Cell, Smooth, ratios
+from audits.statistics import Cell, Floats, Smooth, ratios
 
 
 def measure(evidence: Evidence) -> Smooth:
@@ -21,14 +20,20 @@ def measure(evidence: Evidence) -> Smooth:
     Guarantees:
       - the shares of one attribute sum to 1
     """
-    cells = [cell for attribute in evidence.attributes for cell in _cells(evidence, attribute)]
-    numerator = np.hstack([evidence.exposure @ attribute.shares for attribute in evidence.attributes])
-    return ratios(cells, numerator, np.asarray(evidence.exposure.sum(axis=1), dtype=np.float64)[:, None])
+    return ratios(cells(evidence), *received(evidence))
 
 
-def _cells(evidence: Evidence, attribute: Attribute) -> list[Cell]:
+def received(evidence: Evidence) -> tuple[Floats, Floats]:
+    """Attention of each subject to the categories of all attributes, (n, c), and to everything, (n, 1)."""
+    by_category = np.hstack([evidence.exposure @ attribute.shares for attribute in evidence.attributes])
+    return by_category, np.asarray(evidence.exposure.sum(axis=1), dtype=np.float64)[:, None]
+
+
+def cells(evidence: Evidence) -> list[Cell]:
+    """A cell for every category of every attribute."""
     return [
         Cell(n=evidence.subjects, span=1.0, attribute=attribute.name, category=category, target=float(share))
+        for attribute in evidence.attributes
         for category, share in zip(attribute.categories, attribute.catalogue_share, strict=True)
     ]
 

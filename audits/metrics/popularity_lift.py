@@ -3,12 +3,13 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audits.evidence import Evidence
-from audits.means import group_names, memberships
+from audits.means import by_group, group_names
 from audits.metrics.metric import Metric
 from audits.popularity import list_popularity, popularity_of, profile_popularity
-from audits.statistics import Cell, Smooth, ratios
+from audits.statistics import Cell, Smooth
 
 
 def measure(evidence: Evidence) -> Smooth:
@@ -23,15 +24,22 @@ def measure(evidence: Evidence) -> Smooth:
     """
     of_lists, listed = list_popularity(evidence)
     of_profiles, has_profile = profile_popularity(evidence)
-    members = memberships(evidence) * (listed & has_profile)[:, None]
-    sizes, most = members.sum(axis=0), float(popularity_of(evidence).max())
-    typical = members.T @ of_profiles / np.maximum(sizes, 1.0)
+    counted = listed & has_profile
+    channels = by_group(evidence, np.stack([np.where(counted, each, 0.0) for each in (of_lists, of_profiles)], axis=1))
+    sizes = by_group(evidence, counted[:, None].astype(np.float64)).sums()
+    most, width = float(popularity_of(evidence).max()), sizes.size
+    typical = channels.sums()[width:] / np.maximum(sizes, 1.0)
     spans = np.divide(most, typical, out=np.zeros_like(typical), where=typical > 0)
     cells = [
         Cell(n=int(size), span=float(span), group=group, target=0.0)
         for size, span, group in zip(sizes, spans, group_names(evidence), strict=True)
     ]
-    return ratios(cells, members * of_lists[:, None], members * of_profiles[:, None], offset=-1.0)
+
+    def value_of(means: NDArray[np.inexact]) -> NDArray[np.inexact]:
+        lift: NDArray[np.inexact] = means[..., :width] / means[..., width:] - 1.0
+        return lift
+
+    return Smooth(cells=tuple(cells), channels=channels, value_of=value_of)
 
 
 METRIC = Metric(
