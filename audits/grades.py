@@ -33,12 +33,14 @@ def looks_at(attention: Attention, lists: Ints, targets: "sparse.csr_array | Non
 
 def grades_shown(lists: Ints, targets: "sparse.csr_array") -> Floats:
     """Grade of the item at each rank, 0 where it is no target or the list has ended, shape (n, k)."""
-    keys, grades = _sorted(targets)
-    wanted = np.arange(lists.shape[0])[:, None] * targets.shape[1] + lists
-    at = np.minimum(np.searchsorted(keys, wanted), max(keys.size - 1, 0))
-    if not keys.size:
-        return np.zeros(lists.shape)
-    return np.where((keys[at] == wanted) & (lists >= 0), grades[at], 0.0)
+    found, sizes = np.zeros(lists.shape), np.diff(targets.indptr)
+    for place in range(int(sizes.max(initial=0))):
+        # The target at this place of everybody who has so many, against the whole list.
+        some = np.flatnonzero(sizes > place)
+        at = targets.indptr[some] + place
+        row, rank = np.nonzero(lists[some] == targets.indices[at][:, None])
+        found[some[row], rank] = targets.data[at][row]
+    return found
 
 
 def has_targets(evidence: "Evidence") -> NDArray[np.bool_]:
@@ -71,10 +73,3 @@ def ranked_targets(targets: "sparse.csr_array") -> tuple[Ints, Ints, Ints, Float
     place = np.arange(row.size) - np.repeat(targets.indptr[:-1], sizes)
     item = targets.indices[order].astype(np.int64)
     return row, place.astype(np.int64), item, np.asarray(targets.data[order], dtype=np.float64)
-
-
-def _sorted(targets: "sparse.csr_array") -> tuple[Ints, Floats]:
-    entries = targets.tocoo()
-    keys = entries.row.astype(np.int64) * targets.shape[1] + entries.col
-    order = np.argsort(keys, kind="stable")
-    return keys[order], np.asarray(entries.data, dtype=np.float64)[order]

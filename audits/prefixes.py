@@ -35,16 +35,21 @@ def _categories(has: NDArray[np.bool_]) -> tuple[Ints, NDArray[np.bool_]]:
 
 
 def _rows(lists: Ints, categories: Ints, present: NDArray[np.bool_], cumulated: Floats) -> Floats:
-    rows, length = np.arange(lists.shape[0]), (lists != ABSENT).sum(axis=1)
+    length = (lists != ABSENT).sum(axis=1)
+    width, counts_a_rank = cumulated.shape[2], cumulated.shape[1] * cumulated.shape[2]
     sums: Floats = cumulated[length, 0]
-    step = np.diff(cumulated, axis=1, append=0.0)
-    counts = np.zeros(sums.shape, dtype=np.int64)
+    # One index into flat memory is found faster than three.
+    flat, step = sums.ravel(), np.diff(cumulated, axis=1, append=0.0).ravel()
+    counts, first = np.zeros(sums.size, dtype=np.int64), width * np.arange(lists.shape[0])
     for rank, item in enumerate(lists.T):
         here = item != ABSENT
         for slot in range(categories.shape[1]):
             category = categories[item, slot]
             raises = here & present[item, slot]
-            now = counts[rows, category]
-            sums[rows, category] += raises * (step[length, now, category] - step[rank][now, category])
-            counts[rows, category] = now + raises
-    return sums
+            place = first + category
+            now = counts[place]
+            row = now * width + category
+            change = step[length * counts_a_rank + row] - step[rank * counts_a_rank + row]
+            flat[place] += raises * change
+            counts[place] = now + raises
+    return flat.reshape(sums.shape)

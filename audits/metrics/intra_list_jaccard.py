@@ -1,5 +1,7 @@
 """How different the items of one list are, by the sets of their categories."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,10 +11,12 @@ from audits.metrics.metric import Metric
 from audits.statistics import Smooth
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
 _PAIR = 2
-_ROWS = 8_192
+_ROWS = 4_096
+_MOST_IN_TABLE = 1_024
 
 
 def measure(evidence: Evidence) -> Smooth:
@@ -27,29 +31,46 @@ def measure(evidence: Evidence) -> Smooth:
     length = (evidence.lists != ABSENT).sum(axis=1)
     values = np.empty((evidence.subjects, len(evidence.attributes)))
     for column, attribute in enumerate(evidence.attributes):
-        sets = _as_bits(attribute.shares > 0)
+        distinct, kind = np.unique(attribute.shares > 0, axis=0, return_inverse=True)
+        apart = _distances(distinct)
         for at in range(0, evidence.subjects, _ROWS):
-            values[at : at + _ROWS, column] = _mean_distance(evidence.lists[at : at + _ROWS], sets)
+            lists = evidence.lists[at : at + _ROWS]
+            values[at : at + _ROWS, column] = _mean_distance(kind.ravel()[lists], lists != ABSENT, apart)
     names = [attribute.name for attribute in evidence.attributes]
     return mean_by_group(evidence, values, length >= _PAIR, span=1.0, attributes=names)
 
 
-def _mean_distance(lists: NDArray[np.int64], sets: Words) -> Floats:
-    """Mean Jaccard distance over the pairs of each list; 0 for a list without pairs."""
-    shown = lists != ABSENT
-    members = [word[lists] for word in sets.T]
-    total = np.zeros(lists.shape[0])
-    for apart in range(1, lists.shape[1]):
-        pairs = [(word[:, :-apart], word[:, apart:]) for word in members]
-        both = sum(np.bitwise_count(a & b).astype(np.float64) for a, b in pairs)
-        either = sum(np.bitwise_count(a | b).astype(np.float64) for a, b in pairs)
-        total += np.where(shown[:, apart:], 1.0 - both / either, 0.0).sum(axis=1)
+def _distances(sets: NDArray[np.bool_]) -> Callable[[Ints, Ints], Floats]:
+    """Jaccard distance of sets by their places, from a table where they are few."""
+    count, bits = sets.shape[0], _as_bits(sets)
+
+    def found(one: Ints, other: Ints) -> Floats:
+        both, either = np.zeros(one.shape), np.zeros(one.shape)
+        for word in bits.T:
+            both += np.bitwise_count(word[one] & word[other])
+            either += np.bitwise_count(word[one] | word[other])
+        return 1.0 - both / either
+
+    if count > _MOST_IN_TABLE:
+        return found
+    table = found(np.arange(count)[:, None].repeat(count, axis=1), np.arange(count)[None].repeat(count, axis=0)).ravel()
+    return lambda one, other: table[one * count + other]
+
+
+def _mean_distance(kind: Ints, shown: NDArray[np.bool_], distances: Callable[[Ints, Ints], Floats]) -> Floats:
+    """Mean distance over the pairs of each list, (rows,); 0 for a list without pairs."""
+    # Ranks first: what is added up then lies beside each other.
+    kind, counted = np.ascontiguousarray(kind.T), shown.T
+    total = np.zeros(shown.shape[0])
+    for apart in range(1, kind.shape[0]):
+        pairs = distances(kind[:-apart], kind[apart:])
+        total += np.where(counted[apart:], pairs, 0.0).sum(axis=0)
     length = shown.sum(axis=1)
     return np.asarray(2.0 * total / np.maximum(length * (length - 1), 1), dtype=np.float64)
 
 
 def _as_bits(sets: NDArray[np.bool_]) -> Words:
-    """Each row's set as 64-bit words, shape (items, words)."""
+    """Each row's set as 64-bit words, shape (sets, words)."""
     packed = np.packbits(sets, axis=1)
     padded = np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8)))
     return np.ascontiguousarray(padded).view(np.uint64)

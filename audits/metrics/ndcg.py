@@ -5,9 +5,11 @@ import numpy as np
 from audits.evidence import Evidence
 from audits.metrics.metric import Metric
 from audits.quality import Quality, gains, ideal, mean_by_group
+from audits.remembered import remembered
 from audits.statistics import Smooth
 
 
+@remembered
 def per_subject(evidence: Evidence) -> Quality:
     """nDCG@k of every subject; a target gains its grade, 1 where targets have none.
 
