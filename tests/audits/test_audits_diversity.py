@@ -102,3 +102,18 @@ def test_diversity_is_the_mean_over_pairs(build: Build, seed: int, categories: i
             for row in evidence.lists
         ]
         assert values(metric.METRIC, evidence)[None] == pytest.approx(np.mean(by_pairs), abs=1e-9)
+
+
+def test_titles_of_very_many_kinds_are_compared_as_those_of_few(build: Build) -> None:
+    rng = np.random.default_rng(1)
+    # Sets of categories as binary numbers: 1,500 of them, all different.
+    shares = ((np.arange(1, 1501)[:, None] >> np.arange(11)) & 1).astype(np.float64)
+    shares /= shares.sum(axis=1, keepdims=True)
+    names = [f"i{at:04d}" for at in range(1500)]
+    lists = {f"s{u}": [names[i] for i in rng.choice(1500, size=6, replace=False)] for u in range(5)}
+    plain = evidence_from(build(lists, items=names), CONFIG)
+    attribute = Attribute(name="mood", categories=tuple(f"c{at:02d}" for at in range(11)), shares=shares)
+    by_pairs = [np.mean([jaccard(shares[i], shares[j]) for i, j in combinations(row, 2)]) for row in plain.lists]
+
+    found = values(intra_list_jaccard.METRIC, replace(plain, attributes=(attribute,)))
+    assert found[None] == pytest.approx(np.mean(by_pairs), abs=1e-12)
