@@ -17,6 +17,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from audits.blocks import BLOCKS, blocks_of
 from audits.columns import Columns, Held, Progress
 from audits.statistics import AtMeans, Cell, Statistics, moderated
 from audits.weights import POISSON, TWO_POINT
@@ -33,13 +34,15 @@ _ROUNDING = 1e-12
 class Resampling:
     """How to resample: ``replicates`` times from ``seed``, to coverage ``level``.
 
-    A cell that rests on fewer than ``min_subjects`` gets no interval.
+    A cell that rests on fewer than ``min_subjects`` gets no interval. From four times as many subjects on as there are
+    ``blocks``, blocks of subjects drawn by the seed are resampled whole (``audits.blocks``).
     """
 
     replicates: int
     seed: int
     level: float = 0.95
     min_subjects: int = 1
+    blocks: int = BLOCKS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,6 +60,7 @@ class Intervals:
         critical_value: q, the joint quantile of max |t| with its Monte-Carlo error added; cells of few subjects use a
             larger one.
         critical_value_error: Monte-Carlo standard error of q.
+        units: what was resampled: subjects, or blocks of them.
         weights: name of the weights that resamples used.
     """
 
@@ -69,6 +73,7 @@ class Intervals:
     pointwise_half_widths: Floats
     critical_value: float
     critical_value_error: float
+    units: str
     weights: str
 
 
@@ -108,7 +113,7 @@ def intervals(
       - a cell without variation gets the exact binomial width, not width 0: if none of n subjects differs, the share of
         subjects that would differ is below 1 - alpha^(1/n)
     """
-    columns, members = _entered(statistics, order)
+    columns, members = _entered(statistics, resampling, order)
     cells = tuple(cell for each in members for cell in each.cells)
     values, errors, freedom = (
         np.concatenate([getattr(each, name) for each in members]) for name in ("values", "errors", "freedom")
@@ -146,6 +151,7 @@ def intervals(
         pointwise_half_widths=pointwise,
         critical_value=q,
         critical_value_error=q_error,
+        units=columns.units,
         weights=weights.name,
     )
 
@@ -156,12 +162,15 @@ def _studentised(members: Sequence[_Member], totals: Floats, weight: Floats) -> 
         return np.hstack([np.abs(each.resampled(totals, weight) - each.values) / each.errors for each in members])
 
 
-def _entered(statistics: Iterable[Statistics], order: Ints | None) -> tuple[Columns, list[_Member]]:
+def _entered(
+    statistics: Iterable[Statistics], resampling: Resampling, order: Ints | None
+) -> tuple[Columns, list[_Member]]:
     columns: Columns | None = None
     members = []
     for each in statistics:
         if columns is None:
-            columns = Columns(each.channels.shape[0], order)
+            subjects = each.channels.shape[0]
+            columns = Columns(subjects, order, blocks_of(subjects, resampling.blocks, resampling.seed))
         members.append(_member(each, columns))
     if columns is None:
         msg = "intervals: expected at least one statistic, got none"

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audits.ahead import ahead
+from audits.blocks import Blocks
 from audits.channels import Channels, Crossed
 from audits.weights import MOST, REPLICATES_A_DRAW, SUBJECTS_A_DRAW, Weights, draw
 
@@ -54,20 +55,23 @@ class _Kept:
 
 
 class Columns:
-    """The distinct columns of a family, (n,) each.
+    """The distinct columns of a family, one number for each unit: a subject, or with ``blocks`` one of these.
 
     ``order`` (n,) says in which order subjects are kept: those of one group beside each other, so that a column that is
-    0 outside of one group costs nothing elsewhere.
+    0 outside of one group costs nothing elsewhere. Blocks keep the order they have.
 
     Guarantees:
       - rounding changes a number by at most 2^-30 of its column's largest distance from the base (2^-26 at 16 million
-        subjects)
+        units)
     """
 
-    def __init__(self, subjects: int, order: Ints | None = None) -> None:
+    def __init__(self, subjects: int, order: Ints | None = None, blocks: Blocks | None = None) -> None:
         self._subjects = subjects
+        self._blocks = blocks
         self._order = np.arange(subjects) if order is None else order
-        room = _EXACT_BITS - (MOST * max(subjects, 1)).bit_length()
+        self._sizes = np.ones(subjects) if blocks is None else blocks.sizes
+        self._units = self._sizes.size
+        room = _EXACT_BITS - (MOST * max(self._units, 1)).bit_length()
         self._largest = float(2 ** min(_STORED_BITS, room))
         self._kept: list[_Kept] = []
         self._alike: dict[tuple[int, int, bytes], list[int]] = {}
@@ -78,8 +82,15 @@ class Columns:
         """How many distinct columns there are."""
         return len(self._kept)
 
+    @property
+    def units(self) -> str:
+        """What is resampled, in words."""
+        return "subjects" if self._blocks is None else f"{self._units:,} random blocks of subjects"
+
     def hold(self, channels: Channels) -> Held:
         """Keep these (n, c) columns; one with a number that is not finite is kept as a constant that is not."""
+        if self._blocks is not None:
+            return self._hold_sums(self._blocks.sums(channels))
         channels = channels.dense() if isinstance(channels, Crossed) else channels
         if not isinstance(channels, np.ndarray):
             return self._hold_sparse(channels)
@@ -91,6 +102,17 @@ class Columns:
             base=np.concatenate([part.base for part in parts]),
             step=np.concatenate([part.step for part in parts]),
         )
+
+    def _hold_sums(self, sums: Floats) -> Held:
+        """Columns of which each block's sum is given, (blocks, c)."""
+        mean = sums.sum(axis=0) / self._subjects
+        sparse = 2 * np.count_nonzero(sums, axis=0) < self._units
+        base = np.where(sparse & np.isfinite(mean), 0.0, mean)
+        apart = np.ascontiguousarray((sums - self._sizes[:, None] * base).T)
+        step, per_step = self._steps(base * self._sizes.max(), np.abs(apart).max(axis=1))
+        whole = np.rint(np.where(per_step > 0.0, apart.T, 0.0).T * per_step[:, None]).astype(np.int32)
+        positions = np.array([self._place(column, 0) for column in whole], dtype=np.int64)
+        return Held(positions=positions, base=base, step=step)
 
     def _hold_dense(self, channels: Floats) -> Held:
         mean, width = channels.mean(axis=0), channels.shape[1]
@@ -144,11 +166,11 @@ class Columns:
         """Weighted sums of every column, (replicates, width), and of the weights, (replicates,)."""
         plain = np.array([each.numbers.sum(dtype=np.int64) for each in self._kept], dtype=np.float64)
         sums, drawn = np.zeros((self.width, replicates)), np.zeros(replicates)
-        done, whole = 0, self._subjects * replicates
-        for subjects, columns, whole_numbers in ahead(self._drawn(weights, seed, replicates)):
-            active, rows = self._rows(subjects)
+        done, whole = 0, self._units * replicates
+        for units, columns, whole_numbers in ahead(self._drawn(weights, seed, replicates)):
+            active, rows = self._rows(units)
             sums[active, columns] += rows @ whole_numbers
-            drawn[columns] += whole_numbers.sum(axis=0)
+            drawn[columns] += self._sizes[units] @ whole_numbers
             done += whole_numbers.size
             if progress is not None:
                 progress(replicates * done // whole, replicates)
@@ -157,23 +179,23 @@ class Columns:
 
     def _drawn(self, weights: Weights, seed: int, replicates: int) -> Iterator[tuple[slice, slice, Floats]]:
         """Draws block by block, each in the memory of the one before the last."""
-        room = min(self._subjects, SUBJECTS_A_DRAW) * min(replicates, REPLICATES_A_DRAW)
+        room = min(self._units, SUBJECTS_A_DRAW) * min(replicates, REPLICATES_A_DRAW)
         buffers = cycle((np.empty(room), np.empty(room)))
         for columns in _blocks(replicates, REPLICATES_A_DRAW):
-            for subjects in _blocks(self._subjects, SUBJECTS_A_DRAW):
-                shape = (subjects.stop - subjects.start, columns.stop - columns.start)
+            for units in _blocks(self._units, SUBJECTS_A_DRAW):
+                shape = (units.stop - units.start, columns.stop - columns.start)
                 out = next(buffers)[: shape[0] * shape[1]].reshape(shape)
-                draw(weights, seed, subjects=subjects, replicates=columns, out=out)
-                yield subjects, columns, out
+                draw(weights, seed, subjects=units, replicates=columns, out=out)
+                yield units, columns, out
 
-    def _rows(self, subjects: slice) -> tuple[Ints, Floats]:
-        """The columns that are not 0 for all these subjects: which, and their numbers."""
-        active = [at for at, each in enumerate(self._kept) if each.within(subjects).any()]
-        rows = np.zeros((len(active), subjects.stop - subjects.start))
+    def _rows(self, units: slice) -> tuple[Ints, Floats]:
+        """The columns that are not 0 for all these units: which, and their numbers."""
+        active = [at for at, each in enumerate(self._kept) if each.within(units).any()]
+        rows = np.zeros((len(active), units.stop - units.start))
         for row, at in zip(rows, active, strict=True):
             each = self._kept[at]
-            start = max(each.first - subjects.start, 0)
-            numbers = each.within(subjects)
+            start = max(each.first - units.start, 0)
+            numbers = each.within(units)
             row[start : start + numbers.size] = numbers
         return np.array(active, dtype=np.int64), rows
 

@@ -1,17 +1,20 @@
 """How often the gate's verdicts are wrong, by simulation, and how often they find a difference of a given size.
 
-    python benchmarks/audit_error_rates.py [--trials 400] [--replicates 500] [--plot error-rates.svg]
+    python benchmarks/audit_error_rates.py [--trials 400] [--replicates 500] [--blocks 250] [--plot error-rates.svg]
 
 A model is fair: every subject's quality comes from one distribution, whatever the group. It fails falsely if any
 group's gap from all others is certified (the whole simultaneous interval beyond 0: tolerance 0, the strictest gate
 there is). Beside it stands the usual gate: rows resampled, the lower end of "largest mean less smallest" above 0 or
 above 0.02. Coverage is of intervals of one figure; power is the rate at which a group that is worse by an effect fails.
+
+``--blocks`` resamples so many random blocks instead of subjects, as audits of very many subjects do: in every design
+with at least four times as many subjects.
 """
 
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +22,7 @@ from types import SimpleNamespace
 import numpy as np
 from numpy.typing import NDArray
 
+from audits.blocks import BLOCKS
 from audits.bootstrap import Intervals, Resampling, intervals
 from audits.evidence import Grouping
 from audits.quality import Quality, gap_by_group
@@ -83,7 +87,7 @@ def spread_is_certified(values: Floats, sizes: Sequence[int], rng: np.random.Gen
     return bool(np.quantile(spreads, 0.025) > above)
 
 
-def false_fails(trials: int, replicates: int) -> dict[str, list[Rate]]:
+def false_fails(trials: int, resampling: Resampling) -> dict[str, list[Rate]]:
     """Per design: false fails for each kind of quality, then the usual gate's at tolerance 0 and 0.02."""
     found: dict[str, list[Rate]] = {}
     for design, sizes in DESIGNS.items():
@@ -92,7 +96,7 @@ def false_fails(trials: int, replicates: int) -> dict[str, list[Rate]]:
             rng = np.random.default_rng(len(kind))
             fails = []
             for trial in range(trials):
-                each = gaps(draw(rng, sum(sizes)), sizes, Resampling(replicates=replicates, seed=trial))
+                each = gaps(draw(rng, sum(sizes)), sizes, replace(resampling, seed=trial))
                 fails.append(bool((np.abs(each.values) > each.half_widths)[each.defined].any()))
             rates.append(rate(fails))
         rng = np.random.default_rng(7)
@@ -104,31 +108,38 @@ def false_fails(trials: int, replicates: int) -> dict[str, list[Rate]]:
     return found
 
 
-def coverage(trials: int, replicates: int) -> dict[str, Rate]:
+def coverage(trials: int, resampling: Resampling) -> dict[str, Rate]:
     """Coverage of 95 % intervals of one figure: a mean for each kind of quality, and an exposure share."""
     found = {}
     for kind, (truth, draw) in QUALITIES.items():
         rng = np.random.default_rng(11)
-        hits = [_covers(draw(rng, 400)[:, None], np.ones((400, 1)), truth, replicates, at) for at in range(trials)]
+        hits = [
+            _covers(draw(rng, 400)[:, None], np.ones((400, 1)), truth, replace(resampling, seed=at))
+            for at in range(trials)
+        ]
         found[f"mean of 400, {kind}"] = rate(hits)
     rng, hits = np.random.default_rng(12), []
     for trial in range(trials):
         taste = rng.beta(0.9, 2.1, size=400)
         shown = rng.integers(5, 11, size=400).astype(np.float64)
-        hits.append(_covers(rng.binomial(shown.astype(int), taste)[:, None], shown[:, None], 0.3, replicates, trial))
+        hits.append(
+            _covers(
+                rng.binomial(shown.astype(int), taste)[:, None], shown[:, None], 0.3, replace(resampling, seed=trial)
+            )
+        )
     found["exposure share, 400 lists of 5 to 10"] = rate(hits)
     for name, each in found.items():
         print(f"{name:<44}{each}", flush=True)
     return found
 
 
-def _covers(top: Floats, bottom: Floats, truth: float, replicates: int, seed: int) -> bool:
+def _covers(top: Floats, bottom: Floats, truth: float, resampling: Resampling) -> bool:
     statistic = ratios([Cell(n=top.shape[0], span=1.0)], top.astype(np.float64), bottom)
-    found = intervals([statistic], Resampling(replicates=replicates, seed=seed))
+    found = intervals([statistic], resampling)
     return bool(abs(found.values[0] - truth) <= found.half_widths[0])
 
 
-def power(trials: int, replicates: int) -> dict[str, list[Rate]]:
+def power(trials: int, resampling: Resampling) -> dict[str, list[Rate]]:
     """How often the last group fails where it is worse by each effect."""
     found: dict[str, list[Rate]] = {}
     for design in ("equal: 8 x 200", "unequal: 700, 250, 50"):
@@ -139,7 +150,7 @@ def power(trials: int, replicates: int) -> dict[str, list[Rate]]:
             for trial in range(trials):
                 values = rng.normal(0.3, 0.2, size=sum(sizes))
                 values[-sizes[-1] :] -= effect
-                each = gaps(values, sizes, Resampling(replicates=replicates, seed=trial))
+                each = gaps(values, sizes, replace(resampling, seed=trial))
                 fails.append(bool(each.values[-1] + each.half_widths[-1] < 0.0))
             rates.append(rate(fails))
         found[design] = rates
@@ -177,15 +188,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=400)
     parser.add_argument("--replicates", type=int, default=500)
+    parser.add_argument("--blocks", type=int, default=BLOCKS)
     parser.add_argument("--plot", type=Path, help="an .svg or .png file to write")
     options = parser.parse_args()
+    resampling = Resampling(replicates=options.replicates, seed=0, blocks=options.blocks)
     print(f"False fails of a fair model, {options.trials} trials each, Monte-Carlo error beside each rate:")
     print(f"{'':<34}" + "  ".join(f"{name:<13}" for name in (*QUALITIES, "max-min > 0", f"> {MARGIN}")))
-    fails = false_fails(options.trials, options.replicates)
+    fails = false_fails(options.trials, resampling)
     print("\nCoverage of 95 % intervals:")
-    coverage(options.trials, options.replicates)
+    coverage(options.trials, resampling)
     print(f"\nPower, true gaps {', '.join(map(str, EFFECTS))}:")
-    powers = power(options.trials, options.replicates)
+    powers = power(options.trials, resampling)
     if options.plot is not None:
         plot(options.plot, fails, powers)
         print(f"\nplot: {options.plot}", file=sys.stderr)

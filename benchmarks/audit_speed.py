@@ -3,10 +3,13 @@
     python benchmarks/audits.py [full fairlearn lenskit] [--subjects 1000000] [--lenskit PYTHON]
 
 ``full``: every metric but two (``LEFT_OUT``) that lists, catalogue, categories, held-out choices, histories, popularity
-and 20 groups allow, 20 titles a subject, 1,000 resamples. ``fairlearn``: simultaneous intervals of nDCG by group
-against the bootstrap of MetricFrame over the same rows (one row is one subject), which runs on fewer subjects and
-resamples and is extrapolated in proportion to both. ``lenskit``: metrics that both have, over the same lists; PYTHON is
-the interpreter of an environment with LensKit (or PROBITY_PEERS names it), whose pins are not ours.
+and 20 groups allow, 20 titles a subject, 1,000 resamples. Peak memory includes making the tables; a machine that does
+something else beside needs longer, so processor seconds and the load are printed too.
+
+``fairlearn``: simultaneous intervals of nDCG by group against the bootstrap of MetricFrame over the same rows (one row
+is one subject), which runs on fewer subjects and resamples and is extrapolated in proportion to both. ``lenskit``:
+metrics that both have, over the same lists; PYTHON is the interpreter of an environment with LensKit (or PROBITY_PEERS
+names it), whose pins are not ours.
 """
 
 import argparse
@@ -37,8 +40,8 @@ from audits.tables import AuditInput, Membership, Recommendations
 
 ITEMS, K, GROUPS, TARGETS, HISTORY = 5_000, 20, 20, 4, 10
 REPLICATES = 1_000
-# They cross every group of subjects with every category, a thousand dense columns here that nobody reads in one report;
-# who wants them names the attributes that matter.
+# They cross every group of subjects with every category, a thousand figures here that nobody reads in one report, so no
+# audit measures them unasked (``asked_only``); who wants them names the attributes that matter.
 LEFT_OUT = ("category_gap", "category_gap_given_taste")
 SHARED = ("ndcg", "recall", "hit_rate", "reciprocal_rank", "exposure_gini")
 
@@ -129,8 +132,8 @@ def full(subjects: int) -> None:
     print(
         f"full audit: {subjects:,} subjects x {K} titles, {GROUPS} groups, {figures} metrics, "
         f"{len(report.measurements)} figures, {REPLICATES:,} resamples: {seconds:.1f} s, peak {peak_gib():.2f} GiB "
-        f"(of both cores together {time.process_time() - before:.0f} s; making and checking the tables before: "
-        f"{making:.1f} s; left out: {', '.join(LEFT_OUT)})"
+        f"(of both cores together {time.process_time() - before:.0f} s, load {os.getloadavg()[0]:.1f}; making and "
+        f"checking the tables before: {making:.1f} s; left out: {', '.join(LEFT_OUT)})"
     )
 
 
