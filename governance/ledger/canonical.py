@@ -61,9 +61,13 @@ def decode_json(unverified: bytes) -> Json:
     Raises:
         UnreadableEntry: the bytes are no JSON, or not the canonical spelling of it.
     """
+    value: Json
     try:
-        value: Json = json.loads(unverified.decode(), parse_int=_number, parse_constant=_refuse_constant)
-        canonical = is_surely_canonical(unverified) or rfc8785.dumps(value) == unverified
+        if is_surely_canonical(unverified):
+            value = orjson.loads(unverified)
+            return value
+        value = json.loads(unverified.decode(), parse_int=_number, parse_constant=_refuse_constant)
+        canonical = rfc8785.dumps(value) == unverified
     except (ValueError, RecursionError) as cause:
         msg = f"expected canonical JSON, got {len(unverified)} bytes that are none ({type(cause).__name__})"
         raise UnreadableEntry(msg) from cause
@@ -123,15 +127,15 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _is_ordinary(value: object) -> bool:
     """Whether `orjson` surely takes and writes ``value`` as `rfc8785` does: exact types, ASCII keys, plain numbers."""
+    if type(value) is str or type(value) is bool or value is None:
+        return True
     if type(value) is dict:
         return all(type(key) is str and key.isascii() and _is_ordinary(item) for key, item in value.items())
     if type(value) is list or type(value) is tuple:
         return all(map(_is_ordinary, value))
     if type(value) is int:
         return -LARGEST_EXACT_INTEGER <= value <= LARGEST_EXACT_INTEGER
-    if type(value) is float:
-        return SMALLEST_PLAIN_FLOAT <= abs(value) <= LARGEST_PLAIN_FLOAT and value % 1 != 0
-    return type(value) is str or type(value) is bool or value is None
+    return type(value) is float and SMALLEST_PLAIN_FLOAT <= abs(value) <= LARGEST_PLAIN_FLOAT and value % 1 != 0
 
 
 @lru_cache(maxsize=1024)

@@ -11,13 +11,16 @@ from dataclasses import Field, dataclass, field, fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
 from functools import lru_cache
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from uuid import UUID
 
 from governance.errors import InvalidInput, UnreadableEntry
 from governance.ledger.canonical import Json, decode_json, encode_json, is_surely_canonical
 from governance.ledger.merkle import leaf_hash
 from governance.ledger.tiles import LARGEST_ENTRY_BYTES
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 KEYS = frozenset({"v", "kind", "at", "actor", "id", "body"})
 DAY_CHARACTERS = 10
@@ -206,10 +209,17 @@ def _object(instance: object, place: str) -> dict[str, Json]:
     if not is_dataclass(instance) or isinstance(instance, type):
         msg = f"{place}: expected a dataclass, got {type(instance).__name__}"
         raise InvalidInput(msg)
-    return {f.name: _plain(getattr(instance, f.name), f"{place}.{f.name}") for f in fields(instance)}
+    return {name: _plain(getattr(instance, name), f"{place}.{name}") for name in _field_names(type(instance))}
+
+
+@lru_cache
+def _field_names(of: "type[DataclassInstance]") -> tuple[str, ...]:
+    return tuple(f.name for f in fields(of))
 
 
 def _plain(value: object, place: str) -> Json:
+    if type(value) is str:  # what most are
+        return value
     if isinstance(value, Enum):
         return _plain(value.value, place)
     if isinstance(value, datetime):
