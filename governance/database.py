@@ -121,7 +121,9 @@ def reading(engine: Engine) -> Iterator[Session]:
     options: dict[str, object] = {"probity_reading": True}
     if engine.dialect.name == "postgresql":
         options["isolation_level"] = "REPEATABLE READ"
-    with Session(engine.execution_options(**options)) as session:
+    with Session(engine) as session:
+        # Asked of the connection: an engine of other options is costlier to make than most of what is read.
+        session.connection(execution_options=options)
         yield session
 
 
