@@ -4,8 +4,8 @@ Writers put an entry into the inbox in the transaction of their change and go on
 the work of one at a time. So no writer waits for another, a rollback leaves no gap, and an entry that was acknowledged
 is in the inbox or in the log whatever crashes: it moves in one transaction.
 
-On SQLite the one writer that there is settles the inbox in its own transaction; on PostgreSQL whoever has committed a
-change settles what it finds, unless somebody is at it already.
+On SQLite the one writer that there is has the turn, and gives its entries their places itself; on PostgreSQL whoever
+has committed a change settles what it finds, unless somebody is at it already.
 """
 
 import re
@@ -149,15 +149,23 @@ def _drain(session: Session) -> int:
     while True:
         arrived = session.connection().execute(_ARRIVED).all()
         if arrived:
-            begin = next_place(session)
-            _place(session, [decode_entry(begin + place, row.body) for place, row in enumerate(arrived)])
+            place(session, [row.body for row in arrived])
             session.connection().execute(_TAKEN, {"arrivals": [row.arrival for row in arrived]})
             placed += len(arrived)
         if len(arrived) < BATCH:
             return placed
 
 
-def _place(session: Session, entries: Sequence[Entry]) -> None:
+def place(session: Session, unverified: Sequence[bytes]) -> None:
+    """Give the next places to entries of which none is in the log; for whoever has the turn (`wait_for_turn`).
+
+    Raises:
+        UnreadableEntry: some of the bytes are no entry.
+    """
+    if not unverified:
+        return
+    begin = next_place(session)
+    entries = [decode_entry(seq, body) for seq, body in enumerate(unverified, begin)]
     rows = [
         {
             "seq": entry.seq,

@@ -6,31 +6,37 @@ Appending is part of the change that it records: one transaction holds both, or 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ARRAY, Table, Uuid, any_, bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from governance.clock import Clock
 from governance.database import after_commit
 from governance.errors import BrokenProof, Conflict, NotFound
+from governance.ledger.bulk import insert_new
 from governance.ledger.entry import Entry, Event, decode_entry, encode_entry
 from governance.ledger.merkle import leaf_hash
-from governance.ledger.sequencer import BATCH, next_place, sequence, settle
+from governance.ledger.sequencer import BATCH, next_place, place, sequence, settle
 from governance.ledger.tables import LedgerCheckpoint, LedgerEntry, LedgerInbox
 
 # Built once: these run for every change in the house, and building costs more than running them.
 _BY_ID = select(LedgerEntry.seq, LedgerEntry.body).where(LedgerEntry.id == bindparam("entry_id"))
-_PLACED = select(LedgerEntry.id, LedgerEntry.seq, LedgerEntry.body).where(
-    LedgerEntry.id.in_(bindparam("ids", expanding=True))
+_FOUND = select(LedgerEntry.id, LedgerEntry.seq, LedgerEntry.body)
+_PLACED = {
+    "sqlite": _FOUND.where(LedgerEntry.id.in_(bindparam("ids", expanding=True))),
+    "postgresql": _FOUND.where(LedgerEntry.id == any_(bindparam("ids", type_=ARRAY(Uuid)))),
+}
+_BY_PLACE = select(LedgerEntry.body).where(LedgerEntry.seq == bindparam("seq"))
+_LAST_SIGNED = (
+    select(LedgerCheckpoint.size, LedgerCheckpoint.root, LedgerCheckpoint.note, LedgerCheckpoint.signed_at)
+    .order_by(LedgerCheckpoint.size.desc())
+    .limit(1)
 )
 _WAITING = select(LedgerInbox.body).where(LedgerInbox.id == bindparam("entry_id"))
+_INBOX = cast("Table", LedgerInbox.__table__)
 _LEAVE = delete(LedgerInbox).where(LedgerInbox.id == bindparam("entry_id"))
-_ARRIVE = {
-    "sqlite": sqlite.insert(LedgerInbox).on_conflict_do_nothing().returning(LedgerInbox.id),
-    "postgresql": postgresql.insert(LedgerInbox).on_conflict_do_nothing().returning(LedgerInbox.id),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +71,24 @@ def append_all(session: Session, events: Sequence[tuple[UUID, Event]], *, actor:
         msg = "expected an id of its own for each event, got one twice"
         raise Conflict(msg)
     session.flush()
-    for begin in range(0, len(events), BATCH):
-        _arrive(session, dict(events[begin : begin + BATCH]), actor, clock)
     if session.get_bind().dialect.name == "sqlite":
-        # The one writer that there is: nobody waits for the place to be given, and the commit costs nothing more.
+        # The one writer that there is: nobody waits for its places, which come after those of what waits.
         settle(session)
+        add = _place
     else:
+        add = _arrive
         after_commit(session, sequence)
+    for begin in range(0, len(events), BATCH):
+        add(session, dict(events[begin : begin + BATCH]), actor, clock)
+
+
+def _place(session: Session, events: Mapping[UUID, Event], actor: str, clock: Clock) -> None:
+    at, placed = clock(), session.connection().execute(_PLACED["sqlite"], {"ids": list(events)}).all()
+    for entry_id, seq, body in placed:
+        _require_same(decode_entry(seq, body), events[entry_id], actor)
+    known = {row.id for row in placed}
+    fresh = [(entry_id, event) for entry_id, event in events.items() if entry_id not in known]
+    place(session, [encode_entry(event, actor=actor, entry_id=entry_id, at=at) for entry_id, event in fresh])
 
 
 def _arrive(session: Session, events: Mapping[UUID, Event], actor: str, clock: Clock) -> None:
@@ -80,10 +97,10 @@ def _arrive(session: Session, events: Mapping[UUID, Event], actor: str, clock: C
         {"id": entry_id, "body": encode_entry(event, actor=actor, entry_id=entry_id, at=at)}
         for entry_id, event in events.items()
     ]
-    arrived = set(connection.execute(_ARRIVE[connection.dialect.name], rows if len(rows) > 1 else rows[0]).scalars())
+    arrived = set(insert_new(connection, _INBOX, rows))
     # The inbox is written first and the log read after it: had an id left the inbox for the log before, it is seen
     # there; does it arrive twice at once, the second waits for the first.
-    for entry_id, seq, body in connection.execute(_PLACED, {"ids": list(events)}).all():
+    for entry_id, seq, body in connection.execute(_PLACED["postgresql"], {"ids": list(events)}).all():
         if entry_id in arrived:
             connection.execute(_LEAVE, {"entry_id": entry_id})
         arrived.add(entry_id)
@@ -120,7 +137,7 @@ def get_entry(session: Session, seq: int) -> Entry:
     Raises:
         NotFound: the log is shorter.
     """
-    body = session.scalar(select(LedgerEntry.body).where(LedgerEntry.seq == seq))
+    body = session.connection().execute(_BY_PLACE, {"seq": seq}).scalar()
     if body is None:
         msg = f"entry {seq}: the log has no such entry"
         raise NotFound(msg)
@@ -170,5 +187,5 @@ def list_checkpoints(session: Session) -> list[SignedCheckpoint]:
 
 def last_checkpoint(session: Session) -> SignedCheckpoint | None:
     """The largest checkpoint that was signed."""
-    row = session.scalar(select(LedgerCheckpoint).order_by(LedgerCheckpoint.size.desc()).limit(1))
-    return None if row is None else SignedCheckpoint(row.size, row.root, row.note, row.signed_at)
+    row = session.connection().execute(_LAST_SIGNED).first()
+    return None if row is None else SignedCheckpoint(*row)
