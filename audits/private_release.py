@@ -1,44 +1,29 @@
 """Group means and exposure shares under differential privacy: what one subject did cannot be told from them.
 
-Sums over subjects are whole numbers, each subject moves a table of sums by a bounded amount, and discrete Laplace noise
-of that size is added to every cell (Dwork, McSherry, Nissim & Smith 2006; OpenDP's exact sampler, seeded from the
-operating system). Everything else, means and intervals too, is computed from the noisy sums alone.
+Sums over subjects are whole numbers, each subject moves a table of sums by a bounded amount, and noise of that size is
+added to every cell (``audits.release_noise``; OpenDP's exact samplers, seeded from the operating system). Everything
+else, means and intervals too, is computed from the noisy sums alone.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import log, sqrt
-from statistics import NormalDist
+from math import hypot, sqrt
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from audits.configuration import AuditConfig
 from audits.errors import InvalidConfig
 from audits.evidence import Evidence, evidence_from
 from audits.metrics import ndcg
-from audits.tables import AuditInput
+from audits.release_noise import GRAIN, Gaussian, Guarantee, Laplace, Mechanism, Noise, Table
+from audits.tables import AuditInput, Membership, Recommendations
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-# Noisy sums from sums, the most that one subject moves all of them together, and ε.
-Noise = Callable[[Ints, int, float], Ints]
 
-GRAIN = 2**20
-"""A number in [0, 1] becomes a whole one of at most this."""
 _FEWEST = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guarantee:
-    """What holds for a release, whatever else anybody knows or releases."""
-
-    epsilon: float
-    delta: float
-    unit: str
-    neighbours: str
-    mechanism: str
-    accountant: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,30 +52,12 @@ class PrivateRelease:
     guarantee: Guarantee
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Table:
-    """Sums over subjects. One subject more or less moves them by at most ``bound`` in all (L1).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """How many tables of sums a release has, and how many numbers in all: known without reading any subject."""
 
-    ``contributions`` (n, cells) are whole numbers.
-
-    Raises:
-        ValueError: a subject contributes more than the bound.
-    """
-
-    name: str
-    contributions: Ints
-    bound: int
-
-    def __post_init__(self) -> None:
-        most = int(np.abs(self.contributions).sum(axis=1).max(initial=0))
-        if most > self.bound:
-            msg = f"table {self.name}: expected at most {self.bound} from one subject, got {most}"
-            raise ValueError(msg)
-
-    @property
-    def sums(self) -> Ints:
-        """Of all subjects, shape (cells,)."""
-        return np.asarray(self.contributions.sum(axis=0), dtype=np.int64)
+    tables: int
+    cells: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -128,9 +95,61 @@ def private_release(
       - every cell of every table gets noise; ε is split equally over tables, whose cells one subject shares
       - intervals hold at the level for other subjects like these, noise included
     """
-    if not epsilon > 0:
-        msg = f"private release: expected a positive epsilon, got {epsilon}"
-        raise InvalidConfig(msg)
+    mechanism = Laplace(epsilon=epsilon, noise=noise)
+    return _released(_tables(given, config, groups), mechanism, config.level)
+
+
+def gaussian_release(
+    given: AuditInput | None, nobody: AuditInput, *, config: AuditConfig, mechanism: Gaussian
+) -> PrivateRelease:
+    """The figures of ``private_release`` with Gaussian noise, of all subjects and by no group.
+
+    ``given`` is None where there is nobody to read; what is released then is noise, for that there is nobody must not
+    be told either. ``nobody`` is what ``made_up`` gives.
+
+    Raises:
+        InvalidConfig: ``config.k`` not given, or attention that depends on the grades of all.
+        ValueError: the tables are others than ``shape_of`` said, so the noise was planned for other numbers.
+
+    Guarantees:
+      - one subject more or less, with its list and targets, moves all tables together by at most ``GRAIN`` · √tables
+      - every cell of every table gets noise of the mechanism's scale
+      - intervals hold at the level for other subjects like these, noise included
+    """
+    planned, means = _tables(nobody, config, {})
+    tables = [replace(table, contributions=table.contributions * 0) for table in planned]
+    if given is not None:
+        tables, means = _tables(given, config, {})
+    if [(each.name, each.sums.size) for each in tables] != [(each.name, each.sums.size) for each in planned]:
+        msg = f"private release: expected the tables {[each.name for each in planned]}, got others"
+        raise ValueError(msg)
+    return _released((tables, means), mechanism, config.level)
+
+
+def made_up(membership: Membership, items: Sequence[str]) -> AuditInput:
+    """One subject who does not exist, over the real catalogue: what a release looks like, from public things alone."""
+    item = min(items)
+    return AuditInput(
+        recommendations=Recommendations(pa.table({"subject": ["nobody"], "item": [item], "rank": [1]})),
+        membership=membership,
+        items=items,
+        relevance=pa.table({"subject": ["nobody"], "item": [item]}),
+    )
+
+
+def shape_of(nobody: AuditInput, config: AuditConfig) -> Shape:
+    """What ``gaussian_release`` will release, of however many subjects.
+
+    Raises:
+        InvalidConfig: as there.
+    """
+    tables, _ = _tables(nobody, config, {})
+    return Shape(tables=len(tables), cells=sum(table.sums.size for table in tables))
+
+
+def _tables(
+    given: AuditInput, config: AuditConfig, groups: Mapping[str, Sequence[str]]
+) -> tuple[list[Table], list["_Means"]]:
     if config.k is None:
         msg = "private release: expected a fixed number of ranks k, got none"
         raise InvalidConfig(msg)
@@ -139,25 +158,16 @@ def private_release(
         raise InvalidConfig(msg)
     # Merged groups and tiers are read off the data, and would tell of it.
     plain = replace(config, min_subjects=1, popularity_tiers=False, activity_tiers=False, intersections=1)
-    tables, means = tables_of(evidence_from(given, plain), groups)
-    share = epsilon / len(tables)
-    add = opendp_noise if noise is None else noise
-    noisy = {table.name: np.asarray(add(table.sums, table.bound, share), dtype=np.float64) for table in tables}
-    bounds = {table.name: table.bound for table in tables}
-    found = tuple(figure for each in means for figure in _figures(each, noisy, bounds, share, config.level))
-    return PrivateRelease(figures=found, level=config.level, guarantee=_guarantee(epsilon, len(tables), noise))
+    return tables_of(evidence_from(given, plain), groups)
 
 
-def _guarantee(epsilon: float, tables: int, noise: Noise | None) -> Guarantee:
-    ours, theirs = "discrete Laplace noise on whole-number sums (OpenDP)", "the caller's own noise on whole-number sums"
-    return Guarantee(
-        epsilon=epsilon,
-        delta=0.0,
-        unit="one subject, with list, targets and groups",
-        neighbours="one subject more or less",
-        mechanism=ours if noise is None else theirs,
-        accountant=f"sum over {tables} tables, an equal part of epsilon each",
-    )
+def _released(made: tuple[list[Table], list["_Means"]], mechanism: Mechanism, level: float) -> PrivateRelease:
+    tables, means = made
+    noisy = mechanism.noisy(tables)
+    deviations = {table.name: mechanism.deviation(table, len(tables)) for table in tables}
+    quantile = mechanism.quantile(level)
+    found = tuple(figure for each in means for figure in _figures(each, noisy, deviations, quantile))
+    return PrivateRelease(figures=found, level=level, guarantee=mechanism.guarantee(len(tables)))
 
 
 def tables_of(evidence: Evidence, groups: Mapping[str, Sequence[str]]) -> tuple[list[Table], list[_Means]]:
@@ -226,13 +236,13 @@ def _whole(shares: Floats) -> Ints:
 
 
 def _figures(
-    means: _Means, noisy: Mapping[str, Floats], bounds: Mapping[str, int], epsilon: float, level: float
+    means: _Means, noisy: Mapping[str, Floats], deviations: Mapping[str, float], quantile: float
 ) -> Iterator[PrivateFigure]:
     sums = noisy[means.numerator.name] / GRAIN
     subjects = np.broadcast_to(noisy[means.denominator], sums.shape)
-    scales = (bounds[means.numerator.name] / GRAIN / epsilon, bounds[means.denominator] / epsilon)
+    errors = (deviations[means.numerator.name] / GRAIN, deviations[means.denominator])
     for (attribute, category, group), total, n in zip(means.cells, sums, subjects, strict=True):
-        numbers = _interval(float(total), float(n), scales, level) if n >= _FEWEST else (None,) * 4
+        numbers = _interval(float(total), float(n), errors, quantile) if n >= _FEWEST else (None,) * 4
         yield PrivateFigure(
             metric=means.metric,
             attribute=attribute,
@@ -245,36 +255,17 @@ def _figures(
         )
 
 
-def _interval(total: float, n: float, scales: tuple[float, float], level: float) -> tuple[float, float, float, float]:
+def _interval(
+    total: float, n: float, errors: tuple[float, float], quantile: float
+) -> tuple[float, float, float, float]:
     """Mean, both ends, and the standard deviation that noise gives the mean.
 
     A number in [0, 1] of mean m has variance m (1 - m) at most (Bhatia & Davis 2000), so sampling error needs no
-    further look at the data. Laplace noise of scale b has variance 2 b². The quantile is the larger of the normal one
-    and a Laplace variable's: whichever of the two errors dominates, the interval is wide enough.
+    further look at the data.
     """
     value = min(max(total / n, 0.0), 1.0)
-    noise = sqrt(2.0) * sqrt(scales[0] ** 2 + (value * scales[1]) ** 2) / n
+    noise = hypot(errors[0], value * errors[1]) / n
     # One more subject than the noisy variance suggests, so that a mean of 0 or 1 is not certain.
     centred = (value * n + 0.5) / (n + 1.0)
-    quantile = max(NormalDist().inv_cdf((1 + level) / 2), -log(1 - level) / sqrt(2.0))
     half = quantile * sqrt(noise**2 + centred * (1.0 - centred) / n)
     return value, max(value - half, 0.0), min(value + half, 1.0), noise
-
-
-def opendp_noise(sums: Ints, bound: int, epsilon: float) -> Ints:
-    """Sums with discrete Laplace noise of scale ``bound / epsilon`` in every cell, by OpenDP.
-
-    Raises:
-        InvalidConfig: OpenDP would spend more than ``epsilon`` for this bound.
-    """
-    import opendp.prelude as dp  # loads a large native library, which readers of releases do not need
-
-    dp.enable_features("contrib")  # OpenDP's word for what is proved but not yet vetted by its board
-    domain = dp.vector_domain(dp.atom_domain(T="i64"), size=len(sums))
-    # A hair more noise than asked for covers the rounding of the scale itself.
-    mechanism = dp.m.make_laplace(domain, dp.l1_distance(T="i64"), scale=bound / epsilon * (1.0 + 1e-12))
-    spent: float = mechanism.map(bound)  # type: ignore[no-untyped-call]
-    if spent > epsilon:
-        msg = f"private release: expected a mechanism for epsilon {epsilon}, got one for {spent}"
-        raise InvalidConfig(msg)
-    return np.array(mechanism([int(each) for each in sums]), dtype=np.int64)

@@ -18,7 +18,9 @@ from governance.ledger.events import CheckpointWitnessed, EvidenceOpened
 from governance.policy.events import PolicyInForce
 from governance.registry.events import (
     AttackRecorded,
+    AuditDisclosed,
     AuditRecorded,
+    AuditReleased,
     BatchIngested,
     BatchQuarantined,
     CatalogueChanged,
@@ -102,6 +104,8 @@ KINDS: Final = (
     Kind(SumsDestroyed, "kept sums were destroyed, on a ground", OPERATOR),
     Kind(ModelRegistered, "a model was trained", ENGINEER),
     Kind(AuditRecorded, "an audit ran", OPERATOR),
+    Kind(AuditDisclosed, "an audit left the house, small groups suppressed", "reviewer (principal:<id>)"),
+    Kind(AuditReleased, "an audit's figures were released, with noise", ENGINEER),
     Kind(AttackRecorded, "a measurement was attacked with canaries", OPERATOR),
     Kind(GateDecided, "the gate decided on a model", OPERATOR),
     Kind(AlertRaised, "an audit of what serves found it changed", OPERATOR),

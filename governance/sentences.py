@@ -42,6 +42,10 @@ SENTENCES: Final[Mapping[str, str]] = {
     "registry.model_registered": "The model {model} ({model_kind:words}) was made from the release {release}"
     "[, with exposure prices on {parent}].",
     "registry.audit_recorded": "An audit of the model {model} was stored as the report {report}.",
+    "registry.audit_disclosed": "The report {report} on the model {model} left the house as {document}, "
+    "with figures of fewer than {at_least} subjects suppressed.",
+    "registry.audit_released": "Figures of an audit of the model {model} were released under differential privacy as "
+    "{release}, paid for by the reservation {reservation}.",
     "registry.attack_recorded": "The mechanism of the release {release} was attacked with {canaries} canaries, for the "
     "model {model}: ε is at least {lower_bound}, and {epsilon} is claimed. Report {report}.",
     "gate.decided": "The gate decided {outcome:words} on the model {model} by the report {report}"

@@ -98,6 +98,7 @@ ALONE: dict[tuple[str, ...], str] = {
     ("ledger", "verify-proof"): "ledger_verify",
     ("ledger", "check-opening"): "opening_check",
     ("attest", "verify"): "attest_verify",
+    ("audit", "disclose"): "audit_disclose",
     ("gate", "check"): "gate_check",
     ("gate", "init"): "gate_policy",
     ("gate", "ratchet"): "gate_policy",

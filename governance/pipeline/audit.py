@@ -143,8 +143,8 @@ def audit_input(home: Home, model: Model, policy: FairnessPolicy) -> AuditInput:
         recommendations=Recommendations(lists),
         membership=Membership(catalogue.categories),
         items=items,
-        relevance=_pairs(targets),
-        history=_pairs(shown),
+        relevance=pairs_of(targets),
+        history=pairs_of(shown),
         popularity=pa.table({"item": pa.array(shown.items), "count": pa.array(counts.astype(np.int64))}),
     )
 
@@ -235,7 +235,8 @@ def _store(home: Home, model: Model, report: Report, config: AuditConfig) -> Aud
     return record
 
 
-def _pairs(interactions: Interactions) -> pa.Table:
+def pairs_of(interactions: Interactions) -> pa.Table:
+    """One row for each interaction: subject and item."""
     rows, columns = interactions.matrix.nonzero()
     return pa.table(
         {

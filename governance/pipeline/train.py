@@ -16,9 +16,8 @@ from sqlalchemy import select
 
 from governance.access.principals import actor_of
 from governance.access.tables import Principal
+from governance.budget.price import Price
 from governance.budget.reservations import (
-    ROUNDING,
-    BudgetState,
     begin_further_reading,
     begin_reading,
     reserve,
@@ -37,7 +36,6 @@ from governance.registry.lineage import register_release
 from governance.registry.models import find_model, model_id_of, register_model
 from governance.registry.tables import Model, ReleaseRecord, Snapshot
 from recommender.accounting import Guarantee
-from recommender.composition import cost_of
 from recommender.denoise import denoise
 from recommender.exact_sums import ExactSums
 from recommender.features import features_from
@@ -54,27 +52,10 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quote:
+class Quote(Price):
     """What a training would cost, before anything is reserved or read."""
 
     mechanism: Mechanism
-    before: BudgetState
-    promise: Guarantee
-
-    @property
-    def affordable(self) -> bool:
-        """Whether the budget has room for it."""
-        return self.epsilon_after <= self.before.budget_epsilon * (1 + ROUNDING)
-
-    @property
-    def epsilon_after(self) -> float:
-        """What the population's releases would have cost with this one, composed exactly."""
-        return self.before.epsilon_after(cost_of(self.promise))
-
-    @property
-    def epsilon_left_after(self) -> float:
-        """The largest epsilon that one more release might have after this one."""
-        return self.before.epsilon_left_after(cost_of(self.promise))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,6 +149,38 @@ class AuditRecorded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditDisclosed:
+    """A report left the house with figures of fewer than ``at_least`` subjects suppressed, and what gives them away.
+
+    ``document`` is the SHA-256 (hex) of what left, in JSON.
+    """
+
+    kind: ClassVar[str] = "registry.audit_disclosed"
+    version: ClassVar[int] = 1
+
+    model: str
+    report: str
+    document: str
+    at_least: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditReleased:
+    """Figures of an audit were released under differential privacy, with noise that a reservation paid for.
+
+    ``release`` is the SHA-256 (hex) of the document; the guarantee is complete, never (ε, δ) alone.
+    """
+
+    kind: ClassVar[str] = "registry.audit_released"
+    version: ClassVar[int] = 1
+
+    model: str
+    release: str
+    reservation: str
+    guarantee: Mapping[str, str | float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttackRecorded:
     """The mechanism of a release was attacked with canaries, for a model of it; ``report`` is the report's SHA-256.
 

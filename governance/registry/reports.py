@@ -41,6 +41,21 @@ def read_attack(home: Path, record: AttackRecord) -> bytes:
     return _read(home, record.path, record.digest)
 
 
+def released_path(digest: str) -> str:
+    """Where below the home a document lies that was released under differential privacy."""
+    return f"reports/{digest}.release.json"
+
+
+def read_released(home: Path, digest: str) -> bytes:
+    """A document that was released under differential privacy, byte for byte as it was made.
+
+    Raises:
+        BrokenProof: the file holds another document.
+        ConfigurationError: the file is gone.
+    """
+    return _read(home, released_path(digest), digest)
+
+
 def title_of(model: Model) -> str:
     """The title of a page about a model. Nothing in it changes later."""
     return f"{model.kind}{' with exposure prices' if model.prices else ''} · {model.digest[:12]}"

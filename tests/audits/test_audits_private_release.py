@@ -12,7 +12,8 @@ from audits.attention import Attention
 from audits.configuration import AuditConfig
 from audits.errors import InvalidConfig
 from audits.evidence import evidence_from
-from audits.private_release import GRAIN, PrivateRelease, Table, opendp_noise, private_release, tables_of
+from audits.private_release import PrivateRelease, gaussian_release, made_up, private_release, shape_of, tables_of
+from audits.release_noise import GRAIN, Gaussian, Guarantee, Table, opendp_gaussian, opendp_noise
 from audits.tables import AuditInput
 
 Build = Callable[..., AuditInput]
@@ -180,3 +181,94 @@ def test_attributes_that_are_not_asked_for_are_not_released(build: Build) -> Non
     found = private_release(replace(given, subject_groups=named), config=CONFIG, groups={}, epsilon=1.0)
 
     assert {each.group for each in found.figures} == {None}
+
+
+PROMISE = Guarantee(epsilon=1.0, delta=1e-6, unit="u", neighbours="n", mechanism="m", accountant="a")
+
+
+def stretched(build: Build, subjects: list[int]) -> tuple[NDArray[np.int64], PrivateRelease]:
+    """All sums of a release as the noise meets them, in one vector."""
+    met: list[NDArray[np.int64]] = []
+
+    def watched(sums: NDArray[np.int64], _scale: int) -> NDArray[np.int64]:
+        met.append(sums)
+        return sums
+
+    nobody = made_up(made(build, [1]).membership, ITEMS)
+    given = made(build, subjects) if subjects else None
+    found = gaussian_release(given, nobody, config=CONFIG, mechanism=Gaussian(scale=1, promise=PROMISE, noise=watched))
+    (sums,) = met
+    return sums, found
+
+
+def test_one_subject_less_moves_all_sums_together_by_at_most_a_grain_for_each_table(build: Build) -> None:
+    shape = shape_of(made_up(made(build, [1]).membership, ITEMS), CONFIG)
+    everyone = list(range(SUBJECTS))
+    whole, _ = stretched(build, everyone)
+    moved = [
+        int(((whole - stretched(build, [n for n in everyone if n != gone])[0]).astype(object) ** 2).sum())
+        for gone in everyone[::3]
+    ]
+
+    # Subjects, exposure by genre, nDCG and how many have one: in integers, and no looser than it must be.
+    assert (shape.tables, shape.cells, whole.size) == (4, 6, 6)
+    assert max(moved) <= shape.tables * GRAIN**2
+    assert max(moved) > 0.7 * shape.tables * GRAIN**2
+
+
+def test_that_there_is_nobody_is_hidden_by_noise_too(build: Build) -> None:
+    sums, found = stretched(build, [])
+
+    assert sums.tolist() == [0] * 6
+    assert len(found.figures) == len(stretched(build, [1, 2])[1].figures)
+
+
+def test_gaussian_noise_has_the_scale_that_was_planned() -> None:
+    scale = 50
+    drawn = opendp_gaussian(np.zeros(4000, dtype=np.int64), scale) / scale
+
+    # Variance of a sample variance of 4,000 normal draws: 2 / 4,000, so 0.11 is five standard errors.
+    assert abs(drawn.var() - 1) < 0.11
+    for wrong in (2 / 3, 3 / 2):
+        assert abs((drawn * wrong).var() - 1) > 0.11
+    # Discrete Laplace of that variance would put 1.5 % beyond three of them, Gaussian 0.27 %.
+    assert np.mean(np.abs(drawn) > 3) < 0.008
+
+
+def test_gaussian_intervals_cover_the_truth(build: Build) -> None:
+    rng = np.random.default_rng(4)
+    truth, n, covered, short, trials, scale = 0.3, 400, 0, 0, 100, 20 * GRAIN
+    nobody = made_up(made(build, [1]).membership, ITEMS)
+    base = made(build, [1, 2, 3])
+    for _ in range(trials):
+        hits = int((rng.random(n) < truth).sum())
+
+        def noise(sums: NDArray[np.int64], planned: int, hits: int = hits) -> NDArray[np.int64]:
+            exact = np.array([n, 0, 0, 0, hits, n], dtype=np.int64) * GRAIN
+            return np.asarray(exact + np.round(rng.normal(0, planned, size=sums.size)), dtype=np.int64)
+
+        mechanism = Gaussian(scale=scale, promise=PROMISE, noise=noise)
+        figure = gaussian_release(base, nobody, config=CONFIG, mechanism=mechanism).figures[-1]
+        assert figure.value is not None
+        assert figure.low is not None
+        assert figure.high is not None
+        covered += figure.low <= truth <= figure.high
+        short += abs(figure.value - truth) <= 1.96 * (truth * (1 - truth) / n) ** 0.5
+
+    # Monte-Carlo standard error 2.2 points. Intervals that knew of no noise would cover little more than half.
+    assert 0.89 <= covered / trials <= 1.0
+    assert short / trials < 0.7
+
+
+def test_a_promise_is_stated_only_for_our_own_noise(build: Build) -> None:
+    nobody = made_up(made(build, [1]).membership, ITEMS)
+    ours = gaussian_release(None, nobody, config=CONFIG, mechanism=Gaussian(scale=2**20, promise=PROMISE))
+
+    assert ours.guarantee == PROMISE
+    assert stretched(build, [1])[1].guarantee.epsilon == float("inf")
+
+
+def test_other_tables_than_the_noise_was_planned_for_are_refused(build: Build) -> None:
+    nobody = made_up(build({"s": ["i0"]}, items=ITEMS, genres={"i0": ["x"]}).membership, ITEMS)
+    with pytest.raises(ValueError, match="expected the tables"):
+        gaussian_release(made(build, [1, 2]), nobody, config=CONFIG, mechanism=Gaussian(scale=2**20, promise=PROMISE))

@@ -23,7 +23,9 @@ from governance.ledger.events import CheckpointWitnessed, EvidenceOpened
 from governance.policy.events import PolicyInForce
 from governance.registry.events import (
     AttackRecorded,
+    AuditDisclosed,
     AuditRecorded,
+    AuditReleased,
     BatchIngested,
     BatchQuarantined,
     CatalogueChanged,
@@ -114,6 +116,8 @@ EXAMPLES: tuple[Any, ...] = (
         mitigation_report=DIGEST,
     ),
     AuditRecorded(model=ONE, report=DIGEST),
+    AuditDisclosed(model=ONE, report=DIGEST, document="cd" * 32, at_least=20),
+    AuditReleased(model=ONE, release="cd" * 32, reservation=TWO, guarantee=GUARANTEE),
     AttackRecorded(
         model=ONE,
         release="cd" * 32,

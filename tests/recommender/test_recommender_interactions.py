@@ -8,7 +8,7 @@ from recommender.bandit.evaluation import Log
 from recommender.errors import BadInteractions, EmptyInteractions
 from recommender.interactions import Interactions, capped, digest_of, interactions_from, ones
 from recommender.ratings.table import Ratings
-from recommender.split import fold_in, hold_out
+from recommender.split import fold_in, fold_in_each, hold_out
 
 CATALOGUE = ("x", "y", "z")
 
@@ -140,6 +140,20 @@ def test_fold_in_parts_each_history_in_two(lengths: list[int], share: float, see
     for length, visible, hidden in zip(lengths, shown.lengths, targets.lengths, strict=True):
         assert visible >= min(length, 1)
         assert hidden >= (length >= 2)
+
+
+def test_a_history_folded_in_by_itself_is_split_the_same_whoever_else_is_there() -> None:
+    axis = tuple(f"i{n}" for n in range(9))
+    matrix = ones(np.repeat(np.arange(3), 9), np.tile(np.arange(9), 3), (3, 9))
+    all_three = fold_in_each(Interactions(("a", "b", "c"), axis, matrix), salt=b"1")
+    without = fold_in_each(Interactions(("a", "c"), axis, matrix[[0, 2]]), salt=b"1")
+    other = fold_in_each(Interactions(("a", "b", "c"), axis, matrix), salt=b"2")
+
+    for part, less in zip(all_three, without, strict=True):
+        assert (part.matrix[[0, 2]] != less.matrix).nnz == 0
+    assert all_three[0].lengths.tolist() == [7, 7, 7]
+    assert (all_three[0].matrix != other[0].matrix).nnz > 0
+    assert (all_three[0].matrix[0] != all_three[0].matrix[1]).nnz > 0
 
 
 def test_fold_in_shows_four_fifths_by_default() -> None:

@@ -1,0 +1,271 @@
+"""`probity audit disclose` and `probity audit release`: what of an audit leaves the building, and what it costs."""
+
+import json
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from audits.configuration import AuditConfig
+from audits.publication import Publication
+from audits.run import run
+from audits.tables import AuditInput, Membership, Recommendations
+from governance.budget.reservations import state
+from governance.budget.tables import Reservation
+from governance.errors import Conflict
+from governance.ledger.search import Filter, follow
+from governance.pipeline import audit_release
+from governance.pipeline.audit import audit_model
+from governance.pipeline.audit_release import offer, release_audit
+from governance.pipeline.home import Home
+from governance.registry.models import list_models
+from governance.registry.tables import Model
+from recommender.accounting import compose_mu, delta_at
+from tests.pipeline.conftest import Run
+from tests.pipeline.summed import kinds_of
+from tests.pipeline.walked import person
+
+# Ibis calls what this DuckDB already calls by another name.
+pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
+
+
+def _model(home: Home) -> Model:
+    with home.transaction() as session:
+        return next(each for each in list_models(session) if each.kind == "ease")
+
+
+def _entries(home: Home, *kinds: str) -> list[dict[str, Any]]:
+    with home.transaction() as session:
+        return [dict(entry.body) for entry in follow(session, Filter(kinds=kinds))]
+
+
+def _spent(home: Home) -> float:
+    with home.transaction() as session:
+        return state(session, policy=home.policies.privacy.value).epsilon_spent
+
+
+def _report(folder: Path) -> Path:
+    """As `gate check --out` writes it: 8 new subjects and 52 old ones."""
+    names = [f"u{n}" for n in range(60)]
+    given = AuditInput(
+        recommendations=Recommendations(pa.table({"subject": names, "item": ["a", "b"] * 30, "rank": [1] * 60})),
+        membership=Membership(pa.table({"item": ["a", "b"], "attribute": ["genre"] * 2, "category": ["x", "y"]})),
+        items=["a", "b"],
+        relevance=pa.table({"subject": names, "item": ["a"] * 60}),
+        subject_groups=pa.table({"subject": names, "group": ["new"] * 8 + ["old"] * 52}),
+    )
+    config = AuditConfig(seed=1, model_digest="", replicates=100, min_subjects=5, metrics=("ndcg",))
+    path = folder / "report.json"
+    path.write_bytes(run(given, config=config).to_json())
+    return path
+
+
+def test_a_report_in_a_file_leaves_without_a_home_or_a_database(tmp_path: Path) -> None:
+    report, out = _report(tmp_path), tmp_path / "page.md"
+    program = (
+        "import sys; from governance.cli.main import _asked_for\n"
+        f"sys.argv = ['probity', 'audit', 'disclose', '--report', {str(report)!r}, '--out', {str(out)!r}]\n"
+        "try: _asked_for(sys.argv[1:])()\n"
+        "finally: print(sorted({'sqlalchemy', 'pydantic_settings', 'torch', 'deltalake'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
+    page = out.read_text()
+
+    assert done.stdout == "[]\n"
+    assert "2 rows are suppressed" not in done.stderr
+    assert "1 rows are suppressed, so that no group of fewer than 10 can be told" in done.stderr
+    assert "| group = suppressed | ▒ suppressed | – | – | 60 |" in page
+    assert not (tmp_path / ".probity").exists()
+
+
+def test_what_cannot_be_disclosed_is_refused_with_its_place(tmp_path: Path, probity: Run) -> None:
+    report = _report(tmp_path)
+    for arguments, code, words in (
+        (["--report", report, "--out", tmp_path / "page.pdf"], 2, "expected a file that ends with one of .html, .md"),
+        (["--report", report, "--out", tmp_path / "none" / "page.md"], 2, "--out: expected a folder that exists"),
+        (["--report", report, "--at-least", 61], 2, "expected k of 2 or more and reports of k subjects or more"),
+        (["--report", tmp_path / "none.json"], 2, "none.json: expected the report of an audit, got no such file"),
+        ([], 2, "expected either a model or --report, got neither"),
+        ([UUID(int=1), "--report", report], 2, "expected either a model or --report, got both"),
+    ):
+        ran = probity("audit", "disclose", *arguments)
+
+        assert (ran.code, words in ran.err) == (code, True), ran.err
+    report.write_bytes(report.read_bytes()[:-2])
+    ran = probity("audit", "disclose", "--report", report)
+    assert (ran.code, "report.json: report: expected JSON" in ran.err) == (3, True)
+
+
+def test_a_models_report_that_leaves_is_in_the_log_with_what_left_once(
+    keeping: Home, probity: Run, tmp_path: Path
+) -> None:
+    model, home, out = _model(keeping), keeping.settings.home, tmp_path / "page.json"
+    unaudited = probity("audit", "disclose", model.id, "--home", home, env={"PROBITY_TOKEN": _token(probity, home)})
+    audited = audit_model(keeping, model.id)
+    for _ in range(2):
+        ran = probity("audit", "disclose", model.id, "--at-least", 5, "--out", out, "--home", home)
+    (entry,) = _entries(keeping, "registry.audit_disclosed")
+
+    assert (unaudited.code, "has no report" in unaudited.err) == (3, True)
+    assert ran.code == 0, ran.err
+    assert entry == {
+        "model": str(model.id),
+        "report": audited.record.digest,
+        "document": sha256(out.read_bytes()).hexdigest(),
+        "at_least": 5,
+    }
+
+
+def _token(probity: Run, home: Path, role: str = "officer") -> str:
+    return probity("access", "add", role, "--role", role, "--home", home).out.strip()
+
+
+def test_an_engineer_publishes_no_report_and_an_officer_spends_no_budget(keeping: Home, probity: Run) -> None:
+    model, home = _model(keeping), keeping.settings.home
+    disclosing = probity("audit", "disclose", model.id, "--home", home)
+    releasing = probity(
+        "audit", "release", model.id, "--epsilon", 1, "--home", home, env={"PROBITY_TOKEN": _token(probity, home)}
+    )
+
+    assert (disclosing.code, "evidence:export" in disclosing.err) == (1, True)
+    assert (releasing.code, "models:train" in releasing.err) == (1, True)
+
+
+def test_a_dry_run_prices_by_composition_with_what_was_spent_and_changes_nothing(keeping: Home, probity: Run) -> None:
+    model, before, home = _model(keeping), kinds_of(keeping, ""), keeping.settings.home
+    ran = probity("audit", "release", model.id, "--epsilon", 1, "--dry-run", "--json", "--home", home)
+    told = json.loads(ran.out)
+    with keeping.transaction() as session:
+        trained = session.query(Reservation).one().mu
+    asked = offer(keeping, model.id, epsilon=1.0)
+
+    # Squares of mu add up, and the composed epsilon is where delta is the policy's.
+    together = delta_at(compose_mu([trained, asked.promise.mu]), told["composed_after_it"])
+    assert ran.code == 0, ran.err
+    assert together == pytest.approx(1e-6, rel=1e-6)
+    assert told["composed_so_far"] == pytest.approx(2.0, rel=1e-5)
+    assert told["composed_so_far"] < told["composed_after_it"] < told["composed_so_far"] + 1.0
+    assert told["largest_that_would_fit_after_it"] < told["largest_single_release_that_fits"]
+    assert delta_at(asked.promise.mu, 1.0) == pytest.approx(1e-6, rel=1e-4)
+    assert kinds_of(keeping, "") == before
+
+
+def test_a_release_is_reserved_read_spent_and_logged_and_handed_out_again_for_nothing(
+    keeping: Home, probity: Run, tmp_path: Path
+) -> None:
+    model, home, out = _model(keeping), keeping.settings.home, tmp_path / "page.json"
+    asked = offer(keeping, model.id, epsilon=1.0)
+    ran = probity("audit", "release", model.id, "--epsilon", 1, "--out", out, "--home", home)
+    spent, encoded = _spent(keeping), out.read_bytes()
+    (released,) = _entries(keeping, "registry.audit_released")
+    reserved = _entries(keeping, "budget.reserved")[-1]
+    again = probity(
+        "audit", "release", model.id, "--epsilon", 1, "--resume", released["reservation"], "--json", "--home", home
+    )
+    published = Publication.from_json(encoded)
+
+    assert ran.code == 0, ran.err
+    assert kinds_of(keeping, "budget.")[:3] == ["budget.spent", "budget.reading_begun", "budget.reserved"]
+    assert (released["model"], released["release"]) == (str(model.id), sha256(encoded).hexdigest())
+    assert (reserved["purpose"], reserved["epsilon"], reserved["delta"]) == ("exposure_audit", 1.0, 1e-06)
+    assert spent == pytest.approx(asked.epsilon_after, rel=1e-6)
+    assert released["guarantee"]["mechanism"].startswith("discrete Gaussian (OpenDP, exact) on")
+    assert {each.metric for each in published.sections[0].figures} == {"list_exposure_share", "ndcg"}
+    assert again.out.encode() == encoded
+    assert _spent(keeping) == spent
+
+
+def test_a_release_beyond_the_budget_reads_nothing(
+    keeping: Home, probity: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, before, home = _model(keeping), kinds_of(keeping, ""), keeping.settings.home
+
+    def unread(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(audit_release, "held_out_interactions", unread)
+    ran = probity("audit", "release", model.id, "--epsilon", 9.9, "--home", home)
+    priced = probity("audit", "release", model.id, "--epsilon", 9.9, "--dry-run", "--home", home)
+
+    assert (ran.code, "this run asks 9.900" in ran.err) == (1, True), ran.err
+    assert (priced.code, "the budget has room for a release of epsilon" in priced.err) == (1, True)
+    assert kinds_of(keeping, "") == before
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--epsilon", 0], "--epsilon: expected a number in (0, 50], got 0"),
+        (["--epsilon", "nan"], "--epsilon: expected a number in (0, 50], got nan"),
+        (["--epsilon", 1, "--delta", 1e-5], "--delta: expected a number in (0, 1e-06], where privacy.yaml ends"),
+        (["--epsilon", 1, "--delta", 0], "--delta: expected a number in (0, 1e-06], where privacy.yaml ends"),
+    ],
+)
+def test_refuses_what_is_no_privacy(keeping: Home, probity: Run, options: list[object], words: str) -> None:
+    ran = probity("audit", "release", _model(keeping).id, *options, "--dry-run", "--home", keeping.settings.home)
+
+    assert (ran.code, words in ran.err) == (2, True), ran.err
+
+
+def test_a_release_that_was_cut_off_while_it_read_is_paid_for_and_lost(
+    keeping: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, author, release_id = _model(keeping), person(keeping, "eve", "engineer"), UUID(int=7)
+    asked = offer(keeping, model.id, epsilon=1.0)
+    monkeypatch.setattr(audit_release, "fold_in_each", _stopping)
+    with pytest.raises(KeyboardInterrupt):
+        release_audit(keeping, model.id, asked, release_id=release_id, author=author)
+
+    with pytest.raises(Conflict, match="cut off while it read"):
+        release_audit(keeping, model.id, asked, release_id=release_id, author=author)
+    assert _spent(keeping) == pytest.approx(asked.epsilon_after, rel=1e-6)
+
+
+def _stopping(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_trainings_reservation_is_no_release(keeping: Home) -> None:
+    model, author = _model(keeping), person(keeping, "eve", "engineer")
+    with keeping.transaction() as session:
+        training = session.query(Reservation).one().id
+
+    with pytest.raises(Conflict, match="paid for something else"):
+        release_audit(keeping, model.id, offer(keeping, model.id, epsilon=1.0), release_id=training, author=author)
+
+
+def test_one_held_out_subject_less_moves_what_gets_noise_by_no_more_than_is_accounted_for(
+    keeping: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its definition, through the whole path: histories, folds, lists, sums."""
+    model = _model(keeping)
+    asked = offer(keeping, model.id, epsilon=1.0)
+    everybody = audit_release.held_out_interactions(keeping)
+    recommender = audit_release.load_recommender(keeping, model)
+
+    def sums(chosen: np.ndarray) -> Any:  # noqa: ANN401 - whole numbers
+        people = everybody.rows(chosen)
+        monkeypatch.setattr(audit_release, "held_out_interactions", lambda _: people)
+        met: list[Any] = []
+
+        def watched(found: Any, _scale: int) -> Any:  # noqa: ANN401 - whole numbers
+            met.append(found.astype(object))
+            return found
+
+        given = audit_release._read(keeping, recommender, asked, keeping.policies.fairness.value)
+        mechanism = audit_release.Gaussian(scale=1, promise=None, noise=watched)  # type: ignore[arg-type] # unused
+        audit_release.gaussian_release(given, asked.nobody, config=asked.config, mechanism=mechanism)
+        return met[0]
+
+    count = len(everybody.subjects)
+    whole = sums(np.ones(count, dtype=bool))
+    moved = [int(((whole - sums(np.arange(count) != gone)) ** 2).sum()) for gone in range(count)]
+
+    assert count >= 10
+    assert 0 < max(moved) <= asked.shape.tables * audit_release.GRAIN**2
