@@ -12,7 +12,15 @@ from governance.attest.events import AttestationMade, AttestationWithdrawn
 from governance.budget.events import BudgetCancelled, BudgetReadingBegun, BudgetReserved, BudgetSpent
 from governance.consent.events import ConsentsRecorded, NoticePublished
 from governance.evidence.events import EvidenceExported
-from governance.gate.events import AlertAcknowledged, AlertRaised, GateDecided, WaiverExpired, WaiverGranted
+from governance.gate.events import (
+    AlertAcknowledged,
+    AlertRaised,
+    GateDecided,
+    WaiverApproved,
+    WaiverAsked,
+    WaiverExpired,
+    WaiverGranted,
+)
 from governance.keys.events import KeyRotated
 from governance.ledger.events import CheckpointWitnessed, EvidenceOpened
 from governance.policy.events import PolicyInForce
@@ -110,6 +118,8 @@ KINDS: Final = (
     Kind(GateDecided, "the gate decided on a model", OPERATOR),
     Kind(AlertRaised, "an audit of what serves found it changed", OPERATOR),
     Kind(AlertAcknowledged, "an alert was acknowledged", BOARD),
+    Kind(WaiverAsked, "somebody asked for an exception to the gate", ENGINEER),
+    Kind(WaiverApproved, "somebody else approved an exception", BOARD),
     Kind(WaiverGranted, "an exception to the gate was granted", BOARD),
     Kind(WaiverExpired, "an exception to the gate ended", OPERATOR),
     Kind(ReleaseProposed, "a model set out for service", ENGINEER),

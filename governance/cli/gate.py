@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import typer
 
-from governance.cli import gate_check, gate_policy
+from governance.cli import gate_check, gate_policy, gate_waiver
 from governance.cli.context import HomeOption, JsonOption, opened
 from governance.cli.display import say
 from governance.cli.gate_display import show
@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     gate_check.add_to(gate)
     gate_policy.add_to(gate)
+    gate_waiver.add_to(gate)
     app.add_typer(gate, name="gate")
 
 

@@ -14,31 +14,36 @@ from governance.gate.decision import decide
 from governance.ledger.entry import Entry
 from governance.policy.loader import parse
 from governance.policy.rules import FairnessPolicy
+from governance.policy.waivers import Waiver
 
 Entries = Mapping[int, Entry]
 MOST_ENTRIES: Final = 500
 """How many entries a step of a model lists: the latest. For who writes them down as for who works them out again."""
 
 
-def decision_from(report: bytes, policy: bytes, name: str, *, today: date) -> dict[str, Any]:
+def decision_from(
+    report: bytes, policy: bytes, name: str, *, today: date, waivers: Sequence[Waiver] = ()
+) -> dict[str, Any]:
     """What the gate says of a report under a fairness policy and its waivers on a day, as JSON.
+
+    ``waivers`` are those that two people granted beside the policy.
 
     Raises:
         BrokenProof: one of them cannot be read; ``name`` is the decision that rests on it.
     """
     try:
         rules = parse(policy, PurePath(name), FairnessPolicy).value
-        decision = decide(rules, Report.from_json(report), today=today)
+        decision = decide(rules, Report.from_json(report), today=today, waivers=waivers)
     except (AuditError, PolicyError) as cause:
         msg = f"{name}: the report or the policy that it rests on cannot be read ({type(cause).__name__})"
         raise BrokenProof(msg) from cause
     findings = [{**asdict(finding), "verdict": str(finding.verdict)} for finding in decision.findings]
-    waivers = [{**asdict(waiver), "state": str(waiver.state)} for waiver in decision.waivers]
+    applied = [waiver.as_dict() for waiver in decision.waivers]
     return {
         "outcome": str(decision.outcome),
         "findings": findings,
         "not_applicable": list(decision.not_applicable),
-        "waivers": waivers,
+        "waivers": applied,
     }
 
 

@@ -10,7 +10,9 @@ from typing import Any, Final
 from governance.attest.dsse import attestation_digest, decode_envelope, encode_envelope
 from governance.errors import BrokenProof
 from governance.evidence.recomputing import decision_from, same_json, verify_steps
+from governance.gate.decision import AppliedWaiver
 from governance.ledger.entry import Entry
+from governance.policy.waivers import PRINCIPAL, Waiver
 from governance.registry.refutation import refutes
 from recommender.paid_models import is_paid
 
@@ -148,8 +150,29 @@ def _verify_findings(held: Held, name: str, said: Mapping[str, Any], today: date
     evidence = held.read(report), held.read(policy)
     for file, data, digest in zip((report, policy), evidence, (said["report"], said["policy"]), strict=True):
         _require(sha256(data).hexdigest() == digest, file, "its bytes do not give the digest that the log names")
-    for field, expected in decision_from(*evidence, name, today=today).items():
+    granted = _granted(held, name, said["waivers"])
+    for field, expected in decision_from(*evidence, name, today=today, waivers=granted).items():
         _require(same_json(said[field], expected), name, f"{field}: the gate finds otherwise in that report")
+
+
+def _granted(held: Held, name: str, said: Sequence[Mapping[str, Any]]) -> list[Waiver]:
+    """The waivers that two people granted, as far as the pack's entries go: those may be older than its period."""
+    try:
+        granted = [waiver for each in said if (waiver := AppliedWaiver.from_dict(each).granted) is not None]
+    except (TypeError, ValueError, KeyError) as cause:
+        msg = f"{name}: it names a waiver that is none"
+        raise BrokenProof(msg) from cause
+    for waiver in granted:
+        for asked in held.of("gate.waiver_asked", "waiver", waiver.id):
+            _require(asked.actor == waiver.owner, name, f"the waiver's owner is not who wrote entry {asked.seq}")
+            _agree(name, asked, {
+                "rule": waiver.rule, "category": waiver.category, "group": waiver.group,
+                "worst_value": waiver.worst_value, "expires_on": waiver.expires_on.isoformat(),
+                "reason": sha256(waiver.reason.encode()).hexdigest(),
+            })  # fmt: skip
+        for approved in held.of("gate.waiver_approved", "waiver", waiver.id):
+            _agree(name, approved, {"approver": waiver.approver.removeprefix(PRINCIPAL)})
+    return granted
 
 
 def _model(held: Held, name: str, data: bytes) -> None:

@@ -4,9 +4,10 @@ Evidence that is missing, undefined, too thin or about unknown titles never pass
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from types import MappingProxyType
+from typing import Any
 
 from audits.group_sizes import GroupSize
 from audits.groupings import CROSSED
@@ -18,9 +19,10 @@ from governance.gate.sentences import asked_of, figure_sentence, limit_in_words,
 from governance.gate.waivers import Excepted, WaiverState, excepted, state_of
 from governance.policy.comparisons import Comparison
 from governance.policy.rules import FairnessPolicy, FairnessRule, Level, attention_of, metric_of
-from governance.policy.waivers import Waiver
+from governance.policy.waivers import PRINCIPAL, Waiver
 
 _SHOWN = 3
+_PLACE = ("category", "group")
 _NEEDS = {
     "attributes": "the categories of items",
     "relevance": "what subjects chose (relevance)",
@@ -84,6 +86,8 @@ class AppliedWaiver:
         worst_value: the worst figure that is tolerated, in the unit of the rule's limit.
         expires_on: last day on which it holds, ISO 8601.
         line: its line in the file that grants it.
+        category: the only category that it is for, where two people granted it.
+        group: the only group, likewise.
     """
 
     waiver: str
@@ -97,6 +101,36 @@ class AppliedWaiver:
     expires_on: str
     state: WaiverState
     line: int | None = None
+    category: str | None = None
+    group: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As decisions are stored; category and group only where two people granted it, for no file has them then."""
+        fields = {**asdict(self), "state": str(self.state)}
+        return {name: value for name, value in fields.items() if name not in _PLACE or value is not None}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "AppliedWaiver":
+        """Raises: TypeError or ValueError where it is none."""
+        return cls(**{**fields, "state": WaiverState(fields["state"])})
+
+    @property
+    def granted(self) -> Waiver | None:
+        """The waiver as two people granted it; None where a file did."""
+        if self.line is not None or not self.owner.startswith(PRINCIPAL):
+            return None
+        return Waiver(
+            id=self.waiver,
+            rule=self.rule,
+            worst_value=self.worst_value,
+            owner=self.owner,
+            author=self.author,
+            approver=self.approver,
+            reason=self.reason,
+            expires_on=date.fromisoformat(self.expires_on),
+            category=self.category,
+            group=self.group,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,6 +364,7 @@ def _applied(
     waiver: Waiver, rules: Sequence[FairnessRule], met: Sequence[Excepted], today: date | None
 ) -> AppliedWaiver:
     rule = next((each for each in rules if each.id == waiver.rule), None)
+    by_two = waiver.line is None and waiver.owner.startswith(PRINCIPAL)
     attribute, category, group = (None, None, None) if rule is None else (rule.attribute, rule.category, rule.group)
     return AppliedWaiver(
         waiver=waiver.id,
@@ -343,6 +378,8 @@ def _applied(
         expires_on=waiver.expires_on.isoformat(),
         state=state_of(waiver, met, today),
         line=waiver.line,
+        category=waiver.category if by_two else None,
+        group=waiver.group if by_two else None,
     )
 
 

@@ -21,11 +21,42 @@ class GateDecided:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaiverAsked:
+    """Somebody asks that a rule may be missed by so much, up to a day; they are its owner, and the entry's actor.
+
+    ``reason`` is the SHA-256 (hex) of the reason's text, UTF-8. Without ``category`` or ``group`` it is for each that
+    the rule is about.
+    """
+
+    kind: ClassVar[str] = "gate.waiver_asked"
+    version: ClassVar[int] = 1
+
+    waiver: str
+    rule: str
+    category: str | None
+    group: str | None
+    worst_value: float
+    expires_on: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaiverApproved:
+    """Somebody else approved it: from here on decisions count it."""
+
+    kind: ClassVar[str] = "gate.waiver_approved"
+    version: ClassVar[int] = 1
+
+    waiver: str
+    approver: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaiverGranted:
     """A model may ship although a rule was missed, until a day, because somebody but the author approved it.
 
-    Written with each decision that rests on a waiver of the policy file. ``waiver`` is its id there, ``rules`` are
-    named as in `GateDecided`; ``approvals`` counts who approved it, the author never.
+    Written with each decision that rests on a waiver. ``waiver`` is its id in the policy file, or as `WaiverAsked` has
+    it; ``rules`` are named as in `GateDecided`; ``approvals`` counts who approved it, the author never.
     """
 
     kind: ClassVar[str] = "gate.waiver_granted"

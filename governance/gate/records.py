@@ -53,7 +53,7 @@ def record_decision(
         outcome=str(decision.outcome),
         findings=[{**asdict(finding), "verdict": str(finding.verdict)} for finding in decision.findings],
         not_applicable=list(decision.not_applicable),
-        waivers=[{**asdict(waiver), "state": str(waiver.state)} for waiver in decision.waivers],
+        waivers=[waiver.as_dict() for waiver in decision.waivers],
         number=number,
         decided_at=now,
         expires_at=min([min(now, report.recorded_at) + timedelta(days=valid_days), *_ends(decision)]),
@@ -78,7 +78,7 @@ def record_decision(
 def decision_of(record: GateRecord) -> Decision:
     """The decision as it was made; what limits its figures stands in the report."""
     findings = (Finding(**{**each, "verdict": Outcome(each["verdict"])}) for each in record.findings)
-    waivers = (AppliedWaiver(**{**each, "state": WaiverState(each["state"])}) for each in record.waivers)
+    waivers = (AppliedWaiver.from_dict(each) for each in record.waivers)
     return Decision(
         outcome=Outcome(record.outcome),
         findings=tuple(findings),

@@ -1,6 +1,6 @@
-"""Tables of decisions (what was judged, under which policy, every finding) and of alerts about what serves."""
+"""Tables of decisions (what was judged, under which policy, every finding), of alerts about what serves, of waivers."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +31,27 @@ class Alert(Base):
     raised_at: Mapped[datetime] = mapped_column(UtcDateTime)
     acknowledged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     acknowledged_by: Mapped[UUID | None] = mapped_column(ForeignKey(Principal.id))
+
+
+class AskedWaiver(Base):
+    """An exception from one rule, by the one who asked for it; it holds once somebody else has approved it.
+
+    ``worst_value`` is in the unit of the rule's limit; ``expires_on`` is its last day.
+    """
+
+    __tablename__ = "gate_waiver"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    rule: Mapped[str] = mapped_column(Text)
+    category: Mapped[str | None] = mapped_column(Text)
+    subject_group: Mapped[str | None] = mapped_column(Text)
+    worst_value: Mapped[float]
+    expires_on: Mapped[date]
+    reason: Mapped[str] = mapped_column(Text)
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey(Principal.id))
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    approver_id: Mapped[UUID | None] = mapped_column(ForeignKey(Principal.id))
+    approved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class GateRecord(Base):

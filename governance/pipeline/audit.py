@@ -20,6 +20,7 @@ from governance.gate.alerts import alert_if_changed
 from governance.gate.check import asked_metrics, configuration
 from governance.gate.decision import Decision, decide
 from governance.gate.divisions import with_divisions
+from governance.gate.granting import granted_to
 from governance.gate.outputs import installed_version
 from governance.gate.outputs.decided import Decided, PolicySource
 from governance.gate.outputs.page import render as decision_page
@@ -165,7 +166,8 @@ def decide_on(home: Home, model_id: UUID, *, decision_id: UUID) -> Decision:
         model = get_model(session, model_id)
         record = latest_report(session, model)
         report = Report.from_json(read_report(home.settings.home, record))
-        decision = decide(fairness.value, report, today=now.date())
+        granted = granted_to(session, fairness.value, model)
+        decision = decide(fairness.value, report, today=now.date(), waivers=granted)
         page = decision_page(_decided(home, model, report, decision))
         write_atomically(home.settings.home / page_path(page), page)
         record.path_html = page_path(page)
@@ -231,7 +233,10 @@ def _store(home: Home, model: Model, report: Report, config: AuditConfig) -> Aud
             clock=home.clock,
         )
         by = Attesting(session=session, home=home)
-        attest_audit(by, model, record, config, decide(home.policies.fairness.value, report, today=home.clock().date()))
+        policy = home.policies.fairness.value
+        waivers = granted_to(session, policy, model)
+        decision = decide(policy, report, today=home.clock().date(), waivers=waivers)
+        attest_audit(by, model, record, config, decision)
     return record
 
 

@@ -12,6 +12,9 @@ from datetime import date
 
 from governance.policy.loader import LINE
 
+PRINCIPAL = "principal:"
+"""How a waiver that two people granted, in no file, names them."""
+
 
 class Misplaced(ValueError):  # noqa: N818 - reads as the finding it is
     """A value that cannot stand where it does; ``line`` is where it stands, or None."""

@@ -30,6 +30,7 @@ from governance.web.forms import verify_call, verify_form
 from governance.web.pages import HERE, render
 from governance.web.served_log import router as served_log
 from governance.web.telemetry import NO_TELEMETRY
+from governance.web.waivers import router as waivers
 
 LARGEST_BODY_BYTES = 64 * 1024
 API = "/api/v1"
@@ -52,6 +53,7 @@ CONSOLE_ROUTERS = (
     overview.router,
     model_pages.router,
     review_pages.router,
+    waivers,
     alerts_console,
     request_pages.router,
     ledger_pages.router,

@@ -43,6 +43,7 @@ NAVIGATION = (
     Section("/", "Overview", "ledger:read"),
     Section("/models", "Models", "models:read"),
     Section("/reviews", "Reviews", "models:read"),
+    Section("/waivers", "Waivers", "models:read"),
     Section("/requests", "Requests", "requests:read"),
     Section("/ledger", "Ledger", "ledger:read"),
     Section("/budget", "Budget & consents", "ledger:read"),

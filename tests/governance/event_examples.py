@@ -16,7 +16,15 @@ from governance.attest.events import AttestationMade, AttestationWithdrawn
 from governance.budget.events import BudgetCancelled, BudgetReadingBegun, BudgetReserved, BudgetSpent
 from governance.consent.events import ConsentsRecorded, NoticePublished
 from governance.evidence.events import EvidenceExported
-from governance.gate.events import AlertAcknowledged, AlertRaised, GateDecided, WaiverExpired, WaiverGranted
+from governance.gate.events import (
+    AlertAcknowledged,
+    AlertRaised,
+    GateDecided,
+    WaiverApproved,
+    WaiverAsked,
+    WaiverExpired,
+    WaiverGranted,
+)
 from governance.keys.events import KeyRotated
 from governance.ledger.entry import encode_entry
 from governance.ledger.events import CheckpointWitnessed, EvidenceOpened
@@ -207,6 +215,16 @@ EXAMPLES: tuple[Any, ...] = (
         ground="scheduled",
     ),
     BatchQuarantined(batch="2026-11-23/1", lines=2, reasons={"malformed": 1, "unknown item": 1}, text="sealed"),
+    WaiverAsked(
+        waiver=ONE,
+        rule="european-works",
+        category="european",
+        group=None,
+        worst_value=0.25,
+        expires_on="2026-12-31",
+        reason=DIGEST,
+    ),
+    WaiverApproved(waiver=ONE, approver=TWO),
     WaiverGranted(
         waiver=ONE,
         model=TWO,

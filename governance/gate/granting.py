@@ -1,0 +1,174 @@
+"""Waivers by two people: asked for by one, who owns it, and approved by another; beside those of the policy file.
+
+Trusted for: who asked and who approved. Both are entries of the ledger, which names them, the rule, the worst value
+and the last day; the reason is text of people and stays here, held to the ledger by its digest.
+"""
+
+from datetime import date, timedelta
+from hashlib import sha256
+from uuid import UUID, uuid5
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from governance.access.principals import actor_of
+from governance.access.tables import Principal
+from governance.clock import Clock
+from governance.errors import Conflict, Forbidden, InvalidInput, NotFound
+from governance.gate.events import WaiverApproved, WaiverAsked
+from governance.gate.tables import AskedWaiver
+from governance.ledger.store import append
+from governance.policy.rules import FairnessPolicy, require_waivable
+from governance.policy.waivers import PRINCIPAL, Misplaced, Waiver
+from governance.registry.tables import Model
+
+LONGEST_DAYS = 366
+"""An exception that never ends is another rule."""
+LONGEST_REASON = 2000
+
+
+def ask(
+    session: Session,
+    policy: FairnessPolicy,
+    owner: Principal,
+    *,
+    waiver_id: UUID,
+    rule: str,
+    worst_value: float,
+    expires_on: date,
+    reason: str,
+    category: str | None = None,
+    group: str | None = None,
+    clock: Clock,
+) -> AskedWaiver:
+    """Ask that a rule may be missed by so much until a day. Needs ``models:propose``; excepts from nothing yet.
+
+    Raises:
+        InvalidInput: no such rule, a worst value that it tolerates anyway or that tolerates everything, a day that is
+            past or more than a year away, a reason that is empty or longer than 2,000 characters.
+    """
+    row = AskedWaiver(
+        id=waiver_id,
+        rule=rule,
+        category=category,
+        subject_group=group,
+        worst_value=worst_value,
+        expires_on=expires_on,
+        reason=reason.strip(),
+        owner_id=owner.id,
+        asked_at=clock(),
+    )
+    _require_sensible(row, policy, today=clock().date())
+    session.add(row)
+    session.flush()
+    event = WaiverAsked(
+        waiver=str(waiver_id),
+        rule=rule,
+        category=category,
+        group=group,
+        worst_value=worst_value,
+        expires_on=expires_on.isoformat(),
+        reason=sha256(row.reason.encode()).hexdigest(),
+    )
+    append(session, event, actor=actor_of(owner), entry_id=uuid5(waiver_id, event.kind), clock=clock)
+    return row
+
+
+def approve(session: Session, waiver: AskedWaiver, approver: Principal, *, clock: Clock) -> AskedWaiver:
+    """Let it hold until its day. Needs ``reviews:vote``. Twice by the same person is as once.
+
+    Raises:
+        Forbidden: nobody approves their own exception.
+        Conflict: somebody else has approved it, or its last day is over.
+    """
+    session.refresh(waiver, with_for_update=True)
+    if waiver.owner_id == approver.id:
+        msg = "a waiver is not approved by the one who asked for it"
+        raise Forbidden(msg)
+    if waiver.approver_id == approver.id:
+        return waiver
+    if waiver.approver_id is not None or clock().date() > waiver.expires_on:
+        msg = f"waiver {waiver.id} cannot be approved: it was approved before, or its time has passed"
+        raise Conflict(msg)
+    waiver.approver_id, waiver.approved_at = approver.id, clock()
+    session.flush()
+    event = WaiverApproved(waiver=str(waiver.id), approver=str(approver.id))
+    append(session, event, actor=actor_of(approver), entry_id=uuid5(waiver.id, event.kind), clock=clock)
+    return waiver
+
+
+def get_waiver(session: Session, waiver_id: UUID) -> AskedWaiver:
+    """The waiver with this id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = session.get(AskedWaiver, waiver_id)
+    if row is None:
+        msg = f"no waiver {waiver_id}"
+        raise NotFound(msg)
+    return row
+
+
+def list_waivers(session: Session, *, limit: int = 200) -> list[AskedWaiver]:
+    """The latest waivers, newest first."""
+    return list(session.scalars(select(AskedWaiver).order_by(AskedWaiver.asked_at.desc(), AskedWaiver.id).limit(limit)))
+
+
+def standing_of(waiver: AskedWaiver, today: date) -> str:
+    """``asked``, ``approved`` or ``expired``."""
+    if today > waiver.expires_on:
+        return "expired"
+    return "asked" if waiver.approver_id is None else "approved"
+
+
+def granted_to(session: Session, policy: FairnessPolicy, model: Model) -> tuple[Waiver, ...]:
+    """The approved waivers that a decision on the model counts, ended ones too, in the order of their ids.
+
+    Guarantees:
+      - none that the model's author approved: nobody approves what lets their own work ship
+      - none whose rule the policy no longer has, or has loosened beyond it: there is nothing to except from
+    """
+    statement = select(AskedWaiver).where(
+        AskedWaiver.approver_id.is_not(None), AskedWaiver.approver_id != model.author_id
+    )
+    found = [_waiver(row) for row in session.scalars(statement)]
+    return tuple(sorted((each for each in found if _can_except(each, policy)), key=lambda each: each.id))
+
+
+def _waiver(row: AskedWaiver) -> Waiver:
+    owner = f"{PRINCIPAL}{row.owner_id}"
+    return Waiver(
+        id=str(row.id),
+        rule=row.rule,
+        worst_value=row.worst_value,
+        owner=owner,
+        author=owner,
+        approver=f"{PRINCIPAL}{row.approver_id}",
+        reason=row.reason,
+        expires_on=row.expires_on,
+        category=row.category,
+        group=row.subject_group,
+    )
+
+
+def _can_except(waiver: Waiver, policy: FairnessPolicy) -> bool:
+    try:
+        require_waivable([*policy.waivers, waiver], policy.rules)
+    except Misplaced:
+        return False
+    return True
+
+
+def _require_sensible(row: AskedWaiver, policy: FairnessPolicy, *, today: date) -> None:
+    if not row.reason or len(row.reason) > LONGEST_REASON:
+        msg = f"reason: expected 1 to {LONGEST_REASON} characters, got {len(row.reason)}"
+        raise InvalidInput(msg)
+    if not today <= row.expires_on <= today + timedelta(days=LONGEST_DAYS):
+        msg = f"until: expected a day from {today} on, at most {LONGEST_DAYS} days away, got {row.expires_on}"
+        raise InvalidInput(msg)
+    try:
+        require_waivable([*policy.waivers, _waiver(row)], policy.rules)
+    except (Misplaced, ValueError) as cause:
+        msg = f"waiver: expected what a rule of fairness.yaml can be excepted from, got {cause}"
+        raise InvalidInput(msg) from cause

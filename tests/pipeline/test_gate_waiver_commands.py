@@ -1,0 +1,65 @@
+"""`probity gate waiver`: by two tokens, counted by the next `gate run`, and worked out again from the evidence."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from governance.pipeline.audit import audit_model
+from governance.pipeline.home import Home
+from governance.registry.models import list_models
+from tests.pipeline.conftest import Run
+
+# Ibis calls what this DuckDB already calls by another name.
+pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
+
+
+def _token(probity: Run, home: Path, role: str) -> dict[str, str]:
+    return {"PROBITY_TOKEN": probity("access", "add", role, "--role", role, "--home", home).out.strip()}
+
+
+def test_a_waiver_of_two_people_is_counted_by_the_gate_and_holds_in_the_evidence(
+    keeping: Home, probity: Run, tmp_path: Path
+) -> None:
+    home, today = keeping.settings.home, keeping.clock().date()
+    with keeping.transaction() as session:
+        model = next(each for each in list_models(session) if each.kind == "ease")
+    audit_model(keeping, model.id)
+    engineer, board = (_token(probity, home, role) for role in ("engineer", "board"))
+    asking = ("gate", "waiver", "ask", "every-genre-visible", "--max", 0.001, "--reason", "A small catalogue.")
+    until = ("--until", today + timedelta(days=30), "--home", home)
+
+    asked = probity(*asking, *until, env=engineer)
+    own = probity("gate", "waiver", "approve", asked.out.strip(), "--home", home)
+    before = json.loads(probity("gate", "run", "--model", model.id, "--json", "--home", home).out)
+    approved = probity("gate", "waiver", "approve", asked.out.strip(), "--home", home, env=board)
+    after = json.loads(probity("gate", "run", "--model", model.id, "--json", "--home", home).out)
+    (listed,) = json.loads(probity("gate", "waiver", "list", "--json", "--home", home).out)
+
+    assert asked.code == 0, asked.err
+    assert (own.code, "reviews:vote" in own.err) == (1, True)
+    assert approved.code == 0, approved.err
+    assert before["waivers"] == []
+    assert [each["waiver"] for each in after["waivers"]] == [asked.out.strip()]
+    assert after["waivers"][0]["state"] in {"used", "exceeded", "unused"}
+    assert (listed["state"], listed["owner"], listed["approver"]) == ("approved", "engineer", "board")
+
+    vkey = probity("ledger", "publish", "--home", home).out.strip()
+    (tmp_path / "trust").write_text(f"log {vkey}\nquorum none\n")
+    pack = tmp_path / "pack.zip"
+    packed = probity("evidence", "pack", pack, "--from", today, "--to", today, "--home", home, env=board)
+    verified = probity("evidence", "verify", pack, "--policy", tmp_path / "trust", "--allow-missing")
+    assert packed.code == 0, packed.err
+    assert verified.code == 0, verified.err
+
+
+def test_what_is_refused_says_what_was_expected(keeping: Home, probity: Run) -> None:
+    home, today = keeping.settings.home, keeping.clock().date()
+    for rule, until, words in (
+        ("no-rule", today, "from a rule 'no-rule' that there is not"),
+        ("european-works", today - timedelta(days=1), "until: expected a day from"),
+    ):
+        ran = probity(*("gate", "waiver", "ask", rule, "--max", 0.1, "--until", until, "--reason", "r", "--home", home))
+
+        assert (ran.code, words in ran.err) == (2, True), ran.err
