@@ -84,6 +84,23 @@ def test_only_what_says_as_much_as_the_measurement_did_is_taken_out(beside: str)
     assert (sums(less, counted).without(less).gram == 0).all()
 
 
+def test_no_sum_is_of_more_titles_than_a_subject_may_have() -> None:
+    long = people([dict.fromkeys(range(8), (1, 1.0))])
+    cut = plan(1.0, 1e-6, max_items_per_subject=2)
+
+    # Of the eight titles two are left, of ⌊2^32/√2⌋ each.
+    assert sorted(sums(long, cut).counts.tolist()) == [0] * 6 + [3_037_000_499] * 2
+    assert np.count_nonzero(np.diag(sums(long, cut).gram)) <= 2
+
+
+@pytest.mark.parametrize("name", ["counts", "gram"])
+def test_sums_are_integers_or_refused(name: str) -> None:
+    whole = sums(people([{0: (1, 0.5)}, {1: (2, 1.0)}]))
+
+    with pytest.raises(BadMechanism, match="exact sums are int64"):
+        replace(whole, **{name: getattr(whole, name).astype(np.float64)})
+
+
 def test_sums_show_no_number() -> None:
     found = sums(people([{0: (1, 0.5), 1: (1, 1.0)}, {1: (1, 1.0)}]))
 
