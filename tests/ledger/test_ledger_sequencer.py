@@ -167,6 +167,18 @@ def test_what_a_killed_writer_left_gets_its_place_in_the_order_of_arrival(log: E
     assert waiting(log) == 0
 
 
+def test_what_waits_gets_its_place_before_what_the_next_writer_adds_and_only_once(log: Engine) -> None:
+    put_into_inbox(log, UUID(int=9), UUID(int=3))
+
+    with transaction(log) as session:
+        for number in (1, 3, 2):
+            append(session, ConsentGranted(), actor="role:subject", entry_id=UUID(int=number), clock=noon)
+
+    assert [entry.id.int for entry in entries_of(log)] == [9, 3, 1, 2]
+    assert waiting(log) == 0
+    assert check_database(log, KEY).size == 4
+
+
 def test_more_than_a_batch_is_placed_in_one_go(log: Engine) -> None:
     put_into_inbox(log, *(UUID(int=number) for number in range(600)))
 
