@@ -54,7 +54,7 @@ from governance.ledger.store import (
 )
 from governance.ledger.stored_tiles import tile_reader
 from governance.ledger.tables import LedgerEntry, LedgerTile
-from governance.ledger.tiles import resume
+from governance.ledger.tiles import path_names, resume
 from governance.resources import migrations_dir
 
 PROCESSES = 4
@@ -252,7 +252,8 @@ def read_entry(session: Session, index: int) -> object:
 def prove_entry(session: Session, index: int) -> object:
     """The entry and its path to the signed root, verified: what the API does for one entry."""
     signed = last_checkpoint(session)
-    tree = SignedTree(Checkpoint(SIGNER.name, signed.size, signed.root), tile_reader(session))
+    read = tile_reader(session, path_names(index, signed.size))
+    tree = SignedTree(Checkpoint(SIGNER.name, signed.size, signed.root), read)
     return tree.prove(index, get_entry(session, index).encoded)
 
 

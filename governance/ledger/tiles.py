@@ -85,6 +85,21 @@ def _row(level: int | None, count: int) -> list[TileName]:
     return [TileName(level, index) for index in range(full)] + ([TileName(level, full, rest)] if rest else [])
 
 
+def path_names(index: int, size: int) -> list[TileName]:
+    """The tiles that `subtree_from_tiles` reads to prove entry ``index`` of ``size``: above it, and at the edge."""
+    names: list[TileName] = []
+    level, count, place = 0, size, index
+    while count:
+        full, rest = divmod(count, TILE_WIDTH)
+        place >>= TILE_BITS
+        if place < full:
+            names.append(TileName(level, place))
+        if rest:
+            names.append(TileName(level, full, rest))
+        level, count = level + 1, full
+    return names
+
+
 def encode_tile(hashes: Sequence[bytes]) -> bytes:
     """1 to 256 hashes of 32 bytes, one after the other."""
     return b"".join(hashes)

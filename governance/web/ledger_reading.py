@@ -18,6 +18,7 @@ from governance.ledger.proving import SignedTree
 from governance.ledger.published import CHECKPOINT, read_note, read_vkey, tile_reader
 from governance.ledger.store import get_entry
 from governance.ledger.tables import LedgerCheckpoint, LedgerCosignature
+from governance.ledger.tiles import path_names
 from governance.ledger.trust_policy import trusting, verify_cosigned
 
 State = Literal["proved", "waiting", "broken"]
@@ -101,7 +102,8 @@ def read_entry(session: Session, folder: Path, seq: int) -> EntryReading:
     published = find_published(folder)
     if published is None or seq >= published.checkpoint.size:
         return EntryReading(entry=entry, proof=None)
-    path = SignedTree(published.checkpoint, stored_tiles.tile_reader(session)).prove(seq, entry.encoded)
+    read = stored_tiles.tile_reader(session, path_names(seq, published.checkpoint.size))
+    path = SignedTree(published.checkpoint, read).prove(seq, entry.encoded)
     return EntryReading(entry=entry, proof=Proof(path=path, published=published))
 
 
