@@ -26,7 +26,7 @@ from governance.ledger.sequencer import SETTLE_LOCK, sequence, settle, tile_rows
 from governance.ledger.store import append
 from governance.ledger.stored_tiles import tile_reader
 from governance.ledger.tables import LedgerEntry, LedgerInbox, LedgerTile
-from governance.ledger.tiles import TileName, resume, subtree_from_tiles, tile_names
+from governance.ledger.tiles import TileName, path_names, resume, subtree_from_tiles, tile_names
 
 KEY = LedgerSigner("probity.example/ledger", bytes(range(32))).verifier_key
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
@@ -248,6 +248,17 @@ def test_a_tree_of_three_levels_is_stored_and_read_back(sqlite_log: Engine) -> N
     assert [tuple(row) for row in levels] == [(0, 257), (1, 1)]
     assert tree.root() == root_of(leaves)
     verify_consistency(300, len(leaves), root_of(leaves[:300]), root_of(leaves), path)
+
+
+def test_tiles_read_ahead_are_those_that_are_read_one_by_one(log: Engine, append_many: Append) -> None:
+    append_many(log, 600)
+
+    with reading(log) as session:
+        names = [name for index in (0, 300, 599) for name in path_names(index, 600)]
+        ahead = tile_reader(session, names)
+        assert [ahead(name) for name in names] == [tile_reader(session)(name) for name in names]
+
+    assert path_names(300, 600) == [TileName(0, 1), TileName(0, 2, 88), TileName(1, 0, 2)]
 
 
 def test_a_tile_that_lacks_hashes_is_not_built_upon(sqlite_log: Engine, append_many: Append) -> None:
