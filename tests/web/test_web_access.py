@@ -68,7 +68,7 @@ class Endpoint:
 
     def url(self) -> str:
         """An address of something that does not exist, where the path names something."""
-        names = {"review_id", "model_id", "request_id", "alert_id"}
+        names = {"review_id", "model_id", "request_id", "alert_id", "waiver_id"}
         return self.path.format(**dict.fromkeys(names, NOWHERE), seq=10**9, tile="0/x999/999")
 
 
