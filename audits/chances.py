@@ -1,24 +1,25 @@
 """The chance of an item to be recommended, category by category, and how uneven it is."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audits.evidence import Evidence
-from audits.exposure import labelled
+from audits.exposure import Labelled, labelled
 from audits.pooled import Numbers, joined, pooled
-from audits.statistics import Cell, Stepped
+from audits.statistics import Cell, Floats, Stepped
 
 if TYPE_CHECKING:
     from scipy import sparse
 
 
 def spread_of_chances(
-    evidence: Evidence, taken: "sparse.csr_array", open_to: "sparse.csr_array", *, all_but: bool
+    evidence: Evidence, taken: Callable[[Labelled], Floats], open_to: "sparse.csr_array", *, all_but: bool
 ) -> Stepped:
     """Relative spread of P_g = items of g taken / items of g open, sums over subjects, for each attribute.
 
-    The spread is std / mean over the known categories.
+    The spread is std / mean over the known categories. ``taken`` gives items taken by subject and category, (n, c).
     ``open_to`` (n, m) holds 1 for each item that was open to a subject, or with ``all_but`` for each that was not. The
     standard deviation is that of the categories at hand (divided by their number). n is the number of subjects with an
     open item in the category that has fewest: 0 leaves the figure undefined.
@@ -34,7 +35,7 @@ def spread_of_chances(
             return _relative_spread(means[..., :c] / means[..., c:])
 
         cell = Cell(n=n, span=float(np.sqrt(c)), attribute=each.attribute)
-        channels = np.hstack([np.asarray(taken @ each.shares), among])
+        channels = np.hstack([taken(each), among])
         parts.append(pooled([cell], channels, value_of, low=0.0, high=np.inf))
     return joined(parts, evidence.subjects)
 
@@ -60,12 +61,5 @@ def ones_of(chosen: "sparse.csr_array | None", evidence: Evidence) -> "sparse.cs
 
 def shown_among(evidence: Evidence, wanted: "sparse.csr_array") -> "sparse.csr_array":
     """1 for each shown item that is also an entry of ``wanted`` (ones), sparse (n, m)."""
-    found: sparse.csr_array = evidence.exposure.sign().multiply(wanted).tocsr()
-    return found
-
-
-def shown_outside(evidence: Evidence, excluded: "sparse.csr_array") -> "sparse.csr_array":
-    """1 for each shown item that is no entry of ``excluded`` (ones), sparse (n, m)."""
-    shown = evidence.exposure.sign()
-    found: sparse.csr_array = (shown - shown.multiply(excluded)).tocsr()
+    found: sparse.csr_array = evidence.exposure.multiply(wanted).sign().tocsr()
     return found

@@ -74,12 +74,12 @@ class Tested:
     Attributes:
         kind: the attribute.
         scores: mean over prefixes i of F(T_i; i, p), (n, c).
-        passes: 1.0 where no prefix has fewer than m(i), (n, c).
+        passes: whether no prefix has fewer than m(i), (n, c).
     """
 
     kind: Labelled
     scores: Floats
-    passes: Floats
+    passes: NDArray[np.bool_]
 
 
 @remembered
@@ -99,11 +99,11 @@ def _tested(evidence: Evidence, each: Labelled) -> Tested:
     return Tested(
         kind=each,
         scores=over_prefixes(evidence, has, chances) / length,
-        passes=(over_prefixes(evidence, has, missing) < _NONE).astype(np.float64),
+        passes=over_prefixes(evidence, has, missing) < _NONE,
     )
 
 
-def columns(found: tuple[Tested, ...], which: Callable[[Tested], Floats], subjects: int) -> Smooth:
+def columns(found: tuple[Tested, ...], which: Callable[[Tested], Floats | NDArray[np.bool_]], subjects: int) -> Smooth:
     """Means over all lists of one column of each category."""
     return Smooth(
         cells=tuple(cell for each in found for cell in category_cells(each.kind, subjects, span=1.0)),

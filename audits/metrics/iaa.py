@@ -12,6 +12,8 @@ from audits.statistics import Cell, Floats, Stepped
 if TYPE_CHECKING:
     from scipy import sparse
 
+_ROWS = 65_536
+
 
 def measure(evidence: Evidence) -> Stepped:
     """IAA, inequity of amortised attention: sum_i |A_i / sum A - R_i / sum R|.
@@ -28,14 +30,19 @@ def measure(evidence: Evidence) -> Stepped:
         msg = "attention against relevance needs held-out targets"
         raise ValueError(msg)
     counted = has_targets(evidence)
-    # One sparse array for both, so that their items are found side by side: attention real, relevance imaginary.
-    both = (evidence.exposure + 1j * evidence.targets).tocsr()[counted]
+    attention, relevance = (
+        np.asarray(counted.astype(np.float64) @ each, dtype=np.float64)
+        for each in (evidence.exposure, evidence.targets)
+    )
     loo = np.zeros(evidence.subjects)
     figure = np.nan
-    if both.shape[0]:
-        attention, relevance = np.asarray(both.real.sum(axis=0)), np.asarray(both.imag.sum(axis=0))
+    if counted.any():
         figure = inequity(attention, relevance)
-        loo[counted] = figure - _without_each(both, attention, relevance, figure)
+        # Some subjects at a time: beside a million lists of twenty there is no room for copies of all of them.
+        for some in (slice(at, at + _ROWS) for at in range(0, evidence.subjects, _ROWS)):
+            # One sparse array for both, so that their items are found side by side: relevance is imaginary.
+            both = (evidence.exposure[some] + 1j * evidence.targets[some]).tocsr()[counted[some]]
+            loo[some][counted[some]] = figure - _without_each(both, attention, relevance, figure)
     cell = Cell(n=int(counted.sum()), span=4.0)
     return Stepped(cells=(cell,), figures=np.array([figure]), leave_one_out=loo[:, None])
 

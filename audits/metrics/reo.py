@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from audits.chances import ones_of, shown_among, spread_of_chances
 from audits.evidence import Evidence
 from audits.metrics.metric import Metric
@@ -19,7 +21,8 @@ def measure(evidence: Evidence) -> Stepped:
     Example: documentaries have 1 of 1 wanted items shown, comedies 1 of 2: std 0.25, mean 0.75, so 0.3333.
     """
     wanted = ones_of(evidence.targets, evidence)
-    return spread_of_chances(evidence, shown_among(evidence, wanted), wanted, all_but=False)
+    found = shown_among(evidence, wanted)
+    return spread_of_chances(evidence, lambda each: np.asarray(found @ each.shares), wanted, all_but=False)
 
 
 METRIC = Metric(

@@ -2,7 +2,9 @@
 
 import math
 
-from audits.chances import ones_of, shown_outside, spread_of_chances
+import numpy as np
+
+from audits.chances import ones_of, shown_among, spread_of_chances
 from audits.evidence import Evidence
 from audits.metrics.metric import Metric
 from audits.statistics import Stepped
@@ -20,7 +22,10 @@ def measure(evidence: Evidence) -> Stepped:
         0.5, so 1.
     """
     history = ones_of(evidence.history, evidence)
-    return spread_of_chances(evidence, shown_outside(evidence, history), history, all_but=True)
+    known = shown_among(evidence, history)
+    return spread_of_chances(
+        evidence, lambda each: np.maximum(each.slots - np.asarray(known @ each.shares), 0.0), history, all_but=True
+    )
 
 
 METRIC = Metric(
