@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +10,6 @@ from audits.evidence import Evidence
 from audits.exposure import Labelled, labelled
 from audits.metrics.metric import Metric
 from audits.statistics import Cell, Floats, Scattered
-
-if TYPE_CHECKING:
-    from scipy import sparse
 
 Ints = NDArray[np.int64]
 
@@ -36,27 +32,24 @@ def measure(evidence: Evidence) -> Scattered:
     if evidence.history is None:
         msg = "bias disparity needs a history"
         raise ValueError(msg)
-    cells, figures, changes = [], [np.zeros(0)], [sparse.csc_array((evidence.subjects, 0))]
-    for each in labelled(evidence):
+    kinds, groups = labelled(evidence), tuple(_groups(evidence))
+    columns = [members.size for each in kinds for _, members in groups for _ in each.categories]
+    ends = np.r_[0, np.cumsum(columns, dtype=np.int64)]
+    # Filled in place: parts put together afterwards would be there twice.
+    numbers, rows = np.empty(ends[-1]), np.empty(ends[-1], dtype=np.int32)
+    cells: list[Cell] = []
+    figures = [np.zeros(0)]
+    for each in kinds:
         chosen = np.asarray(evidence.history @ each.shares)
-        for label, members in _groups(evidence):
+        for label, members in groups:
             figure, change = amplification(each.slots[members], chosen[members])
+            place = slice(ends[len(cells)], ends[len(cells) + figure.size])
+            numbers[place], rows[place] = change.T.ravel(), np.tile(members, figure.size)
             cells += _cells(each, label, chosen[members])
             figures.append(figure)
-            changes.append(_of_members(change, members, evidence.subjects))
-    return Scattered(
-        cells=tuple(cells), figures=np.concatenate(figures), leave_one_out=sparse.hstack(changes, format="csc")
-    )
-
-
-def _of_members(change: Floats, members: Ints, subjects: int) -> "sparse.csc_array":
-    """Changes by the group's subjects alone; twenty groups of a million subjects would fill gigabytes with zeros."""
-    from scipy import sparse
-
-    width = change.shape[1]
-    ends = members.size * np.arange(width + 1)
-    rows = np.tile(members.astype(np.int32), width)
-    return sparse.csc_array((change.T.ravel(), rows, ends), shape=(subjects, width))
+    shape = (evidence.subjects, len(cells))
+    changes = sparse.csc_array((numbers, rows, ends), shape=shape)
+    return Scattered(cells=tuple(cells), figures=np.concatenate(figures), leave_one_out=changes)
 
 
 def _groups(evidence: Evidence) -> Iterator[tuple[str | None, Ints]]:
