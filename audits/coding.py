@@ -38,6 +38,13 @@ class CodedLists:
     names: pa.Array
     items: Codes
 
+    def as_table(self) -> pa.Table:
+        """The same as rows of ``subject``, ``item`` and ``rank``, in that order."""
+        owner = np.repeat(np.arange(self.lengths.size), self.lengths)
+        rank = np.arange(owner.size) - np.repeat(np.cumsum(self.lengths) - self.lengths, self.lengths) + 1
+        columns = (self.subjects.take(pa.array(owner)), self.names.take(pa.array(self.items)), pa.array(rank))
+        return pa.table(dict(zip(("subject", "item", "rank"), columns, strict=True)))
+
 
 def coded(column: pa.ChunkedArray) -> Coded:
     """Codes of a column of strings without nulls."""

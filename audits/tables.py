@@ -4,7 +4,7 @@ Row order never matters. Messages name a row of the given table (from 0) and nev
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import NoReturn
 
 import numpy as np
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from audits.coding import CodedLists, all_distinct, coded, ordered_lists
+from audits.coding import CodedLists, Codes, all_distinct, coded, ordered_lists
 from audits.errors import InvalidTable, UnknownItem
 from audits.privacy import PrivacyAttack
 
@@ -23,7 +23,8 @@ Ints = NDArray[np.int64]
 class Recommendations:
     """Lists as shown: one row per ``subject``, ``item`` and ``rank`` (from 1).
 
-    Further columns, such as ``score``, are kept unread. ``lists`` is the same content in one fixed order.
+    Further columns, such as ``score``, are not read. Names of millions of rows are heavy: of the table, what is kept is
+    its content in one fixed order, ``lists``, and each row's item as a position in ``lists.names``, to name rows by.
 
     Raises:
         InvalidTable: no rows, a missing column, a null, a rank given twice or left out, an item twice in one list.
@@ -32,19 +33,21 @@ class Recommendations:
       - each subject's ranks are exactly 1..length of the list
     """
 
-    table: pa.Table
+    table: InitVar[pa.Table]
     lists: CodedLists = field(init=False, repr=False)
+    items: Codes = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        table = _checked(self.table, "recommendations", ("subject", "item"))
+    def __post_init__(self, table: pa.Table) -> None:
+        table = _checked(table, "recommendations", ("subject", "item"))
         _refuse_empty(table, "recommendations")
         table = _with_integers(table, "recommendations", "rank")
         rank = np.asarray(table["rank"], dtype=np.int64)
-        lists = ordered_lists(coded(table["subject"]), coded(table["item"]), rank)
+        item = coded(table["item"])
+        lists = ordered_lists(coded(table["subject"]), item, rank)
         if lists is None:
             _refuse_broken_lists(table)
-        object.__setattr__(self, "table", table)
         object.__setattr__(self, "lists", lists)
+        object.__setattr__(self, "items", item.codes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -263,7 +266,11 @@ def _refuse_rank_gaps(table: pa.Table) -> None:
 
 
 def _refuse_unknown(table: pa.Table, name: str, known: pa.Array) -> None:
-    missing = np.flatnonzero(~np.asarray(pc.is_in(table["item"], value_set=known)))
+    _refuse_rows_but(np.asarray(pc.is_in(table["item"], value_set=known)), name)
+
+
+def _refuse_rows_but(known: NDArray[np.bool_], name: str) -> None:
+    missing = np.flatnonzero(~known)
     if missing.size:
         found = f"{missing.size} rows with others, first in row {missing[0]}"
         msg = f"{name}, column item: expected items of the catalogue, got {found}"
@@ -271,8 +278,7 @@ def _refuse_unknown(table: pa.Table, name: str, known: pa.Array) -> None:
 
 
 def _refuse_unknown_in_lists(given: Recommendations, name: str, known: pa.Array) -> None:
-    if not pc.all(pc.is_in(given.lists.names, value_set=known)).as_py():
-        _refuse_unknown(given.table, name, known)
+    _refuse_rows_but(np.asarray(pc.is_in(given.lists.names, value_set=known))[given.items], name)
 
 
 def _refuse_other_subjects(baseline: Recommendations, audited: Recommendations) -> None:

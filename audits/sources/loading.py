@@ -58,17 +58,20 @@ def load(
         counts = read_popularity(popularity, progress=progress("popularity"))
     elif history is not None:
         counts = count_popularity(history, progress=progress("popularity"))
-    named: list[tuple[Place, pa.Table | None]] = [
-        (recommendations, lists.table),
-        (baseline, None if other is None else other.table),
-        (relevance, relevant),
-        (history, chosen),
-        (history if popularity is None else popularity, counts),
+    named = [
+        (place, pc.unique(table["item"]))
+        for place, table in (
+            (relevance, relevant),
+            (history, chosen),
+            (history if popularity is None else popularity, counts),
+        )
+        if table is not None
     ]
+    shown = [(place, each.lists.names) for place, each in ((recommendations, lists), (baseline, other)) if each]
     return AuditInput(
         recommendations=lists,
         membership=membership,
-        items=_catalogue(listed, named, items, allow_unlisted=allow_unlisted),
+        items=_catalogue(listed, [*shown, *named], items, allow_unlisted=allow_unlisted),
         relevance=relevant,
         history=chosen,
         popularity=counts,
@@ -78,13 +81,10 @@ def load(
 
 
 def _catalogue(
-    listed: tuple[str, ...], named: Iterable[tuple[Place, pa.Table | None]], items: Place, *, allow_unlisted: bool
+    listed: tuple[str, ...], named: Iterable[tuple[Place | None, pa.Array]], items: Place, *, allow_unlisted: bool
 ) -> tuple[str, ...]:
     known, others = pa.array(listed, pa.string()), set[str]()
-    for place, table in named:
-        if table is None:
-            continue
-        distinct = pc.unique(table["item"])
+    for place, distinct in named:
         unlisted = distinct.filter(pc.invert(pc.is_in(distinct, value_set=known)))
         if len(unlisted) and not allow_unlisted:
             msg = (

@@ -14,7 +14,7 @@ def ungrouped(given: AuditInput) -> dict[str, float]:
     groups = given.subject_groups
     if groups is None:
         return {}
-    subjects = pc.unique(given.recommendations.table["subject"])
+    subjects = given.recommendations.lists.subjects
     if "attribute" not in groups.column_names:
         return {"": _without(subjects, groups)}
     return {
@@ -48,8 +48,8 @@ def has_shorter_baseline(given: AuditInput, policy: FairnessPolicy) -> bool:
 
 def _short(lists: Recommendations, policy: FairnessPolicy) -> tuple[int, int]:
     """How many lists, and how many of those with fewer titles than the policy looks at."""
-    every, full = (pc.sum(pc.equal(lists.table["rank"], rank)).as_py() for rank in (1, policy.list_length))
-    return every, every - full
+    lengths = lists.lists.lengths
+    return len(lengths), int((lengths < policy.list_length).sum())
 
 
 def _without(subjects: pa.Array, groups: pa.Table) -> float:

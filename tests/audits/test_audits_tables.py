@@ -61,7 +61,7 @@ def test_reads_large_and_dictionary_encoded_text() -> None:
         {"subject": pa.array(["s"], pa.large_string()), "item": pa.array(["a"]).dictionary_encode(), "rank": [1]}
     )
 
-    assert Recommendations(table).table["item"].to_pylist() == ["a"]
+    assert Recommendations(table).lists.names.to_pylist() == ["a"]
 
 
 def test_refuses_an_item_outside_the_catalogue_in_every_table() -> None:

@@ -142,7 +142,7 @@ def test_an_ibis_table_of_any_engine_is_a_place(files: Place) -> None:
     table = ibis.duckdb.connect().read_parquet(files("lists"))
     few = table.filter(table.user_id == "s1")
 
-    assert read_recommendations(few).table.num_rows == 8
+    assert read_recommendations(few).lists.as_table().num_rows == 8
 
 
 @pytest.mark.parametrize(

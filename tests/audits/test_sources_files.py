@@ -43,7 +43,7 @@ def write(tmp_path: Path) -> Write:
 
 def lists(found: Recommendations) -> dict[str, list[str]]:
     """Each subject's items by rank."""
-    table = found.table.sort_by("rank")
+    table = found.lists.as_table()
     shown: dict[str, list[str]] = {}
     for subject, item in zip(table["subject"].to_pylist(), table["item"].to_pylist(), strict=True):
         shown.setdefault(subject, []).append(item)

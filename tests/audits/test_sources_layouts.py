@@ -26,19 +26,27 @@ def rows(table: pa.Table) -> set[tuple[object, ...]]:
     return set(zip(*(table[name].to_pylist() for name in table.column_names), strict=True))
 
 
+def shown(place: Path | Source) -> set[tuple[object, ...]]:
+    return rows(read_recommendations(place).lists.as_table())
+
+
 def test_a_trec_run_is_lists_by_its_ranks(tmp_path: Path) -> None:
     path = tmp_path / "mine.run"
     path.write_text(RUN)
 
-    assert rows(read_recommendations(path).table) == {("q1", "doc-2", 1), ("q1", "doc-1", 2), ("q2", "doc-1", 1)}
-    assert read_recommendations(f"trec_run:{path}").table.num_rows == 3
+    assert shown(path) == {
+        ("q1", "doc-2", 1),
+        ("q1", "doc-1", 2),
+        ("q2", "doc-1", 1),
+    }
+    assert read_recommendations(f"trec_run:{path}").lists.as_table().num_rows == 3
 
 
 def test_by_its_scores_where_the_caller_says_so(tmp_path: Path) -> None:
     path = tmp_path / "mine.run"
     path.write_text(RUN)
 
-    by_score = read_recommendations(Source(at=path, order="score")).table
+    by_score = read_recommendations(Source(at=path, order="score")).lists.as_table()
     assert rows(by_score) == {("q1", "doc-1", 1), ("q1", "doc-2", 2), ("q2", "doc-1", 1)}
 
 
@@ -48,7 +56,10 @@ def test_a_run_whose_scores_contradict_its_ranks_is_refused_until_one_is_chosen(
 
     with pytest.raises(MalformedSource, match="line 2, column score: expected scores that fall with the rank"):
         read_recommendations(path)
-    assert rows(read_recommendations(Source(at=path, order="rank")).table) == {("q1", "a", 1), ("q1", "b", 2)}
+    assert shown(Source(at=path, order="rank")) == {
+        ("q1", "a", 1),
+        ("q1", "b", 2),
+    }
 
 
 def test_trec_judgements_are_relevance_and_a_grade_of_zero_is_none(tmp_path: Path) -> None:
@@ -99,7 +110,10 @@ def test_lists_saved_as_an_atomic_file_are_ranked_by_rank_or_score(tmp_path: Pat
     (tmp_path / "rank.inter").write_text("user_id:token\titem_id:token\trank:float\n1\t10\t2.0\n1\t20\t1.0\n")
 
     for name in ("score", "rank"):
-        assert rows(read_recommendations(tmp_path / f"{name}.inter").table) == {("1", "20", 1), ("1", "10", 2)}
+        assert shown(tmp_path / f"{name}.inter") == {
+            ("1", "20", 1),
+            ("1", "10", 2),
+        }
 
 
 @pytest.mark.parametrize("heading", ["user_id\titem_id", "user_id:token\titem_id:text", "user_id:token\tuser_id:float"])
@@ -127,8 +141,8 @@ def test_lenskits_collections_are_read_in_both_layouts(tmp_path: Path) -> None:
     pq.write_table(flat, tmp_path / "flat.parquet")
 
     expected = {("1", "7", 1), ("1", "8", 2), ("3", "8", 1)}
-    assert rows(read_recommendations(tmp_path / "native.parquet").table) == expected
-    assert rows(read_recommendations(tmp_path / "flat.parquet").table) == expected
+    assert shown(tmp_path / "native.parquet") == expected
+    assert shown(tmp_path / "flat.parquet") == expected
 
 
 def test_a_fault_in_a_collection_is_said_with_the_row_of_its_list(tmp_path: Path) -> None:
