@@ -56,6 +56,21 @@ def target_counts(evidence: Evidence) -> NDArray[np.int64]:
     return np.diff(evidence.targets.indptr).astype(np.int64)
 
 
+def discounted(evidence: Evidence, discounts: Floats) -> Floats:
+    """Discounted grades of each subject's list, shape (n,).
+
+    Guarantees:
+      - the same to the last bit whoever else is audited: a matrix product adds the last rows up in another order than
+        the rows before, and then one subject less would change others, which a release under differential privacy has
+        no noise for
+      - a list as good as can be has what ``ideal`` gives, which adds up in the same order
+    """
+    gained = gains(evidence)
+    row, rank = np.nonzero(gained)
+    found = np.bincount(row, weights=gained[row, rank] * discounts[rank], minlength=evidence.subjects)
+    return found.astype(np.float64)
+
+
 def ideal(evidence: Evidence, discounts: Floats) -> Floats:
     """Discounted grades of the best list of ``discounts.size`` ranks that each subject could have got, shape (n,)."""
     counts = target_counts(evidence)

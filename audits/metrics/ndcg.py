@@ -4,7 +4,7 @@ import numpy as np
 
 from audits.evidence import Evidence
 from audits.metrics.metric import Metric
-from audits.quality import Quality, gains, ideal, mean_by_group
+from audits.quality import Quality, discounted, ideal, mean_by_group
 from audits.remembered import remembered
 from audits.statistics import Smooth
 
@@ -25,7 +25,7 @@ def per_subject(evidence: Evidence) -> Quality:
     best = ideal(evidence, discounts)
     has_targets = best > 0
     return Quality(
-        values=np.divide(gains(evidence) @ discounts, best, out=np.zeros_like(best), where=has_targets),
+        values=np.divide(discounted(evidence, discounts), best, out=np.zeros_like(best), where=has_targets),
         counted=has_targets,
     )
 

@@ -57,6 +57,30 @@ def test_one_subject_less_moves_no_table_by_more_than_its_bound(build: Build) ->
     assert moved.min() > 0.5
 
 
+def test_nobodys_part_of_a_table_hangs_on_who_else_is_there(build: Build) -> None:
+    """Lists of several lengths that hit every target: whole sums, where the last bit decides about a grain."""
+    order = {number: np.random.default_rng((7, number)).permutation(24) for number in range(30)}
+    names = [f"i{j:02d}" for j in range(24)]
+
+    def contributions(numbers: list[int]) -> dict[str, NDArray[np.int64]]:
+        shown = {f"s{number:03d}": [names[j] for j in order[number][:20]] for number in numbers}
+        given = build(
+            shown,
+            items=names,
+            genres={name: ["x", "y", "z"][: 1 + j % 3] for j, name in enumerate(names)},
+            targets={name: shown[name][: 1 + int(name[1:]) % 20] for name in shown},
+        )
+        tables, _ = tables_of(evidence_from(given, replace(CONFIG, k=20, min_subjects=1)), {})
+        return {table.name: table.contributions for table in tables}
+
+    whole = contributions(list(order))
+    for gone in (0, 14, 29):
+        less = contributions([number for number in order if number != gone])
+        for name, parts in whole.items():
+            assert np.array_equal(np.delete(parts, gone, axis=0), less[name]), name
+    assert set(whole["nDCG by all"].ravel().tolist()) == {GRAIN}
+
+
 def test_a_row_of_shares_never_adds_up_to_more_than_the_bound(build: Build) -> None:
     tables, _ = tables_of(evidence_from(made(build, list(range(SUBJECTS))), CONFIG), GROUPS)
 
