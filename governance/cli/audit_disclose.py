@@ -76,7 +76,7 @@ def require_format(out: Path | None) -> None:
     """Refuse before anything is read what could not be written.
 
     Raises:
-        InvalidInput: an ending that is no format, or no such folder.
+        InvalidInput: an ending that is no format, no such folder, or a folder in the file's place.
     """
     if out is None:
         return
@@ -85,6 +85,9 @@ def require_format(out: Path | None) -> None:
         raise InvalidInput(msg)
     if not out.parent.is_dir():
         msg = f"--out: expected a folder that exists, got {out.parent}"
+        raise InvalidInput(msg)
+    if out.is_dir():
+        msg = f"--out: expected a file, got the folder {out}"
         raise InvalidInput(msg)
 
 

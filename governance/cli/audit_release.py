@@ -49,11 +49,12 @@ def release(
     with here.transaction() as session:
         author = acting(here, session, "models:train")
     release_id = resume or uuid4()
+    # Before anything is paid for: whoever cannot store the file, or is cut off, must know what to ask for again.
+    again = f"probity audit release {model} --epsilon {epsilon}{f' --delta {delta}' if delta else ''}"
+    say(f"release {release_id}: `{again} --resume {release_id}` takes it up, or hands it out, again for nothing more")
     made = release_audit(here, model, asked, release_id=release_id, author=author)
+    say(f"the log has it as {made.digest}")
     hand_out(made.publication, out=out, as_json=as_json)
-    say(
-        f"release {release_id}: `--resume {release_id}` hands it out again, at no cost; the log has it as {made.digest}"
-    )
 
 
 def offer_facts(asked: Offer) -> list[tuple[str, object]]:

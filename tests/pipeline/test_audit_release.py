@@ -18,6 +18,7 @@ from audits.run import run
 from audits.tables import AuditInput, Membership, Recommendations
 from governance.budget.reservations import state
 from governance.budget.tables import Reservation
+from governance.cli import audit_disclose
 from governance.errors import Conflict
 from governance.ledger.search import Filter, follow
 from governance.pipeline import audit_release
@@ -225,6 +226,35 @@ def test_a_release_that_was_cut_off_while_it_read_is_paid_for_and_lost(
     with pytest.raises(Conflict, match="cut off while it read"):
         release_audit(keeping, model.id, asked, release_id=release_id, author=author)
     assert _spent(keeping) == pytest.approx(asked.epsilon_after, rel=1e-6)
+
+
+def test_who_cannot_store_what_was_paid_for_knows_how_to_ask_for_it_again(
+    keeping: Home, probity: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, home, out = _model(keeping), keeping.settings.home, tmp_path / "page.json"
+    (tmp_path / "folder.json").mkdir()
+    before = kinds_of(keeping, "")
+    folder = probity("audit", "release", model.id, "--epsilon", 1, "--out", tmp_path / "folder.json", "--home", home)
+    unpaid = kinds_of(keeping, "")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(audit_disclose, "write_atomically", full)
+        failed = probity("audit", "release", model.id, "--epsilon", 1, "--out", out, "--home", home)
+    (released,) = _entries(keeping, "registry.audit_released")
+    asked = f"probity audit release {model.id} --epsilon 1.0 --resume {released['reservation']}"
+    spent = _spent(keeping)
+    again = probity(*asked.split()[1:], "--out", out, "--home", home)
+
+    assert (folder.code, "--out: expected a file, got the folder" in folder.err) == (2, True)
+    assert unpaid == before
+    assert failed.code != 0
+    assert f"`{asked}`" in failed.err
+    assert again.code == 0, again.err
+    assert sha256(out.read_bytes()).hexdigest() == released["release"]
+    assert _spent(keeping) == spent
 
 
 def _stopping(*_: object, **__: object) -> None:
