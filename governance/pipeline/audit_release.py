@@ -207,14 +207,17 @@ def _measured(home: Home, recommender: Recommender, asked: Offer) -> PrivateRele
 
 
 def _read(home: Home, recommender: Recommender, asked: Offer, policy: FairnessPolicy) -> AuditInput | None:
-    """Lists and targets of held-out subjects, none of which hangs on who else is there; None where nobody is."""
+    """Lists and targets of held-out subjects, none of which hangs on who else is there; None where nobody has any."""
     try:
         people = held_out_interactions(home)
     except EmptySnapshot:
         return None  # released as noise: a refusal here would tell that there is nobody
     shown, targets = fold_in_each(people, salt=str(policy.seed).encode())
+    lists = recommender.recommend(shown, policy.list_length)
+    if not lists.num_rows:
+        return None  # as there: whoever has watched all that the model knows has no list
     return AuditInput(
-        recommendations=Recommendations(recommender.recommend(shown, policy.list_length)),
+        recommendations=Recommendations(lists),
         membership=asked.nobody.membership,
         items=asked.nobody.items,
         relevance=pairs_of(targets),

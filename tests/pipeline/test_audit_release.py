@@ -19,7 +19,7 @@ from audits.tables import AuditInput, Membership, Recommendations
 from governance.budget.reservations import state
 from governance.budget.tables import Reservation
 from governance.cli import audit_disclose
-from governance.errors import Conflict
+from governance.errors import Conflict, EmptySnapshot
 from governance.ledger.search import Filter, follow
 from governance.pipeline import audit_release
 from governance.pipeline.audit import audit_model
@@ -28,6 +28,7 @@ from governance.pipeline.home import Home
 from governance.registry.models import list_models
 from governance.registry.tables import Model
 from recommender.accounting import compose_mu, delta_at
+from recommender.interactions import Interactions, interactions_from
 from tests.pipeline.conftest import Run
 from tests.pipeline.summed import kinds_of
 from tests.pipeline.walked import person
@@ -226,6 +227,27 @@ def test_a_release_that_was_cut_off_while_it_read_is_paid_for_and_lost(
     with pytest.raises(Conflict, match="cut off while it read"):
         release_audit(keeping, model.id, asked, release_id=release_id, author=author)
     assert _spent(keeping) == pytest.approx(asked.epsilon_after, rel=1e-6)
+
+
+@pytest.mark.parametrize("there", ["nobody", "somebody who has watched all that the model knows"])
+def test_a_release_does_not_tell_that_nobody_has_a_list(
+    keeping: Home, monkeypatch: pytest.MonkeyPatch, there: str
+) -> None:
+    model, author = _model(keeping), person(keeping, "eve", "engineer")
+    known = audit_release.load_recommender(keeping, model).model.items
+
+    def people(_: Home) -> Interactions:
+        if there == "nobody":
+            raise EmptySnapshot(there)
+        return interactions_from(pa.table({"subject": ["s"] * len(known), "item": list(known)}), known)
+
+    monkeypatch.setattr(audit_release, "held_out_interactions", people)
+    monkeypatch.setattr(audit_release, "fold_in_each", lambda each, salt: (each, each))  # noqa: ARG005 - its signature
+    asked = offer(keeping, model.id, epsilon=1.0)
+    made = release_audit(keeping, model.id, asked, release_id=UUID(int=9), author=author)
+
+    assert len(made.publication.sections[0].figures) > 0
+    assert kinds_of(keeping, "registry.audit_released") == ["registry.audit_released"]
 
 
 def test_who_cannot_store_what_was_paid_for_knows_how_to_ask_for_it_again(
