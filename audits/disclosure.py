@@ -9,6 +9,7 @@ This guards against reading a small group's figure off a release. It does not hi
 somebody who compares releases over *different* subjects; ``audits.private_release`` does.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -29,6 +30,8 @@ Counts = Mapping[str | None, int]
 
 SUPPRESSED = "suppressed"
 DEFAULT_K = 10
+_COUNTED = re.compile(r"^([0-9]+)(?: of [0-9]+)? subjects(?: \([0-9.]+%\))?")
+"""How a caveat begins that counts subjects (``audits.run``, ``audits.groupings``)."""
 _OF_SEVERAL_GROUPS = frozenset(metric.slug for metric in METRICS if isinstance(metric, Derived))
 """Metrics whose one figure for an attribute, such as ``age = worst``, is about all its groups."""
 
@@ -48,7 +51,8 @@ def disclosable(reports: Sequence[Report], *, k: int = DEFAULT_K) -> tuple[Repor
     Suppressed groups of one attribute leave one row, ``age = suppressed``, without figures and with the number of
     subjects they have together. Best and worst groups are left out for an attribute with suppressed groups, and so are
     bands of suppressed groups, and names and sizes of groups that are suppressed or merged; where bands were measured
-    on some of the subjects, those of all groups are.
+    on some of the subjects, those of all groups are. A caveat that counts fewer than ``k`` subjects, or all but so few,
+    says "some" instead.
 
     Raises:
         InvalidConfig: no report, a threshold below 2, or a report about fewer than ``k`` subjects.
@@ -165,8 +169,16 @@ def _without(report: Report, hidden: AbstractSet[str], k: int) -> Report:
         if report.sensitivity is None
         else _bands(report.sensitivity, measurements, report.subjects, k),
         group_sizes=tuple(_sizes(report.group_sizes, hidden, k)),
-        caveats=(*report.caveats, note) if hidden else report.caveats,
+        caveats=(*(_uncounted(each, report.subjects, k) for each in report.caveats), *((note,) if hidden else ())),
     )
+
+
+def _uncounted(caveat: str, subjects: int, k: int) -> str:
+    """The sentence without its number, where that is of few: "3 of 60 subjects (5.0%) have no age" is a small group."""
+    found = _COUNTED.match(caveat)
+    if found is None or k <= int(found[1]) <= subjects - k:
+        return caveat
+    return f"Some subjects{caveat[found.end() :]}"
 
 
 def _bands(found: Sensitivity, measurements: Iterable[Measurement], subjects: int, k: int) -> Sensitivity:

@@ -192,6 +192,43 @@ def test_what_is_suppressed_leaves_its_number_and_its_reason_and_no_figure(repor
     assert any("suppressed" in caveat for caveat in released.caveats)
 
 
+@pytest.mark.parametrize(
+    ("caveat", "published"),
+    [
+        ("3 of 60 subjects (5.0%) have no age.", "Some subjects have no age."),
+        ("57 of 60 subjects (95.0%) have no age.", "Some subjects have no age."),
+        ("10 of 60 subjects (16.7%) have no age.", "10 of 60 subjects (16.7%) have no age."),
+        (
+            "1 subjects have held-out choices but no list and are not counted.",
+            "Some subjects have held-out choices but no list and are not counted.",
+        ),
+        ("3 groups with too few subjects are merged.", "3 groups with too few subjects are merged."),
+    ],
+)
+def test_a_caveat_counts_no_small_group_either(reports: tuple[Report, Report], caveat: str, published: str) -> None:
+    one = replace(reports[0], subjects=60, caveats=(caveat,))
+
+    assert disclosable([one])[0].caveats[0] == published
+
+
+def test_few_subjects_without_a_group_or_a_list_are_counted_in_no_published_caveat(build: Build) -> None:
+    names = [f"u{n:02d}" for n in range(61)]
+    given = build(
+        {name: ["a"] for name in names[:60]},
+        items=["a"],
+        genres={"a": ["x"]},
+        targets={name: ["a"] for name in names},
+        groups={name: "new" if n % 2 else "old" for n, name in enumerate(names[:57])},
+    )
+    report = run(given, config=AuditConfig(seed=1, model_digest="", replicates=100, min_subjects=1, metrics=("ndcg",)))
+
+    assert {each for each in report.caveats if each[0].isdigit()} == {
+        "1 subjects have held-out choices but no list and are not counted.",
+        "3 of 60 subjects (5.0%) have no group.",
+    }
+    assert not any(each[0].isdigit() for each in disclosable([report])[0].caveats)
+
+
 def test_a_figure_of_a_whole_attribute_goes_with_its_groups(reports: tuple[Report, Report]) -> None:
     one = reports[1]
     worst = replace(one.measurements[-1], metric="worst_ndcg", group="age = worst", n=38)
