@@ -1,7 +1,7 @@
 """Waivers by two people: asked for by one, who owns it, and approved by another; beside those of the policy file.
 
 Trusted for: who asked and who approved. Both are entries of the ledger, which names them, the rule, the worst value
-and the last day; the reason is text of people and stays here, held to the ledger by its digest.
+and the last day; the reason is text of people and stays out of it, held to it by its digest.
 """
 
 from datetime import date, timedelta
@@ -59,6 +59,7 @@ def ask(
         asked_at=clock(),
     )
     _require_sensible(row, policy, today=clock().date())
+    row.asked_of = _questions(policy)[rule]
     session.add(row)
     session.flush()
     event = WaiverAsked(
@@ -128,12 +129,19 @@ def granted_to(session: Session, policy: FairnessPolicy, model: Model) -> tuple[
     Guarantees:
       - none that the model's author approved: nobody approves what lets their own work ship
       - none whose rule the policy no longer has, or has loosened beyond it: there is nothing to except from
+      - none whose rule asks another thing by the same name than when the waiver was asked for: nobody approved that
     """
+    questions = _questions(policy)
     statement = select(AskedWaiver).where(
         AskedWaiver.approver_id.is_not(None), AskedWaiver.approver_id != model.author_id
     )
-    found = [_waiver(row) for row in session.scalars(statement)]
+    rows = session.scalars(statement)
+    found = [_waiver(row) for row in rows if row.asked_of is not None and row.asked_of == questions.get(row.rule)]
     return tuple(sorted((each for each in found if _can_except(each, policy)), key=lambda each: each.id))
+
+
+def _questions(policy: FairnessPolicy) -> dict[str, str]:
+    return {rule.id: rule.question for rule in policy.rules}
 
 
 def _waiver(row: AskedWaiver) -> Waiver:

@@ -36,7 +36,8 @@ class Alert(Base):
 class AskedWaiver(Base):
     """An exception from one rule, by the one who asked for it; it holds once somebody else has approved it.
 
-    ``worst_value`` is in the unit of the rule's limit; ``expires_on`` is its last day.
+    ``worst_value`` is in the unit of the rule's limit; ``expires_on`` is its last day. ``asked_of`` is the digest of
+    what the rule asked then (``FairnessRule.question``); None of a waiver of old, which excepts from nothing.
     """
 
     __tablename__ = "gate_waiver"
@@ -52,6 +53,7 @@ class AskedWaiver(Base):
     asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
     approver_id: Mapped[UUID | None] = mapped_column(ForeignKey(Principal.id))
     approved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    asked_of: Mapped[str | None] = mapped_column(Text)
 
 
 class GateRecord(Base):

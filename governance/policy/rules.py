@@ -1,8 +1,10 @@
 """The policies but purposes and privacy: retention, fairness, rights, access; impossible values are refused."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
 from governance.policy.comparisons import (
@@ -120,6 +122,12 @@ class FairnessRule:
     @property
     def _numbers(self) -> dict[str, float | None]:
         return {name: getattr(self, name) for name in NUMBERS}
+
+    @property
+    def question(self) -> str:
+        """SHA-256 (hex) of which figures the rule is about and how it compares them: all but how much is enough."""
+        asked = (self.metric, self.comparison, self.against, self.better, self.attribute, self.category, self.group)
+        return sha256(json.dumps(asked).encode()).hexdigest()
 
     @property
     def bounds(self) -> Bounds:

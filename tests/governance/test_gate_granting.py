@@ -210,6 +210,33 @@ def test_a_waiver_from_a_rule_that_the_policy_no_longer_has_is_passed_over(offic
     assert office.granted(looser) == ()
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"metric": "ndcg", "attribute": None, "category": None, "limit": 0.5},
+        {"category": "american"},
+        {"comparison": "ratio", "against": "target"},
+        {"group": "age = old"},
+    ],
+)
+def test_a_waiver_excepts_from_no_rule_that_asks_another_thing_by_the_same_name(
+    office: Office, changes: dict[str, Any]
+) -> None:
+    office.approve(office.ask())
+    stricter = policy(replace(WORKS, limit=0.5, rationale="other words", min_subjects=100))
+
+    assert len(office.granted(stricter)) == 1
+    assert office.granted(policy(replace(WORKS, **changes))) == ()
+
+
+def test_a_waiver_of_before_its_rule_was_kept_with_it_excepts_from_nothing(office: Office) -> None:
+    asked = office.approve(office.ask())
+    with transaction(office.engine) as session:
+        get_waiver(session, asked.id).asked_of = None
+
+    assert office.granted() == ()
+
+
 def test_an_unknown_waiver_is_not_found(office: Office) -> None:
     with transaction(office.engine) as session, pytest.raises(NotFound, match="no waiver"):
         get_waiver(session, UUID(int=1))
