@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from hashlib import sha256
 from typing import Any, Final
 
@@ -138,10 +137,10 @@ def _decision(held: Held, name: str, data: bytes) -> None:
         ("inconclusive", verdicts["inconclusive"]),
     ):
         _require(entry.body[field] == expected, name, f"{field} is not what entry {entry.seq} says")
-    _verify_findings(held, name, said, entry.at.date())
+    _verify_findings(held, name, said, entry)
 
 
-def _verify_findings(held: Held, name: str, said: Mapping[str, Any], today: date) -> None:
+def _verify_findings(held: Held, name: str, said: Mapping[str, Any], decided: Entry) -> None:
     """The gate is asked again. Where report or policy are missing nobody can, and the pack is said to have gaps."""
     report = next((each for each in held.folder("reports") if each == f"reports/{said['report']}.json"), None)
     policy = next((each for each in held.folder("policies") if each.split(".")[1] == said["policy"]), None)
@@ -150,28 +149,38 @@ def _verify_findings(held: Held, name: str, said: Mapping[str, Any], today: date
     evidence = held.read(report), held.read(policy)
     for file, data, digest in zip((report, policy), evidence, (said["report"], said["policy"]), strict=True):
         _require(sha256(data).hexdigest() == digest, file, "its bytes do not give the digest that the log names")
-    granted = _granted(held, name, said["waivers"])
-    for field, expected in decision_from(*evidence, name, today=today, waivers=granted).items():
+    granted = _granted(held, name, said, decided)
+    for field, expected in decision_from(*evidence, name, today=decided.at.date(), waivers=granted).items():
         _require(same_json(said[field], expected), name, f"{field}: the gate finds otherwise in that report")
 
 
-def _granted(held: Held, name: str, said: Sequence[Mapping[str, Any]]) -> list[Waiver]:
+def _granted(held: Held, name: str, said: Mapping[str, Any], decided: Entry) -> list[Waiver]:
     """The waivers that two people granted, as far as the pack's entries go: those may be older than its period."""
     try:
-        granted = [waiver for each in said if (waiver := AppliedWaiver.from_dict(each).granted) is not None]
+        granted = [waiver for each in said["waivers"] if (waiver := AppliedWaiver.from_dict(each).granted) is not None]
     except (TypeError, ValueError, KeyError) as cause:
         msg = f"{name}: it names a waiver that is none"
         raise BrokenProof(msg) from cause
+    authors = {str(each.body["author"]) for each in held.of("registry.model_registered", "model", said["model"])}
     for waiver in granted:
-        for asked in held.of("gate.waiver_asked", "waiver", waiver.id):
-            _require(asked.actor == waiver.owner, name, f"the waiver's owner is not who wrote entry {asked.seq}")
-            _agree(name, asked, {
+        approver = waiver.approver.removeprefix(PRINCIPAL)
+        _require(approver not in authors, name, "a waiver was approved by the model's author")
+        asked = list(held.of("gate.waiver_asked", "waiver", waiver.id))
+        approved = list(held.of("gate.waiver_approved", "waiver", waiver.id))
+        for entry in asked:
+            _require(entry.actor == waiver.owner, name, f"the waiver's owner is not who wrote entry {entry.seq}")
+            _agree(name, entry, {
                 "rule": waiver.rule, "category": waiver.category, "group": waiver.group,
                 "worst_value": waiver.worst_value, "expires_on": waiver.expires_on.isoformat(),
                 "reason": sha256(waiver.reason.encode()).hexdigest(),
             })  # fmt: skip
-        for approved in held.of("gate.waiver_approved", "waiver", waiver.id):
-            _agree(name, approved, {"approver": waiver.approver.removeprefix(PRINCIPAL)})
+        for entry in approved:
+            _require(entry.actor == waiver.approver, name, f"the waiver's approver is not who wrote entry {entry.seq}")
+            _agree(name, entry, {"approver": approver})
+        _require(all(entry.seq < decided.seq for entry in (*asked, *approved)), name, "it counts a waiver of after it")
+        # A period has every entry from its first to its last: what was asked for and counted in it, was approved in it.
+        whole = bool(asked) and asked[0].seq in held.inside and decided.seq in held.inside
+        _require(bool(approved) or not whole, name, "it counts a waiver that no entry approves")
     return granted
 
 

@@ -3,9 +3,13 @@
 import json
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+from governance.access.principals import list_principals
+from governance.gate.granting import _waiver, get_waiver
+from governance.pipeline import audit
 from governance.pipeline.audit import audit_model
 from governance.pipeline.home import Home
 from governance.registry.models import list_models
@@ -52,6 +56,38 @@ def test_a_waiver_of_two_people_is_counted_by_the_gate_and_holds_in_the_evidence
     verified = probity("evidence", "verify", pack, "--policy", tmp_path / "trust", "--allow-missing")
     assert packed.code == 0, packed.err
     assert verified.code == 0, verified.err
+
+
+@pytest.mark.parametrize(
+    ("approver", "words"),
+    [("board", "it counts a waiver that no entry approves"), ("Ada", "a waiver was approved by the model's author")],
+)
+def test_evidence_in_which_the_log_knows_of_no_approval_is_refused(
+    keeping: Home, probity: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, approver: str, words: str
+) -> None:
+    """Whoever can write the database can approve by hand; the log they cannot write, and the pack holds it."""
+    home, today = keeping.settings.home, keeping.clock().date()
+    with keeping.transaction() as session:
+        model = next(each for each in list_models(session) if each.kind == "ease")
+    audit_model(keeping, model.id)
+    engineer, board = (_token(probity, home, role) for role in ("engineer", "board"))
+    asking = ("gate", "waiver", "ask", "every-genre-visible", "--max", 0.001, "--reason", "A small catalogue.")
+    asked = probity(*asking, "--until", today + timedelta(days=30), "--home", home, env=engineer)
+    with keeping.transaction() as session:
+        row = get_waiver(session, UUID(asked.out.strip()))
+        row.approver_id = next(each.id for each in list_principals(session) if each.name == approver)
+        row.approved_at = keeping.clock()
+        stored = _waiver(row)
+    monkeypatch.setattr(audit, "granted_to", lambda *_: (stored,))
+    probity("gate", "run", "--model", model.id, "--home", home)
+
+    vkey = probity("ledger", "publish", "--home", home).out.strip()
+    (tmp_path / "trust").write_text(f"log {vkey}\nquorum none\n")
+    pack = tmp_path / "pack.zip"
+    probity("evidence", "pack", pack, "--from", today, "--to", today, "--home", home, env=board)
+    verified = probity("evidence", "verify", pack, "--policy", tmp_path / "trust", "--allow-missing")
+
+    assert (verified.code, words in verified.err) == (1, True), verified.err
 
 
 def test_what_is_refused_says_what_was_expected(keeping: Home, probity: Run) -> None:
