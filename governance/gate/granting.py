@@ -4,6 +4,7 @@ Trusted for: who asked and who approved. Both are entries of the ledger, which n
 and the last day; the reason is text of people and stays out of it, held to it by its digest.
 """
 
+import unicodedata
 from datetime import date, timedelta
 from hashlib import sha256
 from uuid import UUID, uuid5
@@ -25,6 +26,7 @@ from governance.registry.tables import Model
 LONGEST_DAYS = 366
 """An exception that never ends is another rule."""
 LONGEST_REASON = 2000
+_UNWRITABLE = frozenset({"Cc", "Cs"})
 
 
 def ask(
@@ -45,7 +47,8 @@ def ask(
 
     Raises:
         InvalidInput: no such rule, a worst value that it tolerates anyway or that tolerates everything, a day that is
-            past or more than a year away, a reason that is empty or longer than 2,000 characters.
+            past or more than a year away, a reason that is empty or longer than 2,000 characters, or text
+            with control characters.
     """
     row = AskedWaiver(
         id=waiver_id,
@@ -171,6 +174,11 @@ def _can_except(waiver: Waiver, policy: FairnessPolicy) -> bool:
 def _require_sensible(row: AskedWaiver, policy: FairnessPolicy, *, today: date) -> None:
     if not row.reason or len(row.reason) > LONGEST_REASON:
         msg = f"reason: expected 1 to {LONGEST_REASON} characters, got {len(row.reason)}"
+        raise InvalidInput(msg)
+    # A reviewer's terminal would obey them, and neither the database nor the log can write a half of a character.
+    written = "".join((row.reason, row.category or "", row.subject_group or ""))
+    if any(unicodedata.category(sign) in _UNWRITABLE for sign in written):
+        msg = "reason, category, group: expected text, got control characters or bytes that are no UTF-8"
         raise InvalidInput(msg)
     if not today <= row.expires_on <= today + timedelta(days=LONGEST_DAYS):
         msg = f"until: expected a day from {today} on, at most {LONGEST_DAYS} days away, got {row.expires_on}"
