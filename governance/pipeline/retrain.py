@@ -22,6 +22,7 @@ from governance.pipeline.artefacts import load_registered_release
 from governance.pipeline.home import OPERATOR, Home
 from governance.pipeline.kept_sums import LOCK, KeptSums, without
 from governance.pipeline.measured import reading_rule
+from governance.pipeline.snapshot import drop_erased
 from governance.pipeline.train import (
     Progress,
     Trained,
@@ -91,6 +92,7 @@ def retrain(
     else:
         _require_comparable(home, KeptSums(home), record)
         after = after or _reduced(home, before, release, snapshot_id)
+        drop_erased(home, after)
         require_fitting(home, after, planned(home))
         put_aside(home, planned(home).guarantee, training_id, actor_of(author))
         with home.transaction() as session:

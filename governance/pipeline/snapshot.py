@@ -6,7 +6,7 @@ from governance.consent.state import snapshot as consent_snapshot
 from governance.errors import EmptySnapshot
 from governance.pipeline.catalogue import catalogue_digest, load_catalogue
 from governance.pipeline.home import OPERATOR, Home
-from governance.registry.lineage import register_snapshot
+from governance.registry.lineage import forget_memberships, members_of, register_snapshot
 from governance.registry.tables import Snapshot
 from pseudonymisation.pseudonym import Pseudonym
 from recommender.split import hold_out
@@ -45,3 +45,17 @@ def take_snapshot(home: Home, *, snapshot_id: UUID) -> Snapshot:
     }
     with home.transaction() as session:
         return register_snapshot(session, manifest, trained, snapshot_id=snapshot_id, actor=OPERATOR, clock=home.clock)
+
+
+def drop_erased(home: Home, snapshot: Snapshot) -> None:
+    """Take whoever was erased while the list of members was being made off it, before anything is read by it.
+
+    An erasure ends a subject in the vault first and takes them off all lists then; one that did both between the
+    vault's answer and the list's commit had no list to take them off.
+    """
+    with home.transaction() as session:
+        members = frozenset(Pseudonym(subject) for subject in members_of(session, snapshot.id))
+    erased = members - home.vault.living(members, domain="events")
+    with home.transaction() as session:
+        for subject in sorted(erased):
+            forget_memberships(session, subject)

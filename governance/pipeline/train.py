@@ -32,6 +32,7 @@ from governance.pipeline.catalogue import catalogue_digest, load_catalogue
 from governance.pipeline.home import Home
 from governance.pipeline.kept_sums import KeptSums
 from governance.pipeline.measured import read_everybody
+from governance.pipeline.snapshot import drop_erased
 from governance.registry.lineage import register_release
 from governance.registry.models import find_model, model_id_of, register_model
 from governance.registry.tables import Model, ReleaseRecord, Snapshot
@@ -139,6 +140,7 @@ def train(
     else:
         mechanism = planned(home) if companion is None else companion.mechanism
         promise = mechanism.guarantee if companion is None else companion.guarantee
+        drop_erased(home, snapshot)
         require_fitting(home, snapshot, mechanism)
         put_aside(home, promise, training_id, actor_of(author))
         with home.transaction() as session:

@@ -130,6 +130,16 @@ class Vault:
             for pseudonym, subject in stored.items()
         }
 
+    def living(self, pseudonyms: Iterable[Pseudonym], *, domain: str) -> frozenset[Pseudonym]:
+        """Those of these that belong to subjects who are known and not erased.
+
+        Raises:
+            UnknownDomain: the domain is not registered.
+        """
+        verify_domain(domain)
+        with reading(self._engine) as connection:
+            return frozenset(self._behind(connection, pseudonyms, domain))
+
     def identifiers_of(self, pseudonym: Pseudonym, *, domain: str) -> tuple[tuple[str, str], ...]:
         """The subject's identifiers in clear, strongest type first.
 

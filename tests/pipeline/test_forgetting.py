@@ -14,7 +14,9 @@ from governance.pipeline.artefacts import load_registered_release
 from governance.pipeline.home import Home
 from governance.pipeline.kept_sums import KeptSums
 from governance.pipeline.retention import run_retention
+from governance.pipeline.snapshot import drop_erased
 from governance.registry.lineage import forget_memberships, get_release, get_snapshot
+from pseudonymisation.pseudonym import Pseudonym
 from recommender import sums_encoding
 from recommender.errors import CorruptArtefact
 from recommender.sums_encoding import to_bytes
@@ -123,6 +125,19 @@ def test_sums_that_somebody_left_while_they_were_added_up_are_not_kept(keeping: 
         kept.keep(session, "ab" * 32, snapshot, sums)
 
     assert kept.headers() == [header]
+
+
+def test_who_was_erased_while_a_list_was_being_made_leaves_it_before_anything_is_read(keeping: Home) -> None:
+    (header,) = KeptSums(keeping).headers()
+    first, *others = members_of(keeping, header.snapshot)
+    # An erasure that ended before the list was committed: the vault knows them no more, and no list was there to leave.
+    keeping.vault.erase(Pseudonym(first), domain="events")
+    with keeping.transaction() as session:
+        snapshot = get_snapshot(session, UUID(header.snapshot))
+
+    drop_erased(keeping, snapshot)
+
+    assert members_of(keeping, header.snapshot) == others
 
 
 def test_a_training_from_sums_leaves_out_who_withdrew_and_is_paid_for(keeping: Home, probity: Run) -> None:
