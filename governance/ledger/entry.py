@@ -11,16 +11,13 @@ from dataclasses import Field, dataclass, field, fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
 from governance.errors import InvalidInput, UnreadableEntry
 from governance.ledger.canonical import Json, decode_json, encode_json, is_surely_canonical
 from governance.ledger.merkle import leaf_hash
 from governance.ledger.tiles import LARGEST_ENTRY_BYTES
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 KEYS = frozenset({"v", "kind", "at", "actor", "id", "body"})
 DAY_CHARACTERS = 10
@@ -213,7 +210,7 @@ def _object(instance: object, place: str) -> dict[str, Json]:
 
 
 @lru_cache
-def _field_names(of: "type[DataclassInstance]") -> tuple[str, ...]:
+def _field_names(of: type[Any]) -> tuple[str, ...]:
     return tuple(f.name for f in fields(of))
 
 

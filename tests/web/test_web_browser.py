@@ -171,14 +171,14 @@ def test_everything_can_be_reached_with_the_keyboard_and_the_focus_is_seen(house
         page.keyboard.press("Tab")
         first = page.evaluate("document.activeElement.textContent")
         seen = []
-        for _ in range(9):
+        for _ in range(10):
             page.keyboard.press("Tab")
             outline = "parseFloat(getComputedStyle(document.activeElement).outlineWidth)"
             seen.append((page.evaluate("document.activeElement.textContent").strip(), page.evaluate(outline) >= 2))
 
     assert first == "Skip to the content"
     assert [name for name, _ in seen][1:] == [
-        "Overview", "Models", "Reviews", "Requests", "Ledger", "Budget & consents", "Policies", "Sign out",
+        "Overview", "Models", "Reviews", "Waivers", "Requests", "Ledger", "Budget & consents", "Policies", "Sign out",
     ]  # fmt: skip
     assert all(visible for _, visible in seen)
 
