@@ -12,10 +12,13 @@ import numpy as np
 
 from recommender.accounting import Guarantee
 from recommender.artefact import artefact_digest, read_as, write_artefact
+from recommender.errors import CorruptArtefact
 from recommender.lens import verify_lens
 from recommender.mechanism import Mechanism
 
 _FORMAT = "probity/release/v1"
+_THROUGH_A_LENS = "probity/release/v2"
+"""``gram`` has the coordinates along the lens. Under v1 releases through a lens once held pairs of titles: refused."""
 _SIGNAL = "signal_"
 
 
@@ -94,7 +97,7 @@ class Release:
 
     def _description(self) -> dict[str, Any]:
         description: dict[str, Any] = {
-            "format": _FORMAT,
+            "format": _FORMAT if self.lens is None else _THROUGH_A_LENS,
             "items": list(self.items),
             "kept_share": self.kept_share,
             "noise": {"count": self.noise.count, "gram": self.noise.gram},
@@ -113,12 +116,15 @@ def load_release(folder: Path, expected_digest: str) -> Release:
     Raises:
         CorruptArtefact: it has another, or is not a release.
     """
-    return read_as(folder, expected_digest, "release", {_FORMAT: _release_from})
+    return read_as(folder, expected_digest, "release", {_FORMAT: _release_from, _THROUGH_A_LENS: _release_from})
 
 
 def _release_from(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> Release:
     width = len(description["items"])
     lens = _lens_from(arrays, width)
+    if (lens is None) != (description["format"] == _FORMAT):
+        msg = "a release through a lens is one of format v2, any other of v1"
+        raise CorruptArtefact(msg)
     seen = width if lens is None else lens.shape[1]
     gram = np.zeros((seen, seen))
     gram[np.triu_indices(seen)] = arrays["gram_upper"]

@@ -2,7 +2,8 @@
 
 Format: a tag, the length of a JSON header (8 bytes, big-endian), the header, then int64 and float64 arrays in little-
 endian order. There is one encoding: what does not encode to the same bytes again is refused. So are the formats before
-v3, which did not say whether the noise behind the basis was exact.
+v4: v3 held pairs of titles where v4 holds the coordinates along a lens, and those before it did not say whether the
+noise behind the basis was exact.
 """
 
 import json
@@ -16,7 +17,7 @@ from recommender.features import CatalogueFeatures
 from recommender.signals import get_signal
 
 _FAMILY = b"probity/exact-sums/"
-_TAG = b"probity/exact-sums/v3\x00"
+_TAG = b"probity/exact-sums/v4\x00"
 
 # JSON that is nested too deep ends in the recursion's limit.
 _NOT_SUMS = (

@@ -1,12 +1,15 @@
 """Histories seen along a few directions: fewer numbers, less noise, and the same bound on each subject."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from recommender.errors import BadMechanism
+from recommender.artefact import read_artefact, write_artefact
+from recommender.errors import BadMechanism, CorruptArtefact
 from recommender.exact_sums import Basis, ExactSums, few_gram, outer_sum
 from recommender.features import CatalogueFeatures
 from recommender.fixed_point import unit_rows
@@ -174,3 +177,15 @@ def test_a_release_keeps_its_lens(
     assert release.lens is not None
     assert (back.lens == release.lens).all()
     assert np.trace(release.gram) == pytest.approx(len(population.subjects), rel=0.02)
+
+
+def test_a_release_of_old_whose_pairs_of_titles_went_through_a_lens_is_refused(
+    population: Interactions, silence: NoiseSource, tmp_path: Path
+) -> None:
+    release = measure(population, plan(0.3, 1e-6, kept_at_least=20), noise=silence)
+    description, arrays = read_artefact(tmp_path / "now", release.save(tmp_path / "now"))
+    digest = write_artefact(tmp_path / "old", description | {"format": "probity/release/v1"}, arrays)
+
+    assert description["format"] == "probity/release/v2"
+    with pytest.raises(CorruptArtefact, match="not a release in the format probity/release/v1 or probity/release/v2"):
+        load_release(tmp_path / "old", digest)
