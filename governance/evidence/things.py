@@ -9,7 +9,7 @@ from typing import Any, Final
 from governance.attest.dsse import attestation_digest, decode_envelope, encode_envelope
 from governance.errors import BrokenProof
 from governance.evidence.recomputing import decision_from, same_json, verify_steps
-from governance.gate.decision import AppliedWaiver
+from governance.gate.waivers import AppliedWaiver
 from governance.ledger.entry import Entry
 from governance.policy.waivers import PRINCIPAL, Waiver
 from governance.registry.refutation import refutes

@@ -4,10 +4,9 @@ Evidence that is missing, undefined, too thin or about unknown titles never pass
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
-from typing import Any
 
 from audits.group_sizes import GroupSize
 from audits.groupings import CROSSED
@@ -15,14 +14,13 @@ from audits.report import Report
 from audits.verdict import Outcome, Verdict
 from governance.gate.judging import judge_within
 from governance.gate.matching import Figure, division, figures, places, too_few, unknown_share, why_absent
-from governance.gate.sentences import asked_of, figure_sentence, limit_in_words, subject_of, waiver_words
-from governance.gate.waivers import Excepted, WaiverState, excepted, state_of
+from governance.gate.sentences import asked_of, figure_sentence, limit_in_words, subject_of
+from governance.gate.waivers import AppliedWaiver, Excepted, WaiverState, applied_waiver, excepted, excepted_words
 from governance.policy.comparisons import Comparison
 from governance.policy.rules import FairnessPolicy, FairnessRule, Level, attention_of, metric_of
-from governance.policy.waivers import PRINCIPAL, Waiver
+from governance.policy.waivers import Waiver
 
 _SHOWN = 3
-_PLACE = ("category", "group")
 _NEEDS = {
     "attributes": "the categories of items",
     "relevance": "what subjects chose (relevance)",
@@ -73,64 +71,6 @@ class Finding:
     n_to_decide: int | None = None
     line: int | None = None
     waived_by: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppliedWaiver:
-    """One exception as the policy grants it, and what became of it.
-
-    Attributes:
-        waiver: its id.
-        rule: id of the rule that it excepts from.
-        about: for what: "origin = european", "each genre", "all titles".
-        worst_value: the worst figure that is tolerated, in the unit of the rule's limit.
-        expires_on: last day on which it holds, ISO 8601.
-        line: its line in the file that grants it.
-        category: the only category that it is for, where two people granted it.
-        group: the only group, likewise.
-    """
-
-    waiver: str
-    rule: str
-    about: str
-    worst_value: float
-    owner: str
-    author: str
-    approver: str
-    reason: str
-    expires_on: str
-    state: WaiverState
-    line: int | None = None
-    category: str | None = None
-    group: str | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """As decisions are stored; category and group only where two people granted it, for no file has them then."""
-        fields = {**asdict(self), "state": str(self.state)}
-        return {name: value for name, value in fields.items() if name not in _PLACE or value is not None}
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> "AppliedWaiver":
-        """Raises: TypeError or ValueError where it is none."""
-        return cls(**{**fields, "state": WaiverState(fields["state"])})
-
-    @property
-    def granted(self) -> Waiver | None:
-        """The waiver as two people granted it; None where a file did."""
-        if self.line is not None or not self.owner.startswith(PRINCIPAL):
-            return None
-        return Waiver(
-            id=self.waiver,
-            rule=self.rule,
-            worst_value=self.worst_value,
-            owner=self.owner,
-            author=self.author,
-            approver=self.approver,
-            reason=self.reason,
-            expires_on=date.fromisoformat(self.expires_on),
-            category=self.category,
-            group=self.group,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +133,7 @@ def decide(
         outcome=_outcome(findings, applied),
         findings=tuple(sorted(findings, key=_severity)),
         not_applicable=tuple(f"{rule.id}: {absent[rule.id]}." for rule in left_out),
-        waivers=tuple(_applied(each, rules, met, today) for each in case.granted),
+        waivers=tuple(applied_waiver(each, rules, met, today) for each in case.granted),
         caveats=(*report.caveats, *caveats),
     )
 
@@ -292,7 +232,7 @@ def _judged(rule: FairnessRule, figure: Figure, case: _Case) -> _Found:
         high=read.high,
         limit=verdict.nearest_limit or 0.0,
         blocks=_blocks(rule, verdict.outcome) and waiver is None,
-        sentence=" ".join([sentence, *(_excepted_words(rule, each) for each in exceptions)]),
+        sentence=" ".join([sentence, *(excepted_words(rule, each) for each in exceptions)]),
         metric=rule.metric,
         comparison=rule.comparison,
         n=read.n,
@@ -308,17 +248,6 @@ def _deciding(verdict: Verdict) -> Verdict:
     """The verdict without a number of subjects that this audit had already: where nobody differs it is no estimate."""
     wanted = verdict.n_to_decide
     return verdict if wanted is None or wanted > verdict.n else replace(verdict, n_to_decide=None)
-
-
-_WORDS = {
-    WaiverState.USED: "Waived until",
-    WaiverState.EXCEEDED: "Not waived, because the figure is not certain to keep to what is tolerated until",
-    WaiverState.EXPIRED: "No longer waived, because the exception ended on",
-}
-
-
-def _excepted_words(rule: FairnessRule, each: Excepted) -> str:
-    return f"{_WORDS[each.state]} {waiver_words(rule, each.waiver)}"
 
 
 def _blocks(rule: FairnessRule, verdict: Outcome) -> bool:
@@ -358,29 +287,6 @@ def _instead(rule: FairnessRule, report: Report) -> str:
     has = [subject_of(each.attribute, each.category, each.group) for each in places(rule, report)]
     shown = ", ".join(list(dict.fromkeys(has))[:_SHOWN])
     return f"; it has that of {shown}{' and others' if len(set(has)) > _SHOWN else ''}" if has else ""
-
-
-def _applied(
-    waiver: Waiver, rules: Sequence[FairnessRule], met: Sequence[Excepted], today: date | None
-) -> AppliedWaiver:
-    rule = next((each for each in rules if each.id == waiver.rule), None)
-    by_two = waiver.line is None and waiver.owner.startswith(PRINCIPAL)
-    attribute, category, group = (None, None, None) if rule is None else (rule.attribute, rule.category, rule.group)
-    return AppliedWaiver(
-        waiver=waiver.id,
-        rule=waiver.rule,
-        about=subject_of(attribute, waiver.category or category, waiver.group or group),
-        worst_value=waiver.worst_value,
-        owner=waiver.owner,
-        author=waiver.author,
-        approver=waiver.approver,
-        reason=waiver.reason,
-        expires_on=waiver.expires_on.isoformat(),
-        state=state_of(waiver, met, today),
-        line=waiver.line,
-        category=waiver.category if by_two else None,
-        group=waiver.group if by_two else None,
-    )
 
 
 def _differs(report: Report, policy: FairnessPolicy) -> bool:

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 from audits.verdict import Outcome
 from governance.clock import Clock
 from governance.errors import Conflict, NotFound
-from governance.gate.decision import AppliedWaiver, Decision, Finding
+from governance.gate.decision import Decision, Finding
 from governance.gate.events import GateDecided, WaiverExpired, WaiverGranted
 from governance.gate.tables import GateRecord
-from governance.gate.waivers import WaiverState
+from governance.gate.waivers import AppliedWaiver, WaiverState
 from governance.ledger.store import append, is_recorded
 from governance.registry.tables import AuditRecord, Model
 

@@ -57,6 +57,11 @@ class Waiver:
                 msg = f"approver {self.approver!r}, who is its {name} too: nobody approves their own exception"
                 raise ValueError(msg)
 
+    @property
+    def by_two(self) -> bool:
+        """Whether two people of this house granted it, and no file did: nobody's name in a file makes it one."""
+        return self.line is None and self.owner.startswith(PRINCIPAL)
+
 
 @dataclass(frozen=True)
 class WaiversFile:

@@ -13,11 +13,11 @@ from governance.access.tables import Principal
 from governance.database import transaction
 from governance.errors import Conflict, Forbidden, InvalidInput, NotFound
 from governance.evidence.recomputing import same_json
-from governance.gate.decision import AppliedWaiver, Decision, decide
+from governance.gate.decision import Decision, decide
 from governance.gate.granting import approve, ask, get_waiver, granted_to, list_waivers, standing_of
 from governance.gate.records import decision_of, get_decision, record_decision
 from governance.gate.tables import AskedWaiver, GateRecord
-from governance.gate.waivers import WaiverState
+from governance.gate.waivers import AppliedWaiver, WaiverState
 from governance.ledger.search import Filter, follow
 from governance.policy.rules import FairnessPolicy
 from governance.policy.waivers import Waiver

@@ -8,9 +8,9 @@ from typing import Any
 
 from audits.report import Measurement, Report
 from audits.verdict import Outcome
-from governance.gate.decision import AppliedWaiver, Decision, Finding
+from governance.gate.decision import Decision, Finding
 from governance.gate.outputs.decided import Decided, PolicySource
-from governance.gate.waivers import WaiverState
+from governance.gate.waivers import AppliedWaiver, WaiverState
 from governance.policy.loader import parse
 from governance.policy.rules import FairnessPolicy, Level
 from tests.governance.builders import measured, report

@@ -11,11 +11,12 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 from audits.report import Measurement
-from governance.gate.decision import AppliedWaiver, Finding
+from governance.gate.decision import Finding
 from governance.gate.outputs import decision_json
 from governance.gate.outputs.decided import Decided
 from governance.gate.outputs.plain_text import encode_document
 from governance.gate.outputs.standing import Standing, standing, summary_line, worst_first
+from governance.gate.waivers import AppliedWaiver
 
 SCHEMA: Final = "http://cyclonedx.org/schema/bom-1.6.schema.json"
 _SPACE: Final = UUID("6f1d1a0e-1f0a-4e0c-9f3c-5b7c6f1f2a11")

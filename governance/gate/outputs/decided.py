@@ -6,7 +6,8 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from audits.report import Report
-from governance.gate.decision import AppliedWaiver, Decision, Finding
+from governance.gate.decision import Decision, Finding
+from governance.gate.waivers import AppliedWaiver
 from governance.policy.loader import Loaded
 from governance.policy.rules import FairnessPolicy, FairnessRule
 

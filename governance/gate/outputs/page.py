@@ -1,11 +1,12 @@
 """The audit's page with the decision in front: checks, waivers, intervals against limits, and what it rests on."""
 
 from audits.ruling import Check, Exempted, Ruling
-from governance.gate.decision import AppliedWaiver, Finding
+from governance.gate.decision import Finding
 from governance.gate.outputs.decided import Decided, finite
 from governance.gate.outputs.plain_text import steadied
 from governance.gate.outputs.standing import standing, summary_line, worst_first
 from governance.gate.sentences import limit_in_words
+from governance.gate.waivers import AppliedWaiver
 from governance.policy.rules import FairnessRule
 
 
