@@ -138,6 +138,59 @@ def reserve(
     return reservation
 
 
+def reserve_once(
+    session: Session,
+    *,
+    reservation_id: UUID,
+    purpose: str,
+    guarantee: Guarantee,
+    policy: PrivacyPolicy,
+    actor: str,
+    clock: Clock,
+) -> None:
+    """Reserve, unless that was done under this id before: whoever was cut off is taken up again at no further cost.
+
+    Raises:
+        Conflict: it was, and under another guarantee.
+        BudgetExceeded, InvalidInput: as ``reserve``.
+    """
+    known = session.get(Reservation, reservation_id)
+    if known is not None:
+        require_same(known, guarantee)
+        return
+    reserve(
+        session,
+        reservation_id=reservation_id,
+        purpose=purpose,
+        guarantee=guarantee,
+        policy=policy,
+        actor=actor,
+        clock=clock,
+    )
+
+
+def require_not_lost(reservation: Reservation | None) -> None:
+    """Refuse to go on with what was cut off while it read.
+
+    Raises:
+        Conflict: it was. What may have been read cannot be read again under the same reservation.
+    """
+    if reservation is not None and reservation.state == "reading":
+        msg = f"{reservation.id} was cut off while it read: what it saw is paid for, and nothing came of it"
+        raise Conflict(msg)
+
+
+def require_same(reservation: Reservation, guarantee: Guarantee) -> None:
+    """Refuse to go on under another promise than the one that was reserved.
+
+    Raises:
+        Conflict: it is another.
+    """
+    if reservation.guarantee != dict(guarantee.as_dict()):
+        msg = f"{reservation.id} was reserved under another guarantee than is asked for now: begin another"
+        raise Conflict(msg)
+
+
 def _composed(before: BudgetState, guarantee: Guarantee, policy: PrivacyPolicy) -> float:
     """The epsilon of everything that was reserved and of this, within the budget."""
     composed = before.epsilon_after(cost_of(guarantee))

@@ -21,7 +21,7 @@ from audits.tables import AuditInput, Membership, Recommendations
 from governance.access.principals import actor_of
 from governance.access.tables import Principal
 from governance.budget.price import Price
-from governance.budget.reservations import NEIGHBOURING, begin_reading, reserve, spend, state
+from governance.budget.reservations import NEIGHBOURING, begin_reading, require_not_lost, reserve_once, spend, state
 from governance.budget.tables import Reservation
 from governance.errors import Conflict, EmptySnapshot, InvalidInput
 from governance.gate.check import configuration
@@ -70,7 +70,7 @@ class Offer(Price):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Released:
-    """A release that exists: its digest (hex), the document, and whether it was made now or before."""
+    """A release that exists: its digest (hex) and the document."""
 
     digest: str
     publication: Publication
@@ -123,8 +123,7 @@ def release_audit(home: Home, model_id: UUID, asked: Offer, *, release_id: UUID,
         model, known = get_model(session, model_id), session.get(Reservation, release_id)
     if known is not None and known.state == "spent":
         return _made_before(home, model, known)
-    if known is not None:
-        _require_same(known, asked.promise)
+    require_not_lost(known)
     recommender = load_recommender(home, model)
     _put_aside(home, asked.promise, release_id, author)
     made = _measured(home, recommender, asked)
@@ -168,27 +167,17 @@ def _put_aside(home: Home, promise: Guarantee, release_id: UUID, author: Princip
     """Reserve, unless that was done before, and say that reading begins; both are committed before the first byte."""
     actor = actor_of(author)
     with home.transaction() as session:
-        if session.get(Reservation, release_id) is None:
-            reserve(
-                session,
-                reservation_id=release_id,
-                purpose=home.policies.purposes.value.auditing,
-                guarantee=promise,
-                policy=home.policies.privacy.value,
-                actor=actor,
-                clock=home.clock,
-            )
+        reserve_once(
+            session,
+            reservation_id=release_id,
+            purpose=home.policies.purposes.value.auditing,
+            guarantee=promise,
+            policy=home.policies.privacy.value,
+            actor=actor,
+            clock=home.clock,
+        )
     with home.transaction() as session:
         begin_reading(session, release_id, actor=actor, clock=home.clock)
-
-
-def _require_same(reservation: Reservation, promise: Guarantee) -> None:
-    if reservation.state == "reading":
-        msg = f"release {reservation.id} was cut off while it read: what it saw is paid for, and nothing came of it"
-        raise Conflict(msg)
-    if reservation.guarantee != dict(promise.as_dict()):
-        msg = f"release {reservation.id} was reserved under another guarantee than this: begin another"
-        raise Conflict(msg)
 
 
 def _measured(home: Home, recommender: Recommender, asked: Offer) -> PrivateRelease:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from governance.access.principals import actor_of
 from governance.access.tables import Principal
-from governance.budget.reservations import begin_reading
+from governance.budget.reservations import begin_reading, require_not_lost
 from governance.budget.tables import Reservation
 from governance.consent.state import snapshot as consent_snapshot
 from governance.database import wait_for_others
@@ -31,7 +31,6 @@ from governance.pipeline.train import (
     put_aside,
     registered,
     require_fitting,
-    require_not_lost,
 )
 from governance.registry.lineage import get_release, get_snapshot, members_of, register_snapshot
 from governance.registry.tables import ReleaseRecord, Snapshot

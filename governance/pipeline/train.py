@@ -20,7 +20,9 @@ from governance.budget.price import Price
 from governance.budget.reservations import (
     begin_further_reading,
     begin_reading,
-    reserve,
+    require_not_lost,
+    require_same,
+    reserve_once,
     spend,
     state,
 )
@@ -164,7 +166,7 @@ def _accompanied(
     """What was made with the companion's model, which reads now."""
     training_id = made.release.reservation_id
     with home.transaction() as session:
-        _require_same(session.get_one(Reservation, training_id), companion.guarantee)
+        require_same(session.get_one(Reservation, training_id), companion.guarantee)
         begin_further_reading(session, training_id, what=companion.kind, actor=actor_of(author), clock=home.clock)
     model = companion.train(snapshot, load_registered_release(home, made.release), progress)
     return replace(made, models=made.models | companion.register(model, made.release, snapshot, author))
@@ -202,17 +204,6 @@ def finished(home: Home, snapshot: Snapshot, training_id: UUID, author: Principa
     return Trained(release=record, models=models)
 
 
-def require_not_lost(reservation: Reservation | None) -> None:
-    """Refuse to go on with a training that was cut off while it read.
-
-    Raises:
-        Conflict: it was. What may have been read cannot be read again under the same reservation.
-    """
-    if reservation is not None and reservation.state == "reading":
-        msg = f"training {reservation.id} was cut off while it read: what it saw is paid for, and nothing came of it"
-        raise Conflict(msg)
-
-
 def require_fitting(home: Home, snapshot: Snapshot, mechanism: Mechanism) -> None:
     """Refuse what could only fail, or promise nothing, after privacy was spent; to be asked before it is reserved.
 
@@ -238,11 +229,7 @@ def put_aside(home: Home, promise: Guarantee, training_id: UUID, actor: str) -> 
         Conflict: a training of this id was reserved under another guarantee.
     """
     with home.transaction() as session:
-        known = session.get(Reservation, training_id)
-        if known is not None:
-            _require_same(known, promise)
-            return
-        reserve(
+        reserve_once(
             session,
             reservation_id=training_id,
             purpose=home.policies.purposes.value.training,
@@ -251,12 +238,6 @@ def put_aside(home: Home, promise: Guarantee, training_id: UUID, actor: str) -> 
             actor=actor,
             clock=home.clock,
         )
-
-
-def _require_same(reservation: Reservation, promise: Guarantee) -> None:
-    if reservation.guarantee != dict(promise.as_dict()):
-        msg = f"training {reservation.id} was reserved under another guarantee than privacy.yaml gives: begin another"
-        raise Conflict(msg)
 
 
 def snapshot_id_of(training_id: UUID) -> UUID:
