@@ -10,12 +10,17 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from governance.access.principals import list_principals
+from governance.access.tables import Principal
+from governance.pipeline import retrain
 from governance.pipeline.artefacts import load_registered_release
 from governance.pipeline.home import Home
 from governance.pipeline.kept_sums import KeptSums
 from governance.pipeline.retention import run_retention
-from governance.pipeline.snapshot import drop_erased
+from governance.pipeline.snapshot import take_snapshot
+from governance.pipeline.train import train
 from governance.registry.lineage import forget_memberships, get_release, get_snapshot
+from governance.registry.tables import Snapshot
 from pseudonymisation.pseudonym import Pseudonym
 from recommender import sums_encoding
 from recommender.errors import CorruptArtefact
@@ -25,6 +30,11 @@ from tests.pipeline.summed import from_scratch, kinds_of, members_of, withdraw
 
 # Ibis calls what this DuckDB already calls by another name.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")]
+
+
+def engineer(home: Home) -> Principal:
+    with home.transaction() as session:
+        return list_principals(session)[0]
 
 
 def test_a_dry_run_says_what_a_training_costs_and_reserves_nothing(keeping: Home, probity: Run) -> None:
@@ -128,16 +138,31 @@ def test_sums_that_somebody_left_while_they_were_added_up_are_not_kept(keeping: 
 
 
 def test_who_was_erased_while_a_list_was_being_made_leaves_it_before_anything_is_read(keeping: Home) -> None:
-    (header,) = KeptSums(keeping).headers()
-    first, *others = members_of(keeping, header.snapshot)
+    snapshot = take_snapshot(keeping, snapshot_id=uuid4())
+    first, *others = members_of(keeping, str(snapshot.id))
     # An erasure that ended before the list was committed: the vault knows them no more, and no list was there to leave.
     keeping.vault.erase(Pseudonym(first), domain="events")
-    with keeping.transaction() as session:
-        snapshot = get_snapshot(session, UUID(header.snapshot))
 
-    drop_erased(keeping, snapshot)
+    train(keeping, snapshot, training_id=uuid4(), author=engineer(keeping))
 
-    assert members_of(keeping, header.snapshot) == others
+    assert members_of(keeping, str(snapshot.id)) == others
+
+
+def test_nor_does_a_training_from_sums_take_such_a_list(keeping: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    (header,) = KeptSums(keeping).headers()
+    first, *others = members_of(keeping, header.snapshot)
+    reduced, after = retrain._reduced, uuid4()
+
+    def as_they_are_erased(home: Home, before: Snapshot, release: str, snapshot_id: UUID) -> Snapshot:
+        made = reduced(home, before, release, snapshot_id)
+        keeping.vault.erase(Pseudonym(first), domain="events")
+        return made
+
+    monkeypatch.setattr(retrain, "_reduced", as_they_are_erased)
+    retrain.retrain(keeping, header.release, snapshot_id=after, training_id=uuid4(), author=engineer(keeping))
+
+    assert members_of(keeping, str(after)) == others
+    assert KeptSums(keeping).headers() == []  # as of any list that somebody left while they were added up
 
 
 def test_a_training_from_sums_leaves_out_who_withdrew_and_is_paid_for(keeping: Home, probity: Run) -> None:
