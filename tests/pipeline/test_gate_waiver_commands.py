@@ -16,7 +16,7 @@ from governance.registry.models import list_models
 from tests.pipeline.conftest import Run
 
 # Ibis calls what this DuckDB already calls by another name.
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
+pytestmark = [pytest.mark.large, pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")]
 
 
 def _token(probity: Run, home: Path, role: str) -> dict[str, str]:

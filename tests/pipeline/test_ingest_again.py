@@ -34,6 +34,7 @@ from pseudonymisation.sources.sample import SampleSettings, write_sample
 
 SPACE = UUID("00000000-0000-4000-8000-000000000000")
 BATCH_LINES = 200
+pytestmark = pytest.mark.large
 
 
 class Ran(Protocol):
