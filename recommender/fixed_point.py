@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 COUNT_BITS = 32
 """Fixed point of the counts: a subject moves them by at most 2^32 in L2."""
 
-_SHY = 1 - 2**-30
-"""Far more than the rounding error of a norm over a million items, far less than one step of the grid."""
+SHY = 1 - 2**-30
+"""What a row of norm 1 is shortened by before it is rounded to a grid: far more than the rounding error of a norm over
+a million items, far less than one step of the grid."""
 
 
 def count_contributions(lengths: np.ndarray) -> np.ndarray:
@@ -128,7 +129,7 @@ def scaled_rows(places: "csr_matrix", raw: np.ndarray, *, bits: int) -> "csr_mat
     count = places.shape[0]
     rows = np.repeat(np.arange(count), np.diff(places.indptr))
     norms = np.sqrt(np.bincount(rows, raw * raw, minlength=count))
-    values = np.floor(raw / norms[rows] * (_SHY * 2**bits)).astype(np.int64)
+    values = np.floor(raw / norms[rows] * (SHY * 2**bits)).astype(np.int64)
     result = csr_matrix((values, places.indices.copy(), places.indptr.copy()), shape=places.shape)
     verify_bounded(result, 4**bits)
     return result

@@ -21,7 +21,7 @@ import numpy as np
 
 from recommender.errors import BadMechanism
 from recommender.features import CatalogueFeatures
-from recommender.fixed_point import verify_norms
+from recommender.fixed_point import SHY, verify_norms
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -49,7 +49,6 @@ validation subjects of MovieLens-1M, where 0.6 and 1.6 times as many are up to a
 
 _YEARS_APART = 10.0
 _NORM_BITS = 24
-_SHY = 1 - 2**-30
 
 
 def lens_for(
@@ -123,7 +122,7 @@ def seen_rows(rows: "csr_matrix", lens: np.ndarray, *, bits: int) -> "csr_matrix
     seen = rows.astype(np.float64) @ np.rint(lens * 2.0**LENS_BITS)
     seen = np.trunc(seen / 2.0 ** (LENS_BITS + bits - _NORM_BITS))
     norms = np.sqrt((seen**2).sum(axis=1, keepdims=True))
-    values = np.trunc(seen / np.maximum(norms, 1.0) * (_SHY * 2.0**bits)).astype(np.int64)
+    values = np.trunc(seen / np.maximum(norms, 1.0) * (SHY * 2.0**bits)).astype(np.int64)
     result = csr_matrix(values)
     numbers = np.repeat(np.arange(result.shape[0]), np.diff(result.indptr))
     verify_norms(result.data, numbers, count=result.shape[0], bits=bits)

@@ -18,13 +18,11 @@ from recommender.accounting import Guarantee, compose_mu, mu_for, no_guarantee
 from recommender.bandit.prefix_sums import ENCODER_BITS, FACTORISATIONS, Factorisation
 from recommender.discreteness import LARGEST_EPSILON, MARGIN, verify_margin
 from recommender.errors import BadInteractions, BadMechanism
-from recommender.fixed_point import verify_norms
+from recommender.fixed_point import SHY, verify_norms
 from recommender.noise import NoiseSource
 
 FEATURE_BITS = 12
 """Grid of the features; their products have twice as many bits."""
-
-_SHY = 1 - 2**-30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,7 +258,7 @@ def batch_sums(features: np.ndarray, rewards: np.ndarray, dimension: int) -> np.
         msg = f"features of dimension {dimension} are needed, got shape {features.shape}"
         raise BadInteractions(msg)
     norms = np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1.0)
-    whole = np.trunc(features / norms * (_SHY * 2**FEATURE_BITS)).astype(np.int64)
+    whole = np.trunc(features / norms * (SHY * 2**FEATURE_BITS)).astype(np.int64)
     verify_norms(whole.ravel(), np.repeat(np.arange(len(whole)), dimension), count=len(whole), bits=FEATURE_BITS)
     graded = np.floor(np.clip(rewards, 0.0, 1.0) * 2**FEATURE_BITS).astype(np.int64)
     verify_norms(graded, np.arange(len(graded)), count=len(graded), bits=FEATURE_BITS)

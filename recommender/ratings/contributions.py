@@ -6,7 +6,7 @@ Everything here reads one subject's own ratings and what was already released, n
 import numpy as np
 from scipy.sparse import csr_matrix, hstack
 
-from recommender.fixed_point import verify_norms
+from recommender.fixed_point import SHY, verify_norms
 from recommender.ratings.mechanism import LEVEL_BITS
 from recommender.ratings.table import Ratings
 
@@ -18,9 +18,6 @@ MOMENT_PART = 0.01
 
 LEAST_SPREAD = 0.1
 """Spread, in half-widths of the scale, below which a subject's ratings are not stretched to norm 1."""
-
-_SHY = 1 - 2**-30
-"""Far more than the rounding error of a norm, far less than one step of the grid."""
 
 
 def spreads(ratings: Ratings, residuals: np.ndarray) -> np.ndarray:
@@ -86,7 +83,7 @@ def integer_rows(blocks: list[tuple[csr_matrix, np.ndarray]], *, bits: int) -> c
         BadMechanism: a row is longer than 1, which would be an arithmetic fault.
     """
     parts = [
-        csr_matrix((np.trunc(values * (_SHY * 2**bits)).astype(np.int64), matrix.indices, matrix.indptr), matrix.shape)
+        csr_matrix((np.trunc(values * (SHY * 2**bits)).astype(np.int64), matrix.indices, matrix.indptr), matrix.shape)
         for matrix, values in blocks
     ]
     rows = csr_matrix(hstack(parts, format="csr", dtype=np.int64))
