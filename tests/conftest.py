@@ -1,4 +1,4 @@
-"""What tests of several packages share: a private PostgreSQL server, with a fresh database for each test that asks."""
+"""What tests of several packages share: a control database of their own, on SQLite or a private PostgreSQL server."""
 
 import os
 import shutil
@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
+
+from governance.database import create_engine_for, migrate
+from governance.resources import migrations_dir
 
 SYSTEM_USERS = ("postgres", "nobody")
 """initdb refuses to run as root; the server then runs as the first of these that exists."""
@@ -88,3 +91,29 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     with admin.connect() as connection:
         connection.exec_driver_sql(f"drop database {name} with (force)")
     admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty control database with every migration, to be copied."""
+    path = tmp_path_factory.mktemp("control") / "control.db"
+    migrate(f"sqlite:///{path}", migrations_dir("control"))
+    return path
+
+
+@pytest.fixture
+def engine(migrated: Path, tmp_path: Path) -> Iterator[Engine]:
+    """A control database on SQLite for this test."""
+    shutil.copy(migrated, tmp_path / "control.db")
+    engine = create_engine_for(f"sqlite:///{tmp_path / 'control.db'}")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def postgres_engine(postgres_url: str) -> Iterator[Engine]:
+    """A control database on PostgreSQL for this test."""
+    migrate(postgres_url, migrations_dir("control"))
+    engine = create_engine_for(postgres_url)
+    yield engine
+    engine.dispose()

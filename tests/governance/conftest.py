@@ -1,4 +1,4 @@
-"""A migrated control database and vault for each test."""
+"""A vault, policies and a house for each test."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from governance.database import create_engine_for, migrate, transaction
+from governance.database import transaction
 from governance.policy.policies import load_policies
 from governance.resources import migrations_dir, policies_dir
 from pseudonymisation.keyring import generate_keyring
@@ -17,33 +17,10 @@ from tests.governance.builders import Build
 from tests.governance.house import House, make_house
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("control") / "control.db"
-    migrate(f"sqlite:///{path}", migrations_dir("control"))
-    return path
-
-
-@pytest.fixture
-def engine(migrated: Path, tmp_path: Path) -> Iterator[Engine]:
-    shutil.copy(migrated, tmp_path / "control.db")
-    engine = create_engine_for(f"sqlite:///{tmp_path / 'control.db'}")
-    yield engine
-    engine.dispose()
-
-
 @pytest.fixture
 def session(engine: Engine) -> Iterator[Session]:
     with transaction(engine) as session:
         yield session
-
-
-@pytest.fixture
-def postgres_engine(postgres_url: str) -> Iterator[Engine]:
-    migrate(postgres_url, migrations_dir("control"))
-    engine = create_engine_for(postgres_url)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture(scope="session")

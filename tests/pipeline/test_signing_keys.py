@@ -1,7 +1,6 @@
 """Keys that sign are replaced without a moment in which none, both or the wrong one is in force."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -13,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from governance.database import create_engine_for, migrate, transaction
+from governance.database import transaction
 from governance.errors import ConfigurationError, InvalidInput
 from governance.keys.rotation import last_rotation, list_rotations, require_in_force
 from governance.ledger import key_file
@@ -30,33 +29,9 @@ from governance.pipeline.signing_keys import (
     rotate,
     settle,
 )
-from governance.resources import migrations_dir
 
 ORIGIN = "probity.example/ledger"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("control") / "control.db"
-    migrate(f"sqlite:///{path}", migrations_dir("control"))
-    return path
-
-
-@pytest.fixture
-def engine(migrated: Path, tmp_path: Path) -> Iterator[Engine]:
-    shutil.copy(migrated, tmp_path / "control.db")
-    engine = create_engine_for(f"sqlite:///{tmp_path / 'control.db'}")
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def postgres_engine(postgres_url: str) -> Iterator[Engine]:
-    migrate(postgres_url, migrations_dir("control"))
-    engine = create_engine_for(postgres_url)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
