@@ -64,7 +64,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "[, from the snapshot {snapshot} by the training {training}]. Proposal {proposal}.",
     "review.opened": "{author} asked the board whether the model {model} may ship.",
     "review.superseded": "The review {review} of the model {model} ended, for the gate had decided again: {decision}.",
-    "review.vote_cast": "{voter} voted to {choice:words} in the review {review}[, changed {revision} times].",
+    "review.vote_cast": "{voter} voted to {choice:words} in the review {review}[ of the model {model}]"
+    "[, changed {revision} times].",
     "review.closed": "The board {outcome:words} the model {model}[, with {approvals} in favour].",
     "review.model_deployed": "The model {model} began to serve as generation {generation}[, in place of {replaced}].",
     "review.model_rolled_back": "Generation {generation} was put back, the model {model}, "

@@ -99,7 +99,9 @@ def vote(
         _require_same_decision(session, review, model, clock)
     row = _cast(session, review, principal, choice, comment=comment, clock=clock)
     if row is not None:
-        event = VoteCast(review=str(review.id), voter=str(principal.id), choice=choice, revision=row.revision)
+        event = VoteCast(
+            review=str(review.id), voter=str(principal.id), choice=choice, revision=row.revision, model=str(model.id)
+        )
         entry_id = uuid5(review.id, f"{event.kind}/{principal.id}/{row.revision}")
         append(session, event, actor=actor_of(principal), entry_id=entry_id, clock=clock)
         _close_if_decided(session, review, model, principal, policy=policy, clock=clock)

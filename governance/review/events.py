@@ -49,15 +49,16 @@ class ReviewSuperseded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoteCast:
-    """A vote, or a changed vote (``revision`` above 0)."""
+    """A vote, or a changed vote (``revision`` above 0). Names its ``model`` since version 2."""
 
     kind: ClassVar[str] = "review.vote_cast"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     review: str
     voter: str
     choice: str
     revision: int
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

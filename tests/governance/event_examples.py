@@ -159,7 +159,7 @@ EXAMPLES: tuple[Any, ...] = (
     ReleaseProposed(proposal=ONE, model_kind="ease", model="", snapshot=TWO, training=THREE, attempt=1),
     ReviewOpened(review=ONE, model=TWO, author=THREE, decision=ONE),
     ReviewSuperseded(review=ONE, model=TWO, decision=THREE),
-    VoteCast(review=ONE, voter=TWO, choice="approve", revision=0),
+    VoteCast(review=ONE, voter=TWO, choice="approve", revision=0, model=THREE),
     ReviewClosed(review=ONE, model=TWO, outcome="approved", approvals=2),
     ModelDeployed(model=ONE, deployment=2, generation=2, replaced=TWO),
     ModelRolledBack(model=ONE, deployment=3, generation=1, undone=2, reason="quality"),

@@ -316,7 +316,7 @@ def test_a_deployed_models_history_begins_with_its_deployment(house: "House") ->
     page = text_of(house, f"/models/{house.things['mitigated']}/history")
 
     assert "The model 00000000… began to serve as generation 1. ✓ proved" in page
-    assert "Miriam Adeyemi voted to approve in the review 00000000…. ✓ proved" in page
+    assert "Miriam Adeyemi voted to approve in the review 00000000… of the model 00000000…. ✓ proved" in page
     assert "The board approved the model 00000000…, with 2 in favour. ✓ proved" in page
 
 
