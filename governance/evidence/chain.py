@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from governance.budget.tables import Reservation
-from governance.evidence.recomputing import MOST_ENTRIES
+from governance.evidence.recomputing import GATE_KINDS, MOST_ENTRIES, WAIVER_KINDS
 from governance.gate.records import list_decisions
 from governance.ledger.entry import Entry
 from governance.ledger.search import Filter, follow, search
@@ -137,18 +137,24 @@ def _board(origin: Origin) -> Step:
 
 
 def _gate(origin: Origin) -> Step:
-    entries = origin.named(origin.model.id, "gate.decided")
+    entries = origin.named(origin.model.id, *GATE_KINDS)
+    decided = [entry for entry in entries if entry.kind == "gate.decided"]
+    waivers = sorted({str(entry.body["waiver"]) for entry in entries if "waiver" in entry.body})
+    agreed = tuple(entry for waiver in waivers for entry in origin.named(waiver, *WAIVER_KINDS))
     facts, faults = [], []
     for record in reversed(list_decisions(origin.session, origin.model)):
         facts.append((record.outcome, f"under the policy {record.policy}"))
-        entry = next((each for each in entries if each.body["decision"] == str(record.id)), None)
+        facts += [
+            (f"waiver {each['waiver']}", f"{each['state']}, until {each['expires_on']}") for each in record.waivers
+        ]
+        entry = next((each for each in decided if each.body["decision"] == str(record.id)), None)
         if entry is None:
             faults.append(f"decision {record.id} is in no entry")
         elif (entry.body["outcome"], entry.body["policy"], entry.body["report"]) != (
             record.outcome, record.policy, record.report,
         ):  # fmt: skip
             faults.append(f"decision {record.id} is stored otherwise than entry {entry.seq} says")
-    return Step(name="Gate", facts=tuple(facts), entries=tuple(entries), faults=tuple(faults))
+    return Step(name="Gate", facts=tuple(facts), entries=(*agreed, *entries), faults=tuple(faults))
 
 
 def _audits(origin: Origin) -> Step:
@@ -156,6 +162,15 @@ def _audits(origin: Origin) -> Step:
     entries = origin.named(origin.model.id, "registry.audit_recorded")
     facts = tuple(("report", digest) for digest in reports)
     return Step(name="Audits", facts=facts, entries=tuple(entries), faults=_unrecorded(reports, entries))
+
+
+def _attacks(origin: Origin) -> Step:
+    """What attacks on its release found, whichever of the release's models they were made for."""
+    entries = origin.named(origin.release.digest, "registry.attack_recorded")
+    facts = tuple(
+        ("refuted" if entry.body["refuted"] else "not refuted", f"report {entry.body['report']}") for entry in entries
+    )
+    return Step(name="Attacks", facts=facts, entries=tuple(entries))
 
 
 def _attestations(origin: Origin) -> Step:
@@ -261,6 +276,7 @@ STEPS: Final[Sequence[Callable[[Origin], Step]]] = (
     _board,
     _gate,
     _audits,
+    _attacks,
     _attestations,
     _model,
     _release,

@@ -17,6 +17,12 @@ from governance.policy.rules import FairnessPolicy
 from governance.policy.waivers import Waiver
 
 Entries = Mapping[int, Entry]
+GATE_KINDS: Final = ("gate.decided", "gate.waiver_granted", "gate.waiver_expired")
+"""What is decided about one model."""
+
+WAIVER_KINDS: Final = ("gate.waiver_asked", "gate.waiver_approved")
+"""What happens to a waiver, whichever models come to rest on it."""
+
 MOST_ENTRIES: Final = 500
 """How many entries a step of a model lists: the latest. For who writes them down as for who works them out again."""
 
@@ -118,6 +124,14 @@ def _registered(card: Mapping[str, Any], entries: Entries) -> _Found:
     return True, line[::-1]
 
 
+def _gate(card: Mapping[str, Any], entries: Entries) -> _Found:
+    """Decisions on the model with the waivers they rest on, and how those came to be."""
+    _, judged = _naming(*GATE_KINDS, by=_model)(card, entries)
+    waivers = {entries[seq].body.get("waiver") for seq in judged}
+    agreed = [each.seq for each in _of_kind(entries, WAIVER_KINDS) if each.body["waiver"] in waivers]
+    return True, sorted({*judged, *agreed})
+
+
 def _reviews(card: Mapping[str, Any], entries: Entries) -> Iterator[object]:
     return (entries[seq].body["review"] for seq in _about(entries, "review.opened", "model", card["model"]))
 
@@ -142,8 +156,9 @@ def _model_and_release(card: Mapping[str, Any], _: Entries) -> Sequence[object]:
 _STEPS: Final[tuple[tuple[str, _Step], ...]] = (
     ("Deployment", _naming("review.model_deployed", "review.model_rolled_back", by=_model)),
     ("Board", _naming("review.", by=_reviews)),
-    ("Gate", _naming("gate.decided", by=_model)),
+    ("Gate", _gate),
     ("Audits", _naming("registry.audit_recorded", by=_model)),
+    ("Attacks", _naming("registry.attack_recorded", by=_release)),
     ("Attestations", _naming("attestation.", by=_model_and_release)),
     ("Model", _registered),
     ("Release", _naming("registry.release_made", by=_release)),

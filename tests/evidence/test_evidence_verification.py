@@ -177,7 +177,7 @@ def test_a_row_of_the_table_that_says_otherwise_is_found(packed: Path, forge: "F
         ("models/", lambda it: it["steps"][0].update(entries=[999]), "an entry of the step"),
         ("models/", lambda it: it.update(steps=None), "does not have the form"),
         ("models/", lambda it: it["steps"][2].update(entries=[]), "'Gate' lists other entries"),
-        ("models/", lambda it: it["steps"][9]["entries"].append(33), "'Policies in force' lists other entries"),
+        ("models/", lambda it: it["steps"][10]["entries"].append(33), "'Policies in force' lists other entries"),
         ("models/", lambda it: it["steps"].pop(2), "expected the steps"),
         ("models/", lambda it: it["steps"][0].update(says="all well"), "expected the steps"),
         ("models/", lambda it: it.update(verdict="fair"), "does not have the form"),

@@ -12,6 +12,7 @@ from audits.verdict import Outcome
 from governance.access.tables import Principal
 from governance.database import transaction
 from governance.errors import Conflict, Forbidden, InvalidInput, NotFound
+from governance.evidence.chain import chain_of
 from governance.evidence.recomputing import same_json
 from governance.gate.decision import Decision, decide
 from governance.gate.granting import approve, ask, get_waiver, granted_to, list_waivers, standing_of
@@ -148,6 +149,19 @@ def test_the_log_says_who_asked_for_what_and_who_approved_and_what_rests_on_it(o
     assert office.entries("gate.waiver_approved") == [(board, {"waiver": str(asked.id), "approver": approver})]
     ((_, granted),) = office.entries("gate.waiver_granted")
     assert (granted["waiver"], granted["approvals"]) == (str(asked.id), 1)
+
+
+def test_where_a_model_came_from_names_the_waiver_that_it_passed_by_and_who_agreed_to_it(office: Office) -> None:
+    asked = office.ask()
+    office.approve(asked)
+    office.decide()
+
+    with transaction(office.engine) as session:
+        (gate,) = (step for step in chain_of(session, office.model.id).steps if step.name == "Gate")
+
+    kinds = [entry.kind for entry in gate.entries]
+    assert kinds == ["gate.waiver_asked", "gate.waiver_approved", "gate.decided", "gate.waiver_granted"]
+    assert (f"waiver {asked.id}", "used, until 2026-12-31") in gate.facts
 
 
 def test_a_waiver_that_has_ended_is_told_as_ended_and_binds_again(office: Office) -> None:

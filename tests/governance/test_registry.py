@@ -65,7 +65,7 @@ def test_a_model_that_cost_more_than_its_release_is_bounded_by_both_together(ses
     facts = {each.name: dict(each.facts) for each in chain_of(session, paid.id).steps}
     assert facts["Model"]["epsilon, with its release"] == "3.0"
     assert facts["Release"]["epsilon"] == "2.0"
-    assert "epsilon, with its release" not in dict(chain_of(session, free.id).steps[5].facts)
+    assert "epsilon, with its release" not in dict(chain_of(session, free.id).steps[6].facts)
 
 
 def test_a_snapshots_list_is_of_those_who_are_left(session: Session, build: Build) -> None:
