@@ -21,6 +21,7 @@ from governance.ledger.proof import encode_proof
 from governance.ledger.proving import prove
 from governance.ledger.search import Filter, search
 from governance.ledger.trust_policy import parse_policy, trusting
+from governance.moments import read_bound
 from governance.pipeline.publication import Publication, publish_log, trust_policy_of, verify_published
 from governance.settings import DEFAULT_HOME
 
@@ -39,14 +40,23 @@ def register(app: typer.Typer) -> None:
 @ledger.command("list")
 def list_entries(
     home: HomeOption = DEFAULT_HOME,
-    kind: Annotated[str | None, typer.Option(help="Only entries of this kind, or family (`rights.`).")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
     *,
+    kind: Annotated[str | None, typer.Option(help="Only entries of this kind, or family (`rights.`).")] = None,
+    mentions: Annotated[str | None, typer.Option(help="Only entries that name this model, request or digest.")] = None,
+    since: Annotated[str | None, typer.Option(help="From this day, or moment, on (UTC).")] = None,
+    until: Annotated[str | None, typer.Option(help="To the end of this day, or before this moment (UTC).")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
     as_json: JsonOption = False,
 ) -> None:
     """The latest entries."""
+    wanted = Filter(
+        kinds=() if kind is None else (kind,),
+        mentions=mentions,
+        since=None if since is None else read_bound(since, "since", end=False),
+        until=None if until is None else read_bound(until, "until", end=True),
+    )
     with opened(home).transaction() as session:
-        found = search(session, Filter(kinds=() if kind is None else (kind,)), limit=limit)
+        found = search(session, wanted, limit=limit)
     rows = [(each.seq, each.at.isoformat(), each.kind, each.actor, dict(each.body)) for each in found]
     listing("Ledger", ("entry", "at", "kind", "actor", "body"), rows, as_json=as_json)
 
@@ -98,13 +108,14 @@ def export(
 @ledger.command("prove")
 def prove_entry(
     entry: Annotated[int, typer.Argument(min=0)],
-    to: Annotated[Path, typer.Option(help="The proof's file.")],
+    to: Annotated[Path | None, typer.Option(help="The proof's file; N.tlog-proof here, unless given.")] = None,
     entry_to: Annotated[Path | None, typer.Option(help="A file for the entry's bytes, which the proof is of.")] = None,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Write the proof that an entry is in the published log (C2SP tlog-proof); `verify-proof` checks it."""
     here = opened(home)
     content, proof = prove(here.folder("ledger"), entry, trusting(*here.ledger_keys))
+    to = Path(f"{entry}.tlog-proof") if to is None else to
     to.write_bytes(encode_proof(proof))
     if entry_to is not None:
         entry_to.write_bytes(content)

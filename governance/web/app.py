@@ -34,7 +34,7 @@ from governance.web.waivers import router as waivers
 
 LARGEST_BODY_BYTES = 64 * 1024
 API = "/api/v1"
-FOR_PROGRAMS = ("/api/", "/ledger/checkpoint", "/ledger/tile/")
+FOR_PROGRAMS = ("/api/", "/ledger/checkpoint", "/ledger/tile/", "/ledger/entries/")
 """Where an error is answered as a problem; elsewhere it is a page."""
 
 API_ROUTERS = (

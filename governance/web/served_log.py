@@ -11,6 +11,8 @@ from governance.ledger.proof import InclusionProof, encode_proof
 from governance.ledger.published import CHECKPOINT
 from governance.ledger.serving import read_served
 from governance.ledger.tiles import parse_path
+from governance.web.api.bodies import EntryProofOut
+from governance.web.api.ledger import show_entry
 from governance.web.bounds import LARGEST_SEQ
 from governance.web.context import WebContext
 from governance.web.dependencies import Context, Transaction, context_of, requires, reviewer_of
@@ -71,6 +73,12 @@ def take_proof(session: Transaction, context: Context, seq: Seq) -> Response:
         raise NotFound(msg)
     file = encode_proof(InclusionProof(index=seq, path=proof.path, note=proof.published.note.encode()))
     return _download(file, f"{seq}.tlog-proof", TEXT)
+
+
+@router.get("/entries/{seq}", dependencies=[requires("ledger:read")])
+def show_entry_with_proof(session: Transaction, context: Context, seq: Seq) -> EntryProofOut:
+    """One entry with its proof, as `/api/v1/ledger/entries/{seq}` has it."""
+    return show_entry(session, context, seq)
 
 
 def _download(content: bytes, name: str, media_type: str) -> Response:

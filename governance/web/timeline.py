@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from governance.ledger.entry import Entry
 from governance.ledger.search import Filter
+from governance.moments import begin_of, end_of, read_day
 from governance.web.ledger_reading import Standing, State, read_standing
 from governance.web.links import Links, Piece, find_links
-from governance.web.moments import begin_of, end_of, read_day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -246,3 +246,22 @@ def test_a_certificate_of_an_old_key_verifies_with_the_old_public_key(home: Path
     ran = probity("rights", "verify-certificate", file, "--key", new)
     assert ran.code == 1
     assert "the certificate is signed by key" in ran.err
+
+
+def test_entries_are_found_by_what_they_name_and_when_and_a_proof_has_a_name_of_its_own(
+    home: Path, probity: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    request = _submit(probity, home, "access")
+
+    def found(*arguments: str) -> list[str]:
+        listed = json.loads(probity("ledger", "list", *arguments, "--json", "--home", home).out)
+        return [each["kind"] for each in listed]
+
+    assert found("--mentions", request) == ["rights.request_received"]
+    assert found("--mentions", request, "--until", "2000-01-01") == []
+    assert found("--mentions", request, "--since", "2000-01-01") == ["rights.request_received"]
+    assert "since: expected a day" in probity("ledger", "list", "--since", "yesterday", "--home", home).err
+    assert probity("ledger", "publish", "--home", home).code == 0
+    monkeypatch.chdir(tmp_path)
+    assert probity("ledger", "prove", 0, "--home", home).err.strip() == "0.tlog-proof"
+    assert (tmp_path / "0.tlog-proof").read_text().startswith("c2sp.org/tlog-proof@v1\nindex 0\n")

@@ -131,8 +131,8 @@ def test_anonymous_monitors_are_refused_until_the_settings_open_the_log(shared_h
 @pytest.mark.parametrize(
     "path",
     [
-        "/ledger", "/ledger/3", "/ledger/entries/3.json", "/ledger/entries/3.tlog-proof", "/api/v1/ledger/entries",
-        "/api/v1/ledger/entries/3", "/api/v1/ledger/checkpoint",
+        "/ledger", "/ledger/3", "/ledger/entries/3", "/ledger/entries/3.json", "/ledger/entries/3.tlog-proof",
+        "/api/v1/ledger/entries", "/api/v1/ledger/entries/3", "/api/v1/ledger/checkpoint",
     ],
 )  # fmt: skip
 def test_a_public_log_opens_nothing_but_checkpoint_and_tiles(shared_house: "House", path: str) -> None:
@@ -150,6 +150,15 @@ def test_an_entry_and_its_proof_are_taken_home_and_hold(shared_house: "House") -
     verify_inclusion(5, head.size, leaf_hash(entry.content), read.path, head.root)
     assert read.note == client.get("/ledger/checkpoint").content
     assert proof.headers["content-disposition"] == 'attachment; filename="entry-5.tlog-proof"'
+
+
+def test_an_entry_with_its_proof_is_served_beside_the_log_as_by_the_api(shared_house: "House") -> None:
+    client = shared_house.client("auditor")
+    served = client.get("/ledger/entries/5")
+
+    assert served.json() == client.get("/api/v1/ledger/entries/5").json()
+    assert served.json()["proof"]["checkpoint"]["size"] == 33
+    assert client.get("/ledger/entries/1000").headers["content-type"] == "application/problem+json"
 
 
 def test_an_entry_after_the_checkpoint_has_bytes_and_no_proof_yet(house: "House") -> None:

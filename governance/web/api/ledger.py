@@ -8,11 +8,11 @@ from pydantic import StringConstraints
 from governance.errors import InvalidInput
 from governance.ledger.entry import Entry
 from governance.ledger.search import Filter, follow, search
+from governance.moments import read_bound
 from governance.web.api.bodies import CheckpointOut, EntriesOut, EntryOut, EntryProofOut, ProofOut
 from governance.web.bounds import LARGEST_SEQ, NO_NUL
 from governance.web.dependencies import Context, Transaction, requires
 from governance.web.ledger_reading import PublishedCheckpoint, get_published, read_entry
-from governance.web.moments import read_bound
 
 router = APIRouter(prefix="/ledger", tags=["ledger"], dependencies=[requires("ledger:read")])
 
