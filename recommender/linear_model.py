@@ -5,6 +5,7 @@ That is small enough to explain exactly, to price, and to compute again when som
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,14 @@ from scipy.sparse import csr_matrix
 
 from recommender.accounting import Guarantee
 from recommender.artefact import artefact_digest, write_artefact
+from recommender.blocked_product import blocks_of, product
 from recommender.context import SLOTS
 from recommender.errors import BadModel, BadPrices
 
 LINEAR_FORMAT = "probity/linear-model/v1"
+
+MANY = 64
+"""Histories from which weights are laid out in blocks: fewer are scored before that copy would be made."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +48,7 @@ class ItemPrices:
         return total
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class LinearModel:
     """score_j = Σ_i x_i weights_ij with x the history, weighted and scaled to norm 1.
 
@@ -103,16 +108,20 @@ class LinearModel:
             - a row's scores are the same to the last bit whatever rows stand beside it: titles are added up in the
               order of their columns, by the sparse product, and not by a BLAS that orders by the shape of a batch
 
-        Histories are taken title by title, so that a title's weights are read from memory once for all who watched it.
+        The first call with many rows copies the weights into blocks (``recommender.blocked_product``) and keeps them,
+        so a wide model that scores batches takes twice the memory of its weights.
         """
         popular = self.popularity.astype(np.float32)
         if self.weights is None:
             return np.tile(popular, (known.shape[0], 1))
         histories = normalised(known, self.history_weights).astype(np.float32, copy=False)
-        by_title = histories if known.shape[0] == 1 else histories.tocsc()  # one row has nobody to share with
-        scores = np.asarray(by_title @ self.weights, dtype=np.float32)
+        scores = product(histories, (self.weights,) if known.shape[0] < MANY else self._blocks)
         scores[np.diff(known.indptr) == 0] = popular
         return scores
+
+    @cached_property
+    def _blocks(self) -> tuple[np.ndarray, ...]:
+        return () if self.weights is None else blocks_of(self.weights)
 
     def amounts(self, row: csr_matrix, column: int) -> np.ndarray:
         """What each title of one history adds to the raw score of the title in ``column``: float64, its sum the score.

@@ -43,7 +43,7 @@ class Scoring:
     def best(self, known: csr_matrix, k: int, limits: np.ndarray | None) -> Ranked:
         """The k best open titles of each row; ``limits`` has one limit a row where there are levels."""
         scores = self.scores(known)
-        scores[_rows(known), known.indices] = -np.inf
+        scores.put(_places(known), -np.inf)
         if self.closed is not None:
             scores[:, self.closed] = -np.inf
         if self.levels is not None and limits is not None:
@@ -63,17 +63,18 @@ class Scoring:
         return scores
 
 
-def _rows(known: csr_matrix) -> np.ndarray:
-    """The row of each stored entry."""
-    return np.repeat(np.arange(known.shape[0]), np.diff(known.indptr))
+def _places(known: csr_matrix) -> np.ndarray:
+    """Where each stored entry stands in a dense matrix of the same shape, row by row."""
+    places: np.ndarray = np.repeat(np.arange(known.shape[0]) * known.shape[1], np.diff(known.indptr)) + known.indices
+    return places
 
 
 def _scale(scores: np.ndarray, known: csr_matrix) -> np.ndarray:
     """One over each row's best score outside the history, 1 where that is nothing or less: float32, shape (n,)."""
-    places = _rows(known), known.indices
-    watched = scores[places]
-    scores[places] = -np.inf
+    places = _places(known)
+    watched = scores.take(places)
+    scores.put(places, -np.inf)
     best = scores.max(axis=1, initial=-np.inf)
-    scores[places] = watched
+    scores.put(places, watched)
     scale: np.ndarray = np.divide(1.0, best, out=np.ones_like(best), where=np.isfinite(best) & (best > _NOTHING))
     return scale
