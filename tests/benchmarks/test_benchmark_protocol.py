@@ -121,6 +121,23 @@ def test_groups_are_pooled_over_subjects_and_compared_with_the_same_model_withou
     assert figures.seconds["ease", 1.0].mean == 2.0
 
 
+def test_speed_is_told_in_processor_time_for_the_best_model_alone_and_with_all_of_its_release() -> None:
+    quality, ours = ({"everyone": 0.3}, {"everyone": 10}), {"measure": 3.0, "denoise": 1.0}
+    fits = {"ease": 1.0, "svd": 5.0}
+    found = {}
+    for method, fit in fits.items():
+        taken = {**ours, "fit": fit, "serve": 9.0}
+        key = replace(KEY, method=method)
+        found[key] = replace(record(key, *quality), seconds=taken, processor=taken)
+    peer = replace(KEY, method="dpsgd")
+    found[peer] = replace(record(peer, *quality), seconds={"fit": 999.0}, processor={"fit": 40.0})
+
+    (_, _, line) = summary.headline(summary.summarise(found, list(found)), ["ease", "svd"]).splitlines()
+
+    # 40 over 3 + 1 + 1, and over 3 + 1 + 1 + 5
+    assert line.split()[-2:] == ["8.0", "4.0"]
+
+
 def test_movielens_1m_is_read_by_the_rule(tmp_path: Path) -> None:
     ratings = [f"1,{movie},5" for movie in range(1, 6)] + [f"2,{movie},4" for movie in range(1, 5)] + ["2,5,3"]
     (tmp_path / "ratings.csv").write_text("user_id,movie_id,rating\n" + "\n".join(ratings) + "\n")
