@@ -84,9 +84,14 @@ def symmetric_noise(width: int, scale: int, noise: NoiseSource, *, progress: Pro
 
 
 def _draw_chunk(size: int, scale: int) -> np.ndarray:
-    import opendp.prelude as dp  # loads a large native library, which readers of releases do not need
+    # A large native library, which readers of releases do not need. Not by its prelude: that loads scikit-learn and
+    # pandas as well, which takes longer than the noise of a small release.
+    from opendp.domains import atom_domain, vector_domain
+    from opendp.measurements import make_gaussian
+    from opendp.metrics import l2_distance
+    from opendp.mod import enable_features
 
-    dp.enable_features("contrib")  # OpenDP's word for what is proved but not yet vetted by its board
-    domain = dp.vector_domain(dp.atom_domain(T="i64"), size=size)
-    mechanism = dp.m.make_gaussian(domain, dp.l2_distance(T="f64"), scale=float(scale))
+    enable_features("contrib")  # OpenDP's word for what is proved but not yet vetted by its board
+    domain = vector_domain(atom_domain(T="i64"), size=size)
+    mechanism = make_gaussian(domain, l2_distance(T="f64"), scale=float(scale))
     return np.array(mechanism([0] * size), dtype=np.int64)

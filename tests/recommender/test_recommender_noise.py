@@ -1,4 +1,6 @@
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -128,3 +130,16 @@ def test_noise_for_a_symmetric_matrix_has_its_size_off_the_diagonal_and_root_two
     assert _of_sizes(noise, SCALE, np.sqrt(2) * SCALE)
     assert not _of_sizes(noise, SCALE, SCALE)
     assert not _of_sizes(noise, 0.9 * SCALE, np.sqrt(2) * SCALE)
+
+
+def test_drawing_noise_does_not_load_what_opendp_itself_never_uses() -> None:
+    program = (
+        "import sys\n"
+        "from recommender.noise import OpenDPNoise\n"
+        "assert len(OpenDPNoise(threads=1).draw(3, 4)) == 3\n"
+        "print({'sklearn', 'pandas', 'scipy.stats'} & set(sys.modules))\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "set()\n"
