@@ -178,12 +178,17 @@ def opendp_noise(sums: Ints, bound: int, epsilon: float) -> Ints:
     Raises:
         InvalidConfig: OpenDP would spend more than ``epsilon`` for this bound.
     """
-    import opendp.prelude as dp  # loads a large native library, which readers of releases do not need
+    # A large native library, which readers of releases do not need. Not by its prelude: that loads scikit-learn and
+    # pandas as well, which takes longer than the noise of a release.
+    from opendp.domains import atom_domain, vector_domain
+    from opendp.measurements import make_laplace
+    from opendp.metrics import l1_distance
+    from opendp.mod import enable_features
 
-    dp.enable_features("contrib")  # OpenDP's word for what is proved but not yet vetted by its board
-    domain = dp.vector_domain(dp.atom_domain(T="i64"), size=len(sums))
+    enable_features("contrib")  # OpenDP's word for what is proved but not yet vetted by its board
+    domain = vector_domain(atom_domain(T="i64"), size=len(sums))
     # A hair more noise than asked for covers the rounding of the scale itself.
-    mechanism = dp.m.make_laplace(domain, dp.l1_distance(T="i64"), scale=bound / epsilon * (1.0 + 1e-12))
+    mechanism = make_laplace(domain, l1_distance(T="i64"), scale=bound / epsilon * (1.0 + 1e-12))
     spent: float = mechanism.map(bound)  # type: ignore[no-untyped-call]
     if spent > epsilon:
         msg = f"private release: expected a mechanism for epsilon {epsilon}, got one for {spent}"
@@ -193,11 +198,14 @@ def opendp_noise(sums: Ints, bound: int, epsilon: float) -> Ints:
 
 def opendp_gaussian(sums: Ints, scale: int) -> Ints:
     """Sums with discrete Gaussian noise of standard deviation ``scale`` in every cell, by OpenDP's exact sampler."""
-    import opendp.prelude as dp
+    from opendp.domains import atom_domain, vector_domain
+    from opendp.measurements import make_gaussian
+    from opendp.metrics import l2_distance
+    from opendp.mod import enable_features
 
-    dp.enable_features("contrib")
-    domain = dp.vector_domain(dp.atom_domain(T="i64"), size=len(sums))
-    mechanism = dp.m.make_gaussian(domain, dp.l2_distance(T="f64"), scale=float(scale))
+    enable_features("contrib")
+    domain = vector_domain(atom_domain(T="i64"), size=len(sums))
+    mechanism = make_gaussian(domain, l2_distance(T="f64"), scale=float(scale))
     return np.array(mechanism([int(each) for each in sums]), dtype=np.int64)
 
 
