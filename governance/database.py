@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from select import POLLIN, poll
+from time import monotonic
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -28,14 +31,19 @@ from sqlalchemy import (
     make_url,
     select,
 )
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InvalidatePoolError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from governance.errors import ConfigurationError, Conflict, StaleDatabase, fault_of
 
 _log = logging.getLogger(__name__)
 _AFTER_COMMIT = "probity_after_commit"
 _AFTER_END = "probity_after_end"
+_RETURNED = "probity_returned"
+
+IDLE_S = 30.0
+"""A pooled connection that was not used for longer is asked whether it is alive, as PgBouncer does by default."""
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -83,7 +91,8 @@ def create_engine_for(url: str) -> Engine:
     Guarantees:
       - SQLite: WAL, ``synchronous=FULL``, foreign keys on, and every transaction takes the write lock at its start, so
         that two writers queue instead of failing half-way.
-      - PostgreSQL: the server's own settings; connections are checked before use.
+      - PostgreSQL: the server's own settings; a connection that lay idle for `IDLE_S`, or that the server has closed,
+        is not given out.
 
     Raises:
         ConfigurationError: for a URL of another database.
@@ -96,9 +105,42 @@ def create_engine_for(url: str) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if backend == "postgresql":
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        engine = create_engine(url, hide_parameters=True)
+        _check_before_use(engine)
+        return engine
     msg = f"database.url: expected sqlite:// or postgresql+psycopg://, got {backend}://"
     raise ConfigurationError(msg)
+
+
+def _check_before_use(engine: Engine) -> None:
+    """Have the pool connect anew where a connection is dead, without asking the server before each use.
+
+    The question would be a round trip more for each transaction. If the server has ended a connection, that has arrived
+    at its socket, where nothing else is due between two uses; only one that lay idle can have been dropped on the way
+    without a word, and is asked.
+    """
+
+    def note_return(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info[_RETURNED] = monotonic()
+
+    def require_alive(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:  # noqa: ANN401 - the driver's
+        returned = record.info.get(_RETURNED)
+        if returned is None:
+            return  # made just now
+        try:
+            if monotonic() - returned > IDLE_S or _has_news(connection.fileno()):
+                engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as cause:
+            raise InvalidatePoolError from cause
+
+    event.listen(engine, "checkin", note_return)
+    event.listen(engine, "checkout", require_alive)
+
+
+def _has_news(socket: int) -> bool:
+    waiting = poll()
+    waiting.register(socket, POLLIN)
+    return bool(waiting.poll(0))
 
 
 def _configure_sqlite(connection: object, _record: object) -> None:
@@ -119,11 +161,30 @@ def _begin_sqlite(connection: Connection) -> None:
 def reading(engine: Engine) -> Iterator[Session]:
     """A session that only reads, and sees one moment. It waits for no writer and keeps none waiting."""
     options: dict[str, object] = {"probity_reading": True}
-    if engine.dialect.name == "postgresql":
-        options["isolation_level"] = "REPEATABLE READ"
-    with Session(engine) as session:
+    is_postgresql = engine.dialect.name == "postgresql"
+    if is_postgresql:
+        options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with Session(engine, expire_on_commit=False) as session:
         # Asked of the connection: an engine of other options is costlier to make than most of what is read.
         session.connection(execution_options=options)
+        yield session
+        if is_postgresql:
+            # Not rolled back: after that the driver has the server forget every statement that it had prepared.
+            session.commit()
+
+
+@contextmanager
+def reading_once(engine: Engine) -> Iterator[Session]:
+    """Like `reading`, for a single statement: each further one sees a moment of its own.
+
+    On PostgreSQL no transaction is begun and ended around it, which is one round trip instead of three.
+    """
+    if engine.dialect.name != "postgresql":
+        with reading(engine) as session:
+            yield session
+        return
+    with Session(engine) as session:
+        session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
         yield session
 
 
