@@ -1,6 +1,5 @@
 """Proofs against a signed tree head, from tiles wherever they lie: each tile read and each inner hash computed once."""
 
-from functools import lru_cache
 from pathlib import Path
 
 from governance.errors import BrokenProof
@@ -12,9 +11,6 @@ from governance.ledger.published import read_bundle, read_note, tile_reader
 from governance.ledger.tiles import TILE_WIDTH, ReadTile, TileName, subtree_from_tiles
 from governance.ledger.trust_policy import TrustPolicy, verify_cosigned
 
-TILES_KEPT = 512
-HASHES_KEPT = 100_000
-
 
 class SignedTree:
     """The tiles that ``read`` gives, as a signed ``checkpoint`` covers them. Trusted for nothing: the root decides.
@@ -24,7 +20,7 @@ class SignedTree:
 
     def __init__(self, checkpoint: Checkpoint, read: ReadTile) -> None:
         self.checkpoint = checkpoint
-        self._subtree = lru_cache(HASHES_KEPT)(subtree_from_tiles(checkpoint.size, lru_cache(TILES_KEPT)(read)))
+        self._subtree = subtree_from_tiles(checkpoint.size, read)
 
     def prove(self, index: int, entry: bytes) -> tuple[bytes, ...]:
         """The path (32-byte hashes, sibling first) from these bytes at ``index`` to the signed root.

@@ -7,6 +7,8 @@ that is not full is kept beside, under its width, for each published size.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
 from itertools import count
 from struct import Struct
 
@@ -17,6 +19,9 @@ TILE_WIDTH = 256
 TILE_BITS = 8
 LARGEST_ENTRY_BYTES = 65_535
 LENGTH_BYTES = 2
+TILES_KEPT = 512
+ROWS_KEPT = 256
+"""Some 40 kB each; enough for a log of ten million entries."""
 _LENGTH = Struct(">H")
 ENTRIES = "entries"
 _PATH = re.compile(r"tile/(entries|0|[1-9]|[1-5][0-9]|6[0-3])/((?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
@@ -237,8 +242,21 @@ def resume(size: int, read: ReadTile) -> GrowingTiles:
     return GrowingTiles(edge, size)
 
 
+Rows = Sequence[Sequence[bytes]]
+"""``rows[bits][i]`` is the root over the 2^bits hashes of a tile that begin at ``i << bits``, where it has them all."""
+
+
 def subtree_from_tiles(size: int, read: ReadTile) -> Subtree:
-    """Hashes of ranges of a published tree of ``size``, read from its tiles: O(log size) tiles per proof."""
+    """Hashes of ranges of a published tree of ``size``, read from its tiles: O(log size) tiles per proof.
+
+    The tiles of a proof are kept for the next one, and what lies above the entries also for other trees.
+    """
+
+    @lru_cache(TILES_KEPT)
+    def rows(name: TileName) -> Rows:
+        # Few tiles lie above the entries and at the edge, and nearly every proof goes through them.
+        is_shared = name.level or name.width < TILE_WIDTH
+        return shared_rows(tuple(read(name))) if is_shared else _rows(read(name))
 
     def subtree(begin: int, end: int) -> bytes:
         width = 1 << ((end - begin).bit_length() - 1)
@@ -248,7 +266,21 @@ def subtree_from_tiles(size: int, read: ReadTile) -> Subtree:
         level, run_bits = divmod(width.bit_length() - 1, TILE_BITS)
         index, first = divmod(begin >> (TILE_BITS * level), TILE_WIDTH)
         present = min((size >> (TILE_BITS * level)) - index * TILE_WIDTH, TILE_WIDTH)
-        hashes = read(TileName(level, index, present))
-        return root_of(hashes[first : first + (1 << run_bits)])
+        return rows(TileName(level, index, present))[run_bits][first >> run_bits]
 
     return subtree
+
+
+def _rows(hashes: Sequence[bytes]) -> Rows:
+    rows = [hashes]
+    while len(rows[-1]) > 1:
+        joined = b"".join(rows[-1])
+        # `node_hash` written out, as in `root_of`: a proof spends most of its time here.
+        rows.append([sha256(b"\x01" + joined[i : i + 64]).digest() for i in range(0, len(joined) - 63, 64)])
+    return rows
+
+
+@lru_cache(ROWS_KEPT)
+def shared_rows(hashes: tuple[bytes, ...]) -> Rows:
+    """The rows over these hashes, kept from one proof to the next. They depend on nothing but the hashes."""
+    return _rows(hashes)

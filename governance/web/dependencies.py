@@ -16,7 +16,7 @@ from governance.access.sessions import principal_of_session
 from governance.access.tables import Principal
 from governance.access.tokens import authenticate
 from governance.clock import Clock
-from governance.database import transaction
+from governance.database import reading_once, transaction
 from governance.errors import Unauthenticated
 from governance.web.context import WebContext
 from governance.web.forms import SESSION_COOKIE
@@ -48,6 +48,15 @@ def _transaction(context: Context) -> Iterator[Session]:
 
 # "function": the commit comes before the answer is sent. With any other scope a failed commit would still answer 201.
 Transaction = Annotated[Session, Depends(_transaction, scope="function", max_concurrency=12)]
+
+
+def _reading_once(context: Context) -> Iterator[Session]:
+    with reading_once(context.engine) as session:
+        yield session
+
+
+ReadingOnce = Annotated[Session, Depends(_reading_once, scope="function", max_concurrency=12)]
+"""For endpoints that execute a single statement, which reads."""
 
 
 def reviewer_of(request: Request, context: Context) -> Principal:

@@ -18,7 +18,6 @@ from governance.ledger.proving import SignedTree
 from governance.ledger.published import CHECKPOINT, read_note, read_vkey, tile_reader
 from governance.ledger.store import get_entry
 from governance.ledger.tables import LedgerCheckpoint, LedgerCosignature
-from governance.ledger.tiles import path_names
 from governance.ledger.trust_policy import trusting, verify_cosigned
 
 State = Literal["proved", "waiting", "broken"]
@@ -94,16 +93,16 @@ def find_published(folder: Path) -> PublishedCheckpoint | None:
 def read_entry(session: Session, folder: Path, seq: int) -> EntryReading:
     """The entry at ``seq`` as the database has it, proved by the database's tiles against the published checkpoint.
 
+    Executes one statement.
+
     Raises:
         NotFound: the log is shorter.
         BrokenProof: what the database holds does not lead to the signed root.
     """
-    entry = get_entry(session, seq)
     published = find_published(folder)
     if published is None or seq >= published.checkpoint.size:
-        return EntryReading(entry=entry, proof=None)
-    read = stored_tiles.tile_reader(session, path_names(seq, published.checkpoint.size))
-    path = SignedTree(published.checkpoint, read).prove(seq, entry.encoded)
+        return EntryReading(entry=get_entry(session, seq), proof=None)
+    entry, path = stored_tiles.prove(session, seq, published.checkpoint)
     return EntryReading(entry=entry, proof=Proof(path=path, published=published))
 
 

@@ -15,7 +15,7 @@ from governance.web.api.bodies import EntryProofOut
 from governance.web.api.ledger import show_entry
 from governance.web.bounds import LARGEST_SEQ
 from governance.web.context import WebContext
-from governance.web.dependencies import Context, Transaction, context_of, requires, reviewer_of
+from governance.web.dependencies import Context, ReadingOnce, context_of, requires, reviewer_of
 from governance.web.ledger_reading import get_published, read_entry
 
 router = APIRouter(prefix="/ledger", tags=["ledger"])
@@ -59,13 +59,13 @@ def show_tile(context: Context, tile: str) -> Response:
 
 
 @router.get("/entries/{seq}.json", dependencies=[requires("ledger:read")])
-def take_entry(session: Transaction, context: Context, seq: Seq) -> Response:
+def take_entry(session: ReadingOnce, context: Context, seq: Seq) -> Response:
     """The canonical bytes of an entry: what the tree hashes."""
     return _download(read_entry(session, context.ledger, seq).entry.encoded, f"{seq}.json", "application/json")
 
 
 @router.get("/entries/{seq}.tlog-proof", dependencies=[requires("ledger:read")])
-def take_proof(session: Transaction, context: Context, seq: Seq) -> Response:
+def take_proof(session: ReadingOnce, context: Context, seq: Seq) -> Response:
     """The C2SP tlog-proof of an entry, once a checkpoint covers it."""
     proof = read_entry(session, context.ledger, seq).proof
     if proof is None:
@@ -76,7 +76,7 @@ def take_proof(session: Transaction, context: Context, seq: Seq) -> Response:
 
 
 @router.get("/entries/{seq}", dependencies=[requires("ledger:read")])
-def show_entry_with_proof(session: Transaction, context: Context, seq: Seq) -> EntryProofOut:
+def show_entry_with_proof(session: ReadingOnce, context: Context, seq: Seq) -> EntryProofOut:
     """One entry with its proof, as `/api/v1/ledger/entries/{seq}` has it."""
     return show_entry(session, context, seq)
 

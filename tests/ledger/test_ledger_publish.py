@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
-from governance.database import reading, transaction
-from governance.errors import BrokenProof, Conflict, LedgerError
+from governance.database import reading, reading_once, transaction
+from governance.errors import BrokenProof, Conflict, LedgerError, NotFound
 from governance.ledger import store, stored_tiles
 from governance.ledger.check import check_database
 from governance.ledger.checkpoint import Checkpoint
@@ -122,6 +122,41 @@ def test_every_entry_can_be_proved_from_the_folder_and_from_the_database(
                 tree.prove(entry.seq, entry.encoded + b" ")
 
 
+def test_the_database_proves_by_one_statement_what_the_folder_proves(
+    log: Engine, append_many: Append, signer: LedgerSigner, tmp_path: Path
+) -> None:
+    entries, trusted = append_many(log, 600), trusting(signer.verifier_key)
+    checkpoint = publish(log, tmp_path, signer, clock=noon)
+    statements: list[str] = []
+    event.listen(log, "before_cursor_execute", lambda *given: statements.append(given[2]))
+
+    for entry in (entries[0], entries[255], entries[300], entries[511], entries[599]):
+        with reading_once(log) as session:
+            proved = stored_tiles.prove(session, entry.seq, checkpoint)
+        assert proved == (entry, prove(tmp_path, entry.seq, trusted)[1].path)
+
+    assert len([each for each in statements if each != "BEGIN"]) == 5
+
+
+def test_a_database_that_lost_entries_or_tiles_proves_nothing(
+    sqlite_log: Engine, append_many: Append, signer: LedgerSigner, tmp_path: Path
+) -> None:
+    append_many(sqlite_log, 300)
+    checkpoint = publish(sqlite_log, tmp_path, signer, clock=noon)
+    longer = Checkpoint(checkpoint.origin, 400, checkpoint.root)
+    with reading(sqlite_log) as session:
+        with pytest.raises(NotFound, match="entry 399: the log has no such entry"):
+            stored_tiles.prove(session, 399, longer)
+        with pytest.raises(BrokenProof, match="expected hashes 256 to 399 in the database, found 44"):
+            stored_tiles.prove(session, 7, longer)
+    with sqlite_log.begin() as connection:
+        connection.exec_driver_sql("drop trigger ledger_tile_no_update")
+        connection.exec_driver_sql("update ledger_tile set hashes = zeroblob(8192)")
+    wrong = "entry 7: its bytes do not lead to the signed root of 300"
+    with reading(sqlite_log) as session, pytest.raises(BrokenProof, match=wrong):
+        stored_tiles.prove(session, 7, checkpoint)
+
+
 def test_an_entry_not_yet_published_has_no_proof(
     sqlite_log: Engine, append_many: Append, signer: LedgerSigner, tmp_path: Path
 ) -> None:
@@ -130,7 +165,7 @@ def test_an_entry_not_yet_published_has_no_proof(
     (late,) = append_many(sqlite_log, 1)
 
     with reading(sqlite_log) as session, pytest.raises(BrokenProof, match="index 3 is outside a tree of 3"):
-        SignedTree(checkpoint, stored_tiles.tile_reader(session)).prove(3, late.encoded)
+        stored_tiles.prove(session, late.seq, checkpoint)
     with pytest.raises(BrokenProof, match="entry 3: the published log has 3 entries"):
         prove(tmp_path, 3, trusting(signer.verifier_key))
 

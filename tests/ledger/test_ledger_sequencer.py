@@ -250,14 +250,7 @@ def test_a_tree_of_three_levels_is_stored_and_read_back(sqlite_log: Engine) -> N
     verify_consistency(300, len(leaves), root_of(leaves[:300]), root_of(leaves), path)
 
 
-def test_tiles_read_ahead_are_those_that_are_read_one_by_one(log: Engine, append_many: Append) -> None:
-    append_many(log, 600)
-
-    with reading(log) as session:
-        names = [name for index in (0, 300, 599) for name in path_names(index, 600)]
-        ahead = tile_reader(session, names)
-        assert [ahead(name) for name in names] == [tile_reader(session)(name) for name in names]
-
+def test_a_proof_reads_the_tiles_above_its_entry_and_those_at_the_edge() -> None:
     assert path_names(300, 600) == [TileName(0, 1), TileName(0, 2, 88), TileName(1, 0, 2)]
 
 

@@ -11,7 +11,7 @@ from governance.ledger.search import Filter, follow, search
 from governance.moments import read_bound
 from governance.web.api.bodies import CheckpointOut, EntriesOut, EntryOut, EntryProofOut, ProofOut
 from governance.web.bounds import LARGEST_SEQ, NO_NUL
-from governance.web.dependencies import Context, Transaction, requires
+from governance.web.dependencies import Context, ReadingOnce, Transaction, requires
 from governance.web.ledger_reading import PublishedCheckpoint, get_published, read_entry
 
 router = APIRouter(prefix="/ledger", tags=["ledger"], dependencies=[requires("ledger:read")])
@@ -63,7 +63,7 @@ def show_entries(
 
 @router.get("/entries/{seq}")
 def show_entry(
-    session: Transaction, context: Context, seq: Annotated[int, Path(ge=0, le=LARGEST_SEQ)]
+    session: ReadingOnce, context: Context, seq: Annotated[int, Path(ge=0, le=LARGEST_SEQ)]
 ) -> EntryProofOut:
     """One entry with the proof that the newest signed checkpoint contains it."""
     reading = read_entry(session, context.ledger, seq)
