@@ -15,7 +15,7 @@ from typing import Any, cast
 from sqlalchemy import Engine, Table, bindparam, delete, func, insert, select, text
 from sqlalchemy.orm import Session
 
-from governance.database import after_end, reading, transaction
+from governance.database import after_end, reading_once, transaction
 from governance.errors import BrokenProof
 from governance.ledger.bulk import insert_rows
 from governance.ledger.canonical import Json
@@ -55,6 +55,11 @@ ENTRIES, MENTIONS = (cast("Table", each.__table__) for each in (LedgerEntry, Led
 def sequence(engine: Engine) -> int:
     """Give a place to every entry in the inbox, or leave it to whoever is doing so now; how many were placed here.
 
+    There is no pause between two rounds, as there would be with a sequencer apart that looks every 250 ms or after 256
+    rows: whoever has the turn is a writer whose caller waits for its answer. A round takes all that arrived during the
+    one before, so batches grow with the load by themselves. What is the same for a batch of one and of many is kept
+    short instead: to look again is one round trip, without a transaction.
+
     Guarantees:
       - when it returns, each entry that was committed before the call is in the log or in another's hands, who looks
         into the inbox again after letting go of the lock
@@ -65,7 +70,7 @@ def sequence(engine: Engine) -> int:
             if not _try_turn(session):
                 return placed
             placed += _drain(session)
-        with reading(engine) as session:
+        with reading_once(engine) as session:
             if session.execute(_WAITING).first() is None:
                 return placed
 
