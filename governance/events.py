@@ -20,6 +20,7 @@ from governance.gate.events import (
     WaiverAsked,
     WaiverExpired,
     WaiverGranted,
+    WaiverWithdrawn,
 )
 from governance.keys.events import KeyRotated
 from governance.ledger.events import CheckpointWitnessed, EvidenceOpened
@@ -116,10 +117,13 @@ KINDS: Final = (
     Kind(AuditReleased, "an audit's figures were released, with noise", ENGINEER),
     Kind(AttackRecorded, "a measurement was attacked with canaries", OPERATOR),
     Kind(GateDecided, "the gate decided on a model", OPERATOR),
-    Kind(AlertRaised, "an audit of what serves found it changed", OPERATOR),
+    Kind(AlertRaised, "what serves is not as it was let serve", OPERATOR),
     Kind(AlertAcknowledged, "an alert was acknowledged", BOARD),
     Kind(WaiverAsked, "somebody asked for an exception to the gate", ENGINEER),
     Kind(WaiverApproved, "somebody else approved an exception", BOARD),
+    Kind(
+        WaiverWithdrawn, "an exception was taken back before its day", "its owner, or a board member (principal:<id>)"
+    ),
     Kind(WaiverGranted, "an exception to the gate was granted", BOARD),
     Kind(WaiverExpired, "an exception to the gate ended", OPERATOR),
     Kind(ReleaseProposed, "a model set out for service", ENGINEER),

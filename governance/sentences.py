@@ -50,12 +50,13 @@ SENTENCES: Final[Mapping[str, str]] = {
     "model {model}: ε is at least {lower_bound}, and {epsilon} is claimed. Report {report}.",
     "gate.decided": "The gate decided {outcome:words} on the model {model} by the report {report}"
     "[; missed: {failed}][; undecided: {inconclusive}].",
-    "gate.alert_raised": "The model that serves, {model}, was audited again: {before:words} before, {after:words} now"
+    "gate.alert_raised": "The model that serves, {model}, is not as it was: {before:words} before, {after:words} now"
     "[; changed: {changed}]. Alert {alert}.",
     "gate.alert_acknowledged": "The alert {alert} about the model {model} was acknowledged.",
     "gate.waiver_asked": "The waiver {waiver} was asked for: the rule {rule} may be missed up to {worst_value}"
     "[ for {category}][ for {group}], until {expires_on}.",
     "gate.waiver_approved": "{approver} approved the waiver {waiver}.",
+    "gate.waiver_withdrawn": "{withdrawer} withdrew the waiver {waiver}; no decision counts it from now on.",
     "gate.waiver_granted": "The waiver {waiver} lets the model {model} ship until {expires_on} although it missed "
     "{rules}, with {approvals} approvals.",
     "gate.waiver_expired": "The waiver {waiver} for the model {model} ended on {expires_on}; "

@@ -1,4 +1,4 @@
-"""`probity gate waiver`: an exception from one rule, asked for by its owner and approved by somebody else."""
+"""`probity gate waiver`: an exception from one rule, asked for by one, approved by another, and taken back."""
 
 from datetime import datetime
 from typing import Annotated
@@ -64,6 +64,25 @@ def approve_one(
         principal = acting(here, session, "reviews:vote")
         approved = approve(session, get_waiver(session, waiver_id), principal, clock=here.clock)
     say(f"waiver {waiver_id} holds until {approved.expires_on}; the next `probity gate run` counts it")
+
+
+@waiver.command("withdraw")
+def withdraw_one(
+    waiver_id: Annotated[UUID, typer.Argument(metavar="WAIVER", help="Its id.")],
+    *,
+    reason: Annotated[str, typer.Option(help="Why; a reviewer reads it.")],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Take a waiver back before its day. Needs the token of its owner, or one that may vote on the board."""
+    from governance.gate.granting import get_waiver
+    from governance.gate.withdrawing import withdraw
+
+    here = opened(home)
+    with here.transaction() as session:
+        principal = acting(here, session, "models:read")
+        asked, policy = get_waiver(session, waiver_id), here.policies.access.value
+        withdraw(session, asked, principal, reason=reason, policy=policy, clock=here.clock)
+    say(f"waiver {waiver_id} is withdrawn; no decision counts it, and none that did lets a model be deployed")
 
 
 @waiver.command("list")

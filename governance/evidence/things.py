@@ -178,6 +178,9 @@ def _granted(held: Held, name: str, said: Mapping[str, Any], decided: Entry) -> 
             _require(entry.actor == waiver.approver, name, f"the waiver's approver is not who wrote entry {entry.seq}")
             _agree(name, entry, {"approver": approver})
         _require(all(entry.seq < decided.seq for entry in (*asked, *approved)), name, "it counts a waiver of after it")
+        withdrawn = list(held.of("gate.waiver_withdrawn", "waiver", waiver.id))
+        taken_back = any(entry.seq < decided.seq for entry in withdrawn)
+        _require(not taken_back, name, "it counts a waiver that was withdrawn before it")
         # A period has every entry from its first to its last: what was asked for and counted in it, was approved in it.
         whole = bool(asked) and asked[0].seq in held.inside and decided.seq in held.inside
         _require(bool(approved) or not whole, name, "it counts a waiver that no entry approves")

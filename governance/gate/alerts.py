@@ -79,7 +79,7 @@ def raise_alert(
     model: Model,
     *,
     alert_id: UUID,
-    kind: Literal["verdict", "unaudited"],
+    kind: Literal["verdict", "unaudited", "waiver"],
     before: str,
     after: str,
     changes: Sequence[Change],
@@ -151,7 +151,7 @@ def list_alerts(session: Session, *, standing: bool = False, limit: int = 100) -
 
 def find_alert(session: Session, decision_id: UUID) -> Alert | None:
     """The alert that a decision raised, if it did."""
-    return session.scalar(select(Alert).where(Alert.decision_id == decision_id))
+    return session.scalar(select(Alert).where(Alert.decision_id == decision_id, Alert.kind == "verdict"))
 
 
 def find_standing(session: Session, model: Model, kind: str) -> Alert | None:

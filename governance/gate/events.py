@@ -52,6 +52,21 @@ class WaiverApproved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaiverWithdrawn:
+    """Its owner or a member of the board took it back before its day: no decision after this entry counts it.
+
+    ``reason`` is the SHA-256 (hex) of the reason's text, UTF-8. A decision before it stays what it was.
+    """
+
+    kind: ClassVar[str] = "gate.waiver_withdrawn"
+    version: ClassVar[int] = 1
+
+    waiver: str
+    withdrawer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaiverGranted:
     """A model may ship although a rule was missed, until a day, because somebody but the author approved it.
 
@@ -89,7 +104,10 @@ class WaiverExpired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRaised:
-    """The model that serves was audited again and is not as it was; ``changed`` names the rules."""
+    """The model that serves is not as it was let serve; ``changed`` names the rules.
+
+    ``alert_kind`` says how that was found (`governance.gate.tables.Alert`).
+    """
 
     kind: ClassVar[str] = "gate.alert_raised"
     version: ClassVar[int] = 1

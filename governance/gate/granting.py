@@ -7,6 +7,7 @@ and the last day; the reason is text of people and stays out of it, held to it b
 import unicodedata
 from datetime import date, timedelta
 from hashlib import sha256
+from typing import Literal
 from uuid import UUID, uuid5
 
 from sqlalchemy import select
@@ -27,6 +28,8 @@ LONGEST_DAYS = 366
 """An exception that never ends is another rule."""
 LONGEST_REASON = 2000
 _UNWRITABLE = frozenset({"Cc", "Cs"})
+
+Standing = Literal["asked", "approved", "withdrawn", "expired"]
 
 
 def ask(
@@ -83,12 +86,15 @@ def approve(session: Session, waiver: AskedWaiver, approver: Principal, *, clock
 
     Raises:
         Forbidden: nobody approves their own exception.
-        Conflict: somebody else has approved it, or its last day is over.
+        Conflict: somebody else has approved it, it was withdrawn, or its last day is over.
     """
     session.refresh(waiver, with_for_update=True)
     if waiver.owner_id == approver.id:
         msg = "a waiver is not approved by the one who asked for it"
         raise Forbidden(msg)
+    if waiver.withdrawn_at is not None:
+        msg = f"waiver {waiver.id} cannot be approved: it was withdrawn"
+        raise Conflict(msg)
     if waiver.approver_id == approver.id:
         return waiver
     if waiver.approver_id is not None or clock().date() > waiver.expires_on:
@@ -114,13 +120,16 @@ def get_waiver(session: Session, waiver_id: UUID) -> AskedWaiver:
     return row
 
 
-def list_waivers(session: Session, *, limit: int = 200) -> list[AskedWaiver]:
+def list_waivers(session: Session, *, offset: int = 0, limit: int = 200) -> list[AskedWaiver]:
     """The latest waivers, newest first."""
-    return list(session.scalars(select(AskedWaiver).order_by(AskedWaiver.asked_at.desc(), AskedWaiver.id).limit(limit)))
+    statement = select(AskedWaiver).order_by(AskedWaiver.asked_at.desc(), AskedWaiver.id)
+    return list(session.scalars(statement.offset(offset).limit(limit)))
 
 
-def standing_of(waiver: AskedWaiver, today: date) -> str:
-    """``asked``, ``approved`` or ``expired``."""
+def standing_of(waiver: AskedWaiver, today: date) -> Standing:
+    """Where it stands on a day; one that was withdrawn stays so."""
+    if waiver.withdrawn_at is not None:
+        return "withdrawn"
     if today > waiver.expires_on:
         return "expired"
     return "asked" if waiver.approver_id is None else "approved"
@@ -133,12 +142,16 @@ def granted_to(session: Session, policy: FairnessPolicy, model: Model) -> tuple[
       - none that the model's author approved: nobody approves what lets their own work ship
       - none whose rule the policy no longer has, or has loosened beyond it: there is nothing to except from
       - none whose rule asks another thing by the same name than when the waiver was asked for: nobody approved that
+      - none that was withdrawn; and none that is counted here is withdrawn before the transaction is over
     """
     questions = _questions(policy)
     statement = select(AskedWaiver).where(
-        AskedWaiver.approver_id.is_not(None), AskedWaiver.approver_id != model.author_id
+        AskedWaiver.approver_id.is_not(None),
+        AskedWaiver.approver_id != model.author_id,
+        AskedWaiver.withdrawn_at.is_(None),
     )
-    rows = session.scalars(statement)
+    # Whoever withdraws one waits for the decision that counts it: the log has the two in the order that happened.
+    rows = session.scalars(statement.order_by(AskedWaiver.id).with_for_update(read=True))
     found = [_waiver(row) for row in rows if row.asked_of is not None and row.asked_of == questions.get(row.rule)]
     return tuple(sorted((each for each in found if _can_except(each, policy)), key=lambda each: each.id))
 
@@ -171,15 +184,23 @@ def _can_except(waiver: Waiver, policy: FairnessPolicy) -> bool:
     return True
 
 
-def _require_sensible(row: AskedWaiver, policy: FairnessPolicy, *, today: date) -> None:
-    if not row.reason or len(row.reason) > LONGEST_REASON:
-        msg = f"reason: expected 1 to {LONGEST_REASON} characters, got {len(row.reason)}"
+def require_writable(reason: str, *names: str) -> None:
+    """Refuse a reason, or names beside it, that cannot be kept and shown.
+
+    Raises:
+        InvalidInput: a reason that is empty or longer than 2,000 characters, or text with control characters.
+    """
+    if not reason or len(reason) > LONGEST_REASON:
+        msg = f"reason: expected 1 to {LONGEST_REASON} characters, got {len(reason)}"
         raise InvalidInput(msg)
     # A reviewer's terminal would obey them, and neither the database nor the log can write a half of a character.
-    written = "".join((row.reason, row.category or "", row.subject_group or ""))
-    if any(unicodedata.category(sign) in _UNWRITABLE for sign in written):
+    if any(unicodedata.category(sign) in _UNWRITABLE for sign in "".join((reason, *names))):
         msg = "reason, category, group: expected text, got control characters or bytes that are no UTF-8"
         raise InvalidInput(msg)
+
+
+def _require_sensible(row: AskedWaiver, policy: FairnessPolicy, *, today: date) -> None:
+    require_writable(row.reason, row.category or "", row.subject_group or "")
     if not today <= row.expires_on <= today + timedelta(days=LONGEST_DAYS):
         msg = f"until: expected a day from {today} on, at most {LONGEST_DAYS} days away, got {row.expires_on}"
         raise InvalidInput(msg)

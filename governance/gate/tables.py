@@ -15,8 +15,9 @@ from governance.registry.tables import AuditRecord, Model
 class Alert(Base):
     """Something about the model that serves is not as it was when it was let serve.
 
-    ``kind``: ``verdict`` (an audit on fresh traffic found otherwise than the one before) or ``unaudited`` (it could not
-    be audited). ``changes`` are sentences without personal data. It stands until somebody acknowledges it.
+    ``kind``: ``verdict`` (an audit on fresh traffic found otherwise than the one before), ``unaudited`` (it could not
+    be audited) or ``waiver`` (an exception that its pass rests on was withdrawn). ``changes`` are sentences without
+    personal data. It stands until somebody acknowledges it.
     """
 
     __tablename__ = "gate_alert"
@@ -37,7 +38,8 @@ class AskedWaiver(Base):
     """An exception from one rule, by the one who asked for it; it holds once somebody else has approved it.
 
     ``worst_value`` is in the unit of the rule's limit; ``expires_on`` is its last day. ``asked_of`` is the digest of
-    what the rule asked then (``FairnessRule.question``); None of a waiver of old, which excepts from nothing.
+    what the rule asked then (``FairnessRule.question``); None of a waiver of old, which excepts from nothing. From
+    ``withdrawn_at`` on no decision counts it.
     """
 
     __tablename__ = "gate_waiver"
@@ -54,6 +56,9 @@ class AskedWaiver(Base):
     approver_id: Mapped[UUID | None] = mapped_column(ForeignKey(Principal.id))
     approved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     asked_of: Mapped[str | None] = mapped_column(Text)
+    withdrawn_by_id: Mapped[UUID | None] = mapped_column(ForeignKey(Principal.id))
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    withdrawal_reason: Mapped[str | None] = mapped_column(Text)
 
 
 class GateRecord(Base):

@@ -21,6 +21,7 @@ from governance.errors import Conflict, InvalidInput
 from governance.gate.decision import Decision
 from governance.gate.records import decision_of, find_latest
 from governance.gate.tables import GateRecord
+from governance.gate.withdrawing import withdrawn_under
 from governance.pipeline.audit import audit_model, decide_on
 from governance.pipeline.home import Home
 from governance.pipeline.mitigate import can_be_priced, mitigate
@@ -127,16 +128,19 @@ class Walk:
     def _decided(self, model: Model) -> Generator[Step, None, GateRecord]:
         """The gate's decision by the policy in force, on a report that was made for it and is not too old.
 
-        What could not be decided is audited again: meanwhile more subjects may have come.
+        What could not be decided is audited again: meanwhile more subjects may have come. So is what passed by a waiver
+        that was withdrawn since.
         """
         with self.home.transaction() as session:
             record, report = find_latest(session, model), find_latest_report(session, model)
+            withdrawn = record is not None and withdrawn_under(session, record)
         now, days = self.home.clock(), self.home.policies.fairness.value.decision_valid_days
         standing = (
             record is not None
             and record.expires_at > now
             and record.policy == self._policy
             and record.outcome != Outcome.INCONCLUSIVE
+            and not withdrawn
         )
         fresh = report is not None and report.recorded_at + timedelta(days=days) > now
         if report is None or not fresh or (record is not None and not standing):

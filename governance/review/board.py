@@ -10,8 +10,8 @@ from governance.access.principals import actor_of
 from governance.access.tables import Principal
 from governance.clock import Clock
 from governance.errors import Conflict, Forbidden, InvalidInput, NotFound
-from governance.gate.records import require_passed
 from governance.gate.tables import GateRecord
+from governance.gate.withdrawing import require_shippable
 from governance.ledger.store import append
 from governance.policy.rules import ReviewRule
 from governance.registry.models import get_model, set_state
@@ -29,10 +29,10 @@ def propose(session: Session, model: Model, *, review_id: UUID, author: Principa
     Where the gate has decided again since, an open review ends as superseded, and an approval has to be given anew.
 
     Raises:
-        Conflict: the gate has not passed the model, or too long ago; it is not in a state to be proposed; a review of
-            it on the same decision is open.
+        Conflict: the gate has not passed the model, too long ago, or by a waiver since withdrawn; it is not in a state
+            to be proposed; a review of it on the same decision is open.
     """
-    decision = require_passed(session, model, clock=clock)
+    decision = require_shippable(session, model, clock=clock)
     outdated = model.state == "approved" and find_approval(session, decision) is None
     if model.state not in {"registered", "rejected"} and not outdated:
         msg = f"model {model.id} is {model.state}: only a registered or rejected one is proposed"
@@ -83,7 +83,7 @@ def vote(
 
     Raises:
         Forbidden: not of the board's role, or the author.
-        Conflict: the review is closed, or the gate has since decided anew.
+        Conflict: the review is closed, the gate has since decided anew, or a waiver that it counted was withdrawn.
         InvalidInput: another word than approve or refuse, or a comment beyond 4,000 characters.
     """
     session.refresh(review, with_for_update=True)
@@ -158,7 +158,7 @@ def _require_voter(review: Review, model: Model, principal: Principal, policy: R
 
 
 def _require_same_decision(session: Session, review: Review, model: Model, clock: Clock) -> None:
-    if require_passed(session, model, clock=clock).id != review.decision_id:
+    if require_shippable(session, model, clock=clock).id != review.decision_id:
         msg = f"the gate has decided on model {model.id} again since review {review.id} was opened: propose it anew"
         raise Conflict(msg)
 

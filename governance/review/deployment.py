@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from governance.clock import Clock
 from governance.database import wait_for_others
 from governance.errors import Conflict
-from governance.gate.records import require_passed
+from governance.gate.withdrawing import require_shippable
 from governance.ledger.store import append
 from governance.registry.models import get_model, next_deployment_number, next_generation, serving, set_state
 from governance.registry.tables import Deployment, Model
@@ -26,13 +26,14 @@ def deploy(session: Session, model: Model, *, actor: str, clock: Clock) -> Deplo
     """Let an approved model serve; the one before retires. Deploying what serves already changes nothing.
 
     Raises:
-        Conflict: the board has not approved the model, or the gate has since decided otherwise or anew.
+        Conflict: the board has not approved the model, the gate has since decided otherwise or anew, or its pass rests
+            on a waiver that was withdrawn.
     """
     wait_for_others(session, _LOCK)
     present = serving(session)
     if present is not None and present.model_id == model.id:
         return present
-    if find_approval(session, require_passed(session, model, clock=clock)) is None:
+    if find_approval(session, require_shippable(session, model, clock=clock)) is None:
         msg = f"the board has not approved model {model.id} on its latest gate decision"
         raise Conflict(msg)
     replaced = _retire(session, present, clock)
@@ -56,7 +57,7 @@ def roll_back(session: Session, *, reason: Reason, actor: str, clock: Clock) -> 
     replaced does not take the approval away. A gate decision of failure since then does.
 
     Raises:
-        Conflict: nothing serves, nothing served before, or the gate no longer passes what did.
+        Conflict: nothing serves, nothing served before, or the gate no longer passes what did, as for `deploy`.
     """
     wait_for_others(session, _LOCK)
     present = serving(session)
@@ -64,7 +65,7 @@ def roll_back(session: Session, *, reason: Reason, actor: str, clock: Clock) -> 
     if present is None or before is None:
         msg = "nothing to roll back to: no earlier generation has served"
         raise Conflict(msg)
-    require_passed(session, before, clock=clock)
+    require_shippable(session, before, clock=clock)
     _retire(session, present, clock)
     deployment = _begin(session, before, clock, undoes=present.number)
     event = ModelRolledBack(

@@ -24,6 +24,7 @@ from governance.gate.events import (
     WaiverAsked,
     WaiverExpired,
     WaiverGranted,
+    WaiverWithdrawn,
 )
 from governance.keys.events import KeyRotated
 from governance.ledger.entry import encode_entry
@@ -225,6 +226,7 @@ EXAMPLES: tuple[Any, ...] = (
         reason=DIGEST,
     ),
     WaiverApproved(waiver=ONE, approver=TWO),
+    WaiverWithdrawn(waiver=ONE, withdrawer=TWO, reason=DIGEST),
     WaiverGranted(
         waiver=ONE,
         model=TWO,
