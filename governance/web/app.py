@@ -30,7 +30,8 @@ from governance.web.forms import verify_call, verify_form
 from governance.web.pages import HERE, render
 from governance.web.served_log import router as served_log
 from governance.web.telemetry import NO_TELEMETRY
-from governance.web.waivers import router as waivers
+from governance.web.waivers import api_router as waivers_api
+from governance.web.waivers import console_router as waivers_console
 
 LARGEST_BODY_BYTES = 64 * 1024
 API = "/api/v1"
@@ -44,6 +45,7 @@ API_ROUTERS = (
     models.router,
     reviews.router,
     alerts_api,
+    waivers_api,
     requests.router,
     accounts.router,
     evidence_api,
@@ -53,7 +55,7 @@ CONSOLE_ROUTERS = (
     overview.router,
     model_pages.router,
     review_pages.router,
-    waivers,
+    waivers_console,
     alerts_console,
     request_pages.router,
     ledger_pages.router,

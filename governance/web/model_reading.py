@@ -13,6 +13,7 @@ from governance.clock import Clock
 from governance.errors import BrokenProof, ConfigurationError
 from governance.gate.records import find_latest
 from governance.gate.tables import GateRecord
+from governance.gate.withdrawing import withdrawn_under
 from governance.registry.attacks import Finding, find_finding, find_latest_attack
 from governance.registry.lineage import get_release, get_snapshot
 from governance.registry.models import get_model, list_reports
@@ -49,6 +50,8 @@ class ModelReading:
     snapshot: Snapshot
     parent: Model | None
     decision: GateRecord | None
+    withdrawn: frozenset[str]
+    """Ids of the waivers that the decision rests on and that were withdrawn since."""
     report: AuditRecord | None
     reviews: tuple[ReviewReading, ...]
     deployments: tuple[Deployment, ...]
@@ -84,6 +87,7 @@ def read_model(session: Session, model: Model) -> ModelReading:
         snapshot=get_snapshot(session, release.snapshot_id),
         parent=None if model.parent_id is None else get_model(session, model.parent_id),
         decision=decision,
+        withdrawn=frozenset(str(each.id) for each in (withdrawn_under(session, decision) if decision else ())),
         report=next(iter(list_reports(session, model, limit=1)), None),
         reviews=tuple(read_review(session, each) for each in session.scalars(statement)),
         deployments=tuple(session.scalars(served)),

@@ -36,6 +36,8 @@ MONITORED = {("GET", "/ledger/checkpoint"), ("GET", "/ledger/tile/{tile}")}
 BODIES = {
     "/api/v1/reviews": {"model": str(NOWHERE)},
     "/api/v1/reviews/{review_id}/votes": {"choice": "approve"},
+    "/api/v1/waivers": {"rule": "no-rule", "worst_value": 0.1, "expires_on": "2026-12-24", "reason": "r"},
+    "/api/v1/waivers/{waiver_id}/withdrawal": {"reason": "r"},
     "/api/v1/requests": {
         "right": "access",
         "regime": "gdpr",
@@ -46,6 +48,7 @@ BODIES = {
     "/api/v1/evidence": {"first_day": "2026-11-02", "last_day": "2026-11-01"},
 }
 FORMS = {
+    "/waivers/{waiver_id}/withdrawal": {"reason": "r"},
     "/reviews": {"model": str(NOWHERE)},
     "/reviews/{review_id}/votes": {"choice": "approve"},
     "/requests/{request_id}/decision": {"choice": "approve"},
