@@ -3,6 +3,7 @@
 A report in a file needs no home and no database; a registered model's needs both, and the log says that it left.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 from uuid import UUID
@@ -17,6 +18,9 @@ from governance.cli.display import say, stdout, table
 from governance.cli.gate_outputs import shown_path
 from governance.cli.gate_tables import read_audit_report
 from governance.errors import InvalidInput
+from governance.policy.disclosing import threshold
+from governance.policy.loader import Loaded, load
+from governance.policy.rules import FairnessPolicy
 from governance.resources import DEFAULT_HOME
 from pseudonymisation.durable import write_atomically
 
@@ -54,7 +58,18 @@ def disclose(
             "--report", help="In place of a model: a report as `gate check --out` writes it; several together."
         ),
     ] = None,
-    at_least: Annotated[int, typer.Option(min=2, help="A figure of fewer subjects is suppressed.")] = DEFAULT_K,
+    at_least: Annotated[
+        int | None,
+        typer.Option(
+            min=2, help="A figure of fewer subjects is suppressed; at least the policy's, which is the default."
+        ),
+    ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --report: the fairness policy whose disclose_at_least is the least. Without, --at-least 10."
+        ),
+    ] = None,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -67,9 +82,12 @@ def disclose(
     if (model is None) == (not reports):
         msg = "expected either a model or --report, got " + ("neither" if model is None else "both")
         raise InvalidInput(msg)
-    publication = _from_files(reports, at_least) if reports else _of_model(home, model, at_least)
+    if policy is not None and not reports:
+        msg = "--policy: expected with --report, for a model's report is held to the policy of its home"
+        raise InvalidInput(msg)
+    publication, k = _from_files(reports, at_least, policy) if reports else _of_model(home, model, at_least)
     hand_out(publication, out=out, as_json=as_json)
-    say(f"{publication.suppressed} rows are suppressed, so that no group of fewer than {at_least} can be told")
+    say(f"{publication.suppressed} rows are suppressed, so that no group of fewer than {k} can be told")
 
 
 def require_format(out: Path | None) -> None:
@@ -104,12 +122,18 @@ def hand_out(publication: Publication, *, out: Path | None, as_json: bool) -> No
         table(publication.title, columns(publication), list(rows(publication)))
 
 
-def _from_files(reports: list[Path], at_least: int) -> Publication:
+def _from_files(reports: list[Path], at_least: int | None, policy: Path | None) -> tuple[Publication, int]:
+    k = (at_least or DEFAULT_K) if policy is None else threshold(at_least, _named(policy))
     found = [read_audit_report(path) for path in reports]
-    return disclosed(found, k=at_least, titles=[shown_path(path) for path in reports])
+    return disclosed(found, k=k, titles=[shown_path(path) for path in reports]), k
 
 
-def _of_model(home: Path, model: UUID | None, at_least: int) -> Publication:
+def _named(policy: Path) -> Loaded[FairnessPolicy]:
+    """The policy in a file, by the path that was given: who runs a check knows it by that."""
+    return replace(load(policy, FairnessPolicy), name=shown_path(policy))
+
+
+def _of_model(home: Path, model: UUID | None, at_least: int | None) -> tuple[Publication, int]:
     from governance.pipeline.audit_disclosure import disclose_latest  # brings the database that files do without
 
     if model is None:
@@ -119,4 +143,4 @@ def _of_model(home: Path, model: UUID | None, at_least: int) -> Publication:
         principal = acting(here, session, "evidence:export")
     made = disclose_latest(here, model, at_least=at_least, principal=principal)
     say(f"the log has it as {made.digest}")
-    return made.publication
+    return made.publication, made.at_least

@@ -10,6 +10,7 @@ from governance.access.principals import actor_of
 from governance.access.tables import Principal
 from governance.ledger.store import append, is_recorded
 from governance.pipeline.home import Home
+from governance.policy.disclosing import threshold
 from governance.registry.events import AuditDisclosed
 from governance.registry.models import get_model, latest_report
 from governance.registry.reports import read_report, title_of
@@ -17,31 +18,34 @@ from governance.registry.reports import read_report, title_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disclosed:
-    """What left, and the digest (hex) of its JSON, which the log names."""
+    """What left, the digest (hex) of its JSON, which the log names, and its threshold in subjects."""
 
     publication: Publication
     digest: str
+    at_least: int
 
 
-def disclose_latest(home: Home, model_id: UUID, *, at_least: int, principal: Principal) -> Disclosed:
+def disclose_latest(home: Home, model_id: UUID, *, at_least: int | None, principal: Principal) -> Disclosed:
     """The model's latest report with every figure suppressed that could tell of fewer than ``at_least`` subjects.
 
-    The same document a second time is not logged again.
+    Without a number it is the fairness policy's. The same document a second time is not logged again.
 
     Raises:
         NotFound: no such model.
         Unaudited: no report on it.
         BrokenProof: the stored report is not the one that was registered.
-        InvalidConfig: a threshold below 2, or a report about fewer subjects.
+        InvalidInput: a threshold below the fairness policy's.
+        InvalidConfig: a report about fewer subjects.
     """
+    k = threshold(at_least, home.policies.fairness)
     with home.transaction() as session:
         model = get_model(session, model_id)
         record = latest_report(session, model)
         report = Report.from_json(read_report(home.settings.home, record))
-        publication = disclosed([report], k=at_least, titles=[title_of(model)])
+        publication = disclosed([report], k=k, titles=[title_of(model)])
         digest = sha256(publication.to_json()).hexdigest()
-        event = AuditDisclosed(model=str(model.id), report=record.digest, document=digest, at_least=at_least)
+        event = AuditDisclosed(model=str(model.id), report=record.digest, document=digest, at_least=k)
         entry_id = uuid5(model.id, f"{event.kind}/{record.digest}/{digest}")
         if not is_recorded(session, entry_id):
             append(session, event, actor=actor_of(principal), entry_id=entry_id, clock=home.clock)
-    return Disclosed(publication=publication, digest=digest)
+    return Disclosed(publication=publication, digest=digest, at_least=k)

@@ -246,11 +246,14 @@ class FairnessPolicy:
     decision_valid_days: int = 90
     """For so long after its audit a pass lets a model ship and serve."""
     waivers: tuple[Waiver, ...] = ()
+    disclose_at_least: int = 10
+    """A figure of fewer subjects is never published, whatever whoever publishes asks for."""
 
     def __post_init__(self) -> None:
         require(holds=self.list_length > 0, found=f"list_length {self.list_length}")
         attention_of(self.attention)
         require(holds=self.decision_valid_days > 0, found=f"decision_valid_days {self.decision_valid_days}")
+        require(holds=self.disclose_at_least > 1, found=f"disclose_at_least {self.disclose_at_least}, not 2 or more")
         require(holds=self.replicates >= 200, found=f"{self.replicates} replicates, too few for a 95 % quantile")  # noqa: PLR2004 - stated
         require(holds=0.5 < self.confidence < 1, found=f"confidence {self.confidence}")  # noqa: PLR2004 - a level below a coin
         require(holds=self.seed >= 0, found=f"seed {self.seed}")

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from audits.configuration import AuditConfig
+from audits.disclosure import DEFAULT_K
 from audits.publication import Publication
 from audits.run import run
 from audits.tables import AuditInput, Membership, Recommendations
@@ -25,8 +26,11 @@ from governance.pipeline import audit_release
 from governance.pipeline.audit import audit_model
 from governance.pipeline.audit_release import offer, release_audit
 from governance.pipeline.home import Home
+from governance.policy.loader import parse
+from governance.policy.rules import FairnessPolicy
 from governance.registry.models import list_models
 from governance.registry.tables import Model
+from governance.resources import policies_dir
 from recommender.accounting import compose_mu, delta_at
 from recommender.interactions import Interactions, interactions_from
 from tests.pipeline.conftest import Run
@@ -104,23 +108,54 @@ def test_what_cannot_be_disclosed_is_refused_with_its_place(tmp_path: Path, prob
     assert (ran.code, "report.json: report: expected JSON" in ran.err) == (3, True)
 
 
+def test_a_report_in_a_file_is_held_to_the_policy_that_is_named(tmp_path: Path, probity: Run) -> None:
+    report, policy = _report(tmp_path), tmp_path / "own.yaml"
+    shipped = (policies_dir() / "fairness.yaml").read_text()
+    policy.write_text(shipped.replace("disclose_at_least: 10", "disclose_at_least: 15"))
+    by_default = probity("audit", "disclose", "--report", report, "--policy", policy)
+    higher = probity("audit", "disclose", "--report", report, "--policy", policy, "--at-least", 16)
+    lower = probity("audit", "disclose", "--report", report, "--policy", policy, "--at-least", 14)
+    of_a_home = probity("audit", "disclose", UUID(int=1), "--policy", policy)
+    policy.write_text(shipped.replace("disclose_at_least: 10", "disclose_at_least: 1"))
+    impossible = probity("audit", "disclose", "--report", report, "--policy", policy)
+
+    assert (by_default.code, "no group of fewer than 15 can be told" in by_default.err) == (0, True), by_default.err
+    assert (higher.code, "no group of fewer than 16 can be told" in higher.err) == (0, True)
+    assert lower.code == 2
+    assert "own.yaml, disclose_at_least: expected --at-least of 15 or more, got 14" in lower.err
+    assert (of_a_home.code, "--policy: expected with --report" in of_a_home.err) == (2, True)
+    assert impossible.code == 2
+    assert "disclose_at_least 1, not 2 or more" in impossible.err
+
+
+def test_a_policy_of_before_keeps_the_default_that_there_was(tmp_path: Path) -> None:
+    text = (policies_dir() / "fairness.yaml").read_text().replace("disclose_at_least: 10\n", "")
+
+    assert parse(text.encode(), tmp_path / "fairness.yaml", FairnessPolicy).value.disclose_at_least == DEFAULT_K == 10
+
+
 def test_a_models_report_that_leaves_is_in_the_log_with_what_left_once(
     keeping: Home, probity: Run, tmp_path: Path
 ) -> None:
     model, home, out = _model(keeping), keeping.settings.home, tmp_path / "page.json"
     unaudited = probity("audit", "disclose", model.id, "--home", home, env={"PROBITY_TOKEN": _token(probity, home)})
     audited = audit_model(keeping, model.id)
+    few = probity("audit", "disclose", model.id, "--at-least", 5, "--out", out, "--home", home)
     for _ in range(2):
-        ran = probity("audit", "disclose", model.id, "--at-least", 5, "--out", out, "--home", home)
+        ran = probity("audit", "disclose", model.id, "--at-least", 12, "--out", out, "--home", home)
     (entry,) = _entries(keeping, "registry.audit_disclosed")
 
     assert (unaudited.code, "has no report" in unaudited.err) == (3, True)
+    assert (few.code, "fairness.yaml, disclose_at_least: expected --at-least of 10 or more, got 5" in few.err) == (
+        2,
+        True,
+    )
     assert ran.code == 0, ran.err
     assert entry == {
         "model": str(model.id),
         "report": audited.record.digest,
         "document": sha256(out.read_bytes()).hexdigest(),
-        "at_least": 5,
+        "at_least": 12,
     }
 
 
