@@ -8,17 +8,19 @@ from uuid import UUID
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from sqlalchemy.orm import Session
 
 from governance.attest.attester import encode_attester
 from governance.attest.bundle import encode_bundle
 from governance.attest.events import AttestationMade
 from governance.attest.registry import PREDICATES
+from governance.attest.statement import require_sha256
 from governance.attest.store import REASONS, list_attestations, read_envelope
 from governance.attest.store import withdraw as withdraw_attestation
 from governance.cli import attest_verify
 from governance.cli.context import HomeOption, JsonOption, opened
 from governance.cli.display import listing, say, stdout
-from governance.errors import NotFound
+from governance.errors import InvalidInput, NotFound
 from governance.ledger.proof import encode_proof
 from governance.ledger.proving import prove as prove_entry
 from governance.ledger.search import Filter, search
@@ -64,21 +66,39 @@ def list_all(
 @attest.command("export")
 def export(
     file: Annotated[Path, typer.Argument(help="The bundle to write, such as model.intoto.jsonl.")],
-    model: Annotated[UUID, typer.Option(help="A model's id.")],
+    model: Annotated[UUID | None, typer.Option(help="A model's id.")] = None,
+    subject: Annotated[
+        str | None, typer.Option(help="In place of a model: the SHA-256 of what is vouched for, such as a release.")
+    ] = None,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Write what is in force about a model and the release it was made from, one a line; prints the model's digest."""
+    """Write what is in force about a model and its release, or about one thing, one a line; prints the digest."""
+    if (model is None) == (subject is None):
+        msg = "expected either --model or --subject, got " + ("neither" if model is None else "both")
+        raise InvalidInput(msg)
     here = opened(home)
     with here.transaction() as session:
-        found = get_model(session, model)
+        things = _attested(session, model, subject)
         records = [
-            record
-            for digest in (found.release, found.digest)
-            for record in reversed(list_attestations(session, digest, in_force=True))
+            record for digest in things for record in reversed(list_attestations(session, digest, in_force=True))
         ]
+    if not records:
+        msg = f"nothing is attested of {things[-1]}"
+        raise NotFound(msg)
     file.write_bytes(encode_bundle([read_envelope(here.attester.folder, each.digest) for each in records]))
-    say(f"{file}: {len(records)} attestations; the model's digest is")
-    stdout.print(found.digest, markup=False, soft_wrap=True)
+    say(f"{file}: {len(records)} attestations; the digest of what they vouch for is")
+    stdout.print(things[-1], markup=False, soft_wrap=True)
+
+
+def _attested(session: Session, model: UUID | None, subject: str | None) -> tuple[str, ...]:
+    """Digests of what is vouched for: one thing, or a model after its release."""
+    if subject is not None:
+        require_sha256(subject, "--subject")
+        return (subject,)
+    if model is None:
+        raise AssertionError
+    found = get_model(session, model)
+    return found.release, found.digest
 
 
 @attest.command("key")

@@ -23,7 +23,7 @@ from governance.ledger.entry import Entry
 from governance.policy.texts import PolicyText, find_text
 from governance.registry.lineage import get_release, get_snapshot, guarantee_of
 from governance.registry.models import get_model
-from governance.registry.reports import read_attack, read_report, title_of
+from governance.registry.reports import read_attack, read_released, read_report, title_of
 from governance.registry.tables import AttackRecord, AuditRecord, Model
 from governance.sentences import is_name
 from recommender.paid_models import is_paid
@@ -47,6 +47,7 @@ class Named:
     models: set[str] = field(default_factory=set)
     reports: set[str] = field(default_factory=set)
     attacks: set[str] = field(default_factory=set)
+    released: set[str] = field(default_factory=set)
     decisions: set[str] = field(default_factory=set)
     policies: set[str] = field(default_factory=set)
     attestations: dict[str, set[str]] = field(default_factory=dict)
@@ -60,6 +61,8 @@ class Named:
             self.reports.add(str(entry.body["report"]))
         if entry.kind == "registry.attack_recorded":
             self.attacks.add(str(entry.body["report"]))
+        if entry.kind == "registry.audit_released":
+            self.released.add(str(entry.body["release"]))
         if entry.kind == "gate.decided":
             self.decisions.add(str(entry.body["decision"]))
             self.policies.add(str(entry.body["policy"]))
@@ -132,6 +135,16 @@ class Shelf:
                 self.missing.append(Missing("attack", digest, "the file is not what was registered"))
             except ConfigurationError:
                 self.missing.append(Missing("attack", digest, "the file cannot be read"))
+
+    def released(self, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Audits' figures as they were published under differential privacy."""
+        for digest in sorted(digests):
+            try:
+                yield f"released/{digest}.json", read_released(self.home, digest)
+            except BrokenProof:
+                self.missing.append(Missing("audit release", digest, "the file is not what was released"))
+            except ConfigurationError:
+                self.missing.append(Missing("audit release", digest, "the file cannot be read"))
 
     def decisions(self, ids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """The gate's decisions with every finding."""

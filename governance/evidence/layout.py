@@ -29,6 +29,7 @@ _MANY = (
     r"(entries|related)/[0-9]{9,16}\.(json|tlog-proof)",
     r"reports/[0-9a-f]{64}\.(json|html)",
     r"attacks/[0-9a-f]{64}\.json",
+    r"released/[0-9a-f]{64}\.json",
     r"decisions/[0-9a-f-]{36}\.json",
     r"models/[0-9a-f-]{36}\.json",
     r"policies/[a-z_]{1,40}\.[0-9a-f]{64}\.yaml",

@@ -33,6 +33,7 @@ was made. Compare it with `sha256sum THIS-FILE.zip`.
 | `checkpoint.before`, `consistency` | a checkpoint from before the period; proof that the log only grew since |
 | `reports/…` | audits: `.json` has the digest that the log names, `.html` is drawn from it, to read |
 | `attacks/…` | attacks on our own releases, each with the digest that the log names: the least epsilon that they show |
+| `released/…` | audits' figures released under differential privacy, each with the digest that the log names |
 | `decisions/…` | the gate's decisions with every finding |
 | `models/…` | where each model came from: release, guarantee, snapshot, and the entries that recorded each step |
 | `policies/…` | the texts of policies, each under the SHA-256 that the log names |
@@ -40,7 +41,8 @@ was made. Compare it with `sha256sum THIS-FILE.zip`.
 | `log.vkey`, `policy` | the log's public key, and a trust policy with it; compare them with your own |
 | `manifest.json` | every file with its SHA-256, and what could not be included |
 
-The entries vouch for themselves, and for the digests of reports, attacks, policies and attestations. Decisions are
+The entries vouch for themselves, and for the digests of reports, attacks, releases, policies and
+attestations. Decisions are
 worked out again by the gate from report and policy, every figure and sentence of them, with the version of `probity`
 that you use. What a file below `models/` says of a model is held to the entries, and up to the snapshot its steps
 list every entry in here that is about the model. Of what came before the snapshot (policies, catalogue, consents,

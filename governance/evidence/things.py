@@ -15,8 +15,8 @@ from governance.policy.waivers import PRINCIPAL, Waiver
 from governance.registry.refutation import refutes
 from recommender.paid_models import is_paid
 
-FOLDERS: Final = ("reports", "attacks", "decisions", "models", "policies", "attestations")
-ABSENT: Final = ("model", "report.json", "report.html", "attack", "decision", "policy", "attestation")
+FOLDERS: Final = ("reports", "attacks", "released", "decisions", "models", "policies", "attestations")
+ABSENT: Final = ("model", "report.json", "report.html", "attack", "audit release", "decision", "policy", "attestation")
 """What a pack may say it lacks."""
 _OF_A_DECISION: Final = {"id", "model", "report", "policy", "outcome", "findings", "not_applicable", "waivers"}
 _OF_A_MODEL: Final = {"model", "kind", "digest", "parent", "prices", "author", "release", "snapshot", "steps"}
@@ -117,6 +117,32 @@ def _attack(held: Held, name: str, data: bytes) -> None:
     _require(entry.body["refuted"] is found, name, f"what it found is not what entry {entry.seq} says of refuted")
     # Reports of old do not say it in so many words.
     _require(said.get("refuted", found) is found, name, "it says otherwise than its figures whether it refuted")
+
+
+def _released(held: Held, name: str, data: bytes) -> None:
+    digest = name.removeprefix("released/").removesuffix(".json")
+    _require(sha256(data).hexdigest() == digest, name, "its bytes do not give the digest that the log names")
+    entry = _only(held.of("registry.audit_released", "release", digest), name)
+    said, promise = json.loads(data), entry.body["guarantee"]
+    facts, terms = dict(said["sections"][0]["facts"]), dict(said["terms"])
+    _require(facts["Model"] == entry.body["model"], name, "it is about another model")
+    for field in ("epsilon", "delta"):
+        _require(float(terms[field]) == promise[field], name, f"{field} is not what entry {entry.seq} says")  # type: ignore[call-overload,index] # a mapping, by its event
+
+
+def find_unsaid(held: Held) -> tuple[str, ...]:
+    """What a pack lacks without saying so, as sentences: it was made before packs had such things, or hides them."""
+    said = {(each["what"], each["name"]) for each in held.missing}
+    digests = [str(each.body["release"]) for each in _within(held, "registry.audit_released")]
+    return tuple(
+        f"audit release {digest}: the pack does not have it"
+        for digest in dict.fromkeys(digests)
+        if f"released/{digest}.json" not in held.names and ("audit release", digest) not in said
+    )
+
+
+def _within(held: Held, kind: str) -> Iterator[Entry]:
+    return (held.entries[seq] for seq in held.inside if held.entries[seq].kind == kind)
 
 
 def _decision(held: Held, name: str, data: bytes) -> None:
@@ -231,6 +257,7 @@ def _attestation(held: Held, name: str, data: bytes) -> None:
 _CHECKS: Final[Mapping[str, Callable[[Held, str, bytes], None]]] = {
     "reports": _report,
     "attacks": _attack,
+    "released": _released,
     "decisions": _decision,
     "models": _model,
     "policies": _policy,

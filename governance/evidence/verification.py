@@ -37,7 +37,7 @@ from governance.evidence.layout import (
     store,
 )
 from governance.evidence.period import Period
-from governance.evidence.things import ABSENT, Held, verify_things
+from governance.evidence.things import ABSENT, Held, find_unsaid, verify_things
 from governance.ledger.entry import Entry, decode_entry
 from governance.ledger.merkle import leaf_hash, verify_consistency, verify_inclusion
 from governance.ledger.note import encode_vkey
@@ -64,7 +64,7 @@ class PackVerification:
         open_ended: nothing in the pack shows what came after its last entry.
         kinds: entries of the period by kind.
         counts: other things by what they are.
-        missing: what an entry names and the pack could not include, one sentence each.
+        missing: what an entry names and the pack does not include, one sentence each.
     """
 
     digest: str
@@ -88,8 +88,8 @@ def verify_pack(path: Path, policy: TrustPolicy) -> PackVerification:
     Guarantees:
       - any byte of the file that is changed, missing or added is found
       - the entries of the period are all that the signed log has of it, up to where ``open_ended`` says
-      - reports, attacks, policies and attestations have the digests that entries name; attestations' signatures are
-        not verified
+      - reports, attacks, releases, policies and attestations have the digests that entries name; signatures of
+        attestations are not verified
       - decisions are what the gate finds in report and policy, where the pack has both; models, and their steps up to
         the snapshot, are what the pack's entries say
 
@@ -125,15 +125,14 @@ class _Reading:
         period = self._period()
         kinds: Counter[str] = Counter()
         entries = self._verify_entries(head, period, kinds)
-        counts = verify_things(
-            Held(
-                entries=entries,
-                inside=range(self.manifest["first"], self.manifest["end"]),
-                names=self.names,
-                missing=self.manifest["missing"],
-                read=self.read,
-            )
+        held = Held(
+            entries=entries,
+            inside=range(self.manifest["first"], self.manifest["end"]),
+            names=self.names,
+            missing=self.manifest["missing"],
+            read=self.read,
         )
+        counts = verify_things(held)
         before = self._verify_before(head)
         self._verify_spelling(path)
         end, size = self.manifest["end"], head.checkpoint.size
@@ -150,8 +149,9 @@ class _Reading:
             open_ended=end == size,
             kinds=dict(sorted(kinds.items())),
             counts=counts,
-            missing=tuple(
-                f"{each['what']} {each['name']}: {printable(each['reason'])}" for each in self.manifest["missing"]
+            missing=(
+                *(f"{each['what']} {each['name']}: {printable(each['reason'])}" for each in self.manifest["missing"]),
+                *find_unsaid(held),
             ),
         )
 

@@ -1,10 +1,11 @@
-"""What the pipeline attests, in the transaction of what it attests: trainings, guarantees, audits, decisions."""
+"""What the pipeline attests, in the transaction of what it attests: trainings, releases, audits, decisions."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -30,6 +31,7 @@ from governance.gate.outputs.attestation import LEVEL, rules_tested
 from governance.ledger.canonical import Json
 from governance.pipeline.code import probity_version, trainer_digest
 from governance.pipeline.home import Home
+from governance.registry.reports import released_path
 from governance.registry.tables import AttackRecord, AuditRecord, Model, ReleaseRecord, Snapshot
 from recommender.mechanism import Mechanism
 
@@ -75,7 +77,7 @@ def attest_release(by: Attesting, release: ReleaseRecord, snapshot: Snapshot, me
         subject,
         release.digest,
     )
-    _attest_guarantee(by, release, reservation, subject, made)
+    _attest_guarantee(by, reservation, subject, release.digest, made.resource, promise=release.guarantee)
 
 
 def attest_models(
@@ -172,6 +174,15 @@ def _attest_report(
     )
 
 
+def attest_released_audit(by: Attesting, model: Model, reservation: Reservation, digest: str) -> None:
+    """What an audit's release promises, about the document with this digest (hex), as a training's release is attested.
+
+    The model whose lists were measured is named as what it was made from.
+    """
+    audited = Resource(by.home.attester.uri(f"models/{model.id}"), model.digest)
+    _attest_guarantee(by, reservation, Subject(released_path(digest), digest), digest, audited)
+
+
 def attest_attack(by: Attesting, attack: AttackRecord, *, refuted: bool) -> None:
     """What an attack found, about its report; the release is named beside the policy that its claim was made under.
 
@@ -205,10 +216,17 @@ def attest_decision(by: Attesting, model: Model, made: Made, decision: Decision,
 
 
 def _attest_guarantee(
-    by: Attesting, release: ReleaseRecord, reservation: Reservation, subject: Subject, made: Made
+    by: Attesting,
+    reservation: Reservation,
+    subject: Subject,
+    about: str,
+    made_from: Resource,
+    *,
+    promise: Mapping[str, Any] | None = None,
 ) -> None:
-    home, privacy = by.home, by.home.policies.privacy
-    policy, promise = home.attester.policy(privacy.name, privacy.digest), release.guarantee
+    """A guarantee in our own words, as a test run and as a verification; without ``promise`` the reservation's."""
+    home, privacy, promise = by.home, by.home.policies.privacy, promise or reservation.guarantee
+    policy = home.attester.policy(privacy.name, privacy.digest)
     audit = PrivacyAudit(
         auditor=home.attester.name,
         audited_at=home.clock(),
@@ -228,10 +246,10 @@ def _attest_guarantee(
             delta=privacy.value.delta,
         ),
         policy=policy,
-        inputs=(made.resource,),
+        inputs=(made_from,),
     )
-    own = by.say(audit, subject, release.digest)
-    tested = by.say(as_test_result(audit.checks, configuration=(policy,)), subject, release.digest)
+    own = by.say(audit, subject, about)
+    tested = by.say(as_test_result(audit.checks, configuration=(policy,)), subject, about)
     summary = as_summary(
         audit.checks,
         verifier=home.attester.name,
@@ -241,7 +259,7 @@ def _attest_guarantee(
         inputs=(own.resource, tested.resource),
         level=PRIVACY_LEVEL,
     )
-    by.say(summary, subject, release.digest)
+    by.say(summary, subject, about)
 
 
 def _inputs(home: Home, snapshot: Snapshot) -> tuple[Resource, ...]:

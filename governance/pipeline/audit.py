@@ -42,6 +42,7 @@ from recommender.interactions import Interactions, interactions_from
 from recommender.split import fold_in, hold_out
 
 Progress = Callable[[int, int], None]
+Noting = Callable[[Sequence[str]], Sequence[str]]
 SHOWN = frozenset(
     {
         "exposure_share",
@@ -67,17 +68,18 @@ class Audited:
     report: Report
 
 
-def held_out_interactions(home: Home) -> Interactions:
+def held_out_interactions(home: Home, *, noting: Noting = tuple) -> Interactions:
     """The histories of subjects who consent to training and whom the policy keeps out of it, over the whole catalogue.
 
-    Whoever objected to the audit's own purpose (GDPR Art. 21) is left out.
+    Whoever objected to the audit's own purpose (GDPR Art. 21) is left out. ``noting`` is told who is left before
+    anything is read, and says whom of them to read.
 
     Raises:
         EmptySnapshot: there is nobody with five interactions or more.
     """
     willing = _willing(home)
     _, held_out = hold_out(willing, home.policies.privacy.value.held_out_share, salt=SPLIT_SALT)
-    return _histories(home, held_out, "held-out subject")
+    return _histories(home, noting(held_out), "held-out subject")
 
 
 def audited_interactions(home: Home, among: Collection[str]) -> Interactions:

@@ -8,6 +8,7 @@ often as anybody asks, at no further cost: it is the same noise.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from uuid import UUID, uuid5
@@ -27,15 +28,18 @@ from governance.errors import Conflict, EmptySnapshot, InvalidInput
 from governance.gate.check import configuration
 from governance.ledger.store import append, is_recorded
 from governance.pipeline.artefacts import load_recommender
-from governance.pipeline.audit import held_out_interactions, pairs_of
+from governance.pipeline.attesting import Attesting, attest_released_audit
+from governance.pipeline.audit import Noting, held_out_interactions, pairs_of
 from governance.pipeline.catalogue import load_catalogue
 from governance.pipeline.home import Home
 from governance.policy.rules import FairnessPolicy
 from governance.registry.events import AuditReleased
 from governance.registry.models import get_model
+from governance.registry.released_audits import forget_read, note_read
 from governance.registry.reports import read_released, released_path, title_of
 from governance.registry.tables import Model
 from pseudonymisation.durable import write_atomically
+from pseudonymisation.pseudonym import Pseudonym
 from recommender.accounting import Guarantee, mu_for
 from recommender.discreteness import LARGEST_EPSILON, MARGIN, verify_margin
 from recommender.errors import BadMechanism
@@ -126,7 +130,7 @@ def release_audit(home: Home, model_id: UUID, asked: Offer, *, release_id: UUID,
     require_not_lost(known)
     recommender = load_recommender(home, model)
     _put_aside(home, asked.promise, release_id, author)
-    made = _measured(home, recommender, asked)
+    made = _measured(home, recommender, asked, _noting(home, model, release_id))
     return _kept(home, model, made, release_id, author=author)
 
 
@@ -180,7 +184,22 @@ def _put_aside(home: Home, promise: Guarantee, release_id: UUID, author: Princip
         begin_reading(session, release_id, actor=actor, clock=home.clock)
 
 
-def _measured(home: Home, recommender: Recommender, asked: Offer) -> PrivateRelease:
+def _noting(home: Home, model: Model, release_id: UUID) -> Noting:
+    """Note who is about to be read; whoever was erased while the list was being made leaves it, and is not read."""
+
+    def note(subjects: Sequence[str]) -> Sequence[str]:
+        with home.transaction() as session:
+            note_read(session, release_id, model, subjects)
+        living = home.vault.living(frozenset(map(Pseudonym, subjects)), domain="events")
+        with home.transaction() as session:
+            for subject in sorted(set(subjects) - living):
+                forget_read(session, subject)
+        return [subject for subject in subjects if subject in living]
+
+    return note
+
+
+def _measured(home: Home, recommender: Recommender, asked: Offer, noting: Noting) -> PrivateRelease:
     promise = asked.promise
     stated = Stated(
         epsilon=promise.epsilon,
@@ -190,15 +209,17 @@ def _measured(home: Home, recommender: Recommender, asked: Offer) -> PrivateRele
         mechanism=promise.mechanism,
         accountant=promise.accountant,
     )
-    given = _read(home, recommender, asked, home.policies.fairness.value)
+    given = _read(home, recommender, asked, home.policies.fairness.value, noting)
     mechanism = Gaussian(scale=asked.scale, promise=stated)
     return gaussian_release(given, asked.nobody, config=asked.config, mechanism=mechanism)
 
 
-def _read(home: Home, recommender: Recommender, asked: Offer, policy: FairnessPolicy) -> AuditInput | None:
+def _read(
+    home: Home, recommender: Recommender, asked: Offer, policy: FairnessPolicy, noting: Noting = tuple
+) -> AuditInput | None:
     """Lists and targets of held-out subjects, none of which hangs on who else is there; None where nobody has any."""
     try:
-        people = held_out_interactions(home)
+        people = held_out_interactions(home, noting=noting)
     except EmptySnapshot:
         return None  # released as noise: a refusal here would tell that there is nobody
     shown, targets = fold_in_each(people, salt=str(policy.seed).encode())
@@ -227,6 +248,7 @@ def _kept(home: Home, model: Model, made: PrivateRelease, release_id: UUID, *, a
             model=str(model.id), release=digest, reservation=str(release_id), guarantee=reservation.guarantee
         )
         append(session, event, actor=actor_of(author), entry_id=uuid5(release_id, event.kind), clock=home.clock)
+        attest_released_audit(Attesting(session=session, home=home), model, reservation, digest)
     return Released(digest=digest, publication=publication)
 
 

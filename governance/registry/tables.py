@@ -113,3 +113,21 @@ class Deployment(Base):
     deployed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     rolled_back_from: Mapped[int | None] = mapped_column(ForeignKey("registry_deployment.number"))
+
+
+class AuditRelease(Base):
+    """An audit's figures, released with noise that a reservation paid for."""
+
+    __tablename__ = "registry_audit_release"
+
+    reservation_id: Mapped[UUID] = mapped_column(ForeignKey(Reservation.id), primary_key=True)
+    model_id: Mapped[UUID] = mapped_column(ForeignKey(Model.id))
+
+
+class AuditReleaseSubject(Base):
+    """Whose events were read for such a release, so that an erasure can name it."""
+
+    __tablename__ = "registry_audit_release_subject"
+
+    subject: Mapped[str] = mapped_column(Text, primary_key=True)
+    reservation_id: Mapped[UUID] = mapped_column(ForeignKey(AuditRelease.reservation_id), primary_key=True)

@@ -43,12 +43,26 @@ class ModelMemory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditMemory:
+    """An audit's release for which the subject's events were read, and the guarantee that bounds what it says of them.
+
+    ``document`` is the SHA-256 (hex) of what was published; None where nothing was, for the release was cut off.
+    """
+
+    release: str
+    document: str | None
+    model: str
+    guarantee: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
     """What was erased, where, and what remains. Days are ISO 8601; there is no identity and no time of day in it.
 
     ``snapshots`` are those that held the subject, so that a model made from one later can be told.
     ``vault_commitment`` recognises the destroyed subject in a restored backup, and only there. ``residue`` says in
-    sentences what the erasure could not reach.
+    sentences what the erasure could not reach. ``audits`` are audits' releases for which
+    the subject was read; a certificate of version 1 does not say.
     """
 
     request: str
@@ -63,7 +77,8 @@ class Certificate:
     retrain_by: str | None
     vault_commitment: str | None
     residue: tuple[str, ...]
-    version: int = 1
+    audits: tuple[AuditMemory, ...] = ()
+    version: int = 2
 
 
 def sign_certificate(certificate: Certificate, signer: EnvelopeSigner) -> bytes:
@@ -117,6 +132,7 @@ def _certificate(value: Any) -> Certificate:  # noqa: ANN401 - JSON, checked by 
             **value,
             "stores": tuple(StoreErasure(**each) for each in value["stores"]),
             "models": tuple(ModelMemory(**each) for each in value["models"]),
+            "audits": tuple(AuditMemory(**each) for each in value.get("audits", ())),
             "snapshots": tuple(value["snapshots"]),
             "residue": tuple(value["residue"]),
         }

@@ -26,11 +26,12 @@ from governance.registry.lineage import (
     generations_that_saw,
     snapshots_of,
 )
+from governance.registry.released_audits import ReadFor, count_read, forget_read, releases_that_read
 from governance.reidentification.procedure import count as count_cases
 from governance.reidentification.procedure import forget as forget_cases
 from governance.rights.attesting import attest_erasure
 from governance.rights.cases import withheld
-from governance.rights.certificate import Certificate, ModelMemory, StoreErasure, sign_certificate
+from governance.rights.certificate import AuditMemory, Certificate, ModelMemory, StoreErasure, sign_certificate
 from governance.rights.events import ErasureCertified, ErasureStarted
 from governance.rights.openings import commit
 from governance.rights.requests import day_of
@@ -40,7 +41,7 @@ from pseudonymisation.errors import UnknownSubject
 from pseudonymisation.pseudonym import Pseudonym
 from pseudonymisation.schema import EVENT_KINDS
 
-STORES = ("vault", "lake", "sums", "consents", "snapshots", "cases", "openings")
+STORES = ("vault", "lake", "sums", "consents", "snapshots", "audits", "cases", "openings")
 DOMAINS = ("events", "consent")
 
 
@@ -95,11 +96,11 @@ def leave_sums(session: Session, tools: Tools, task: Task) -> None:
 
 
 def forget_control(session: Session, tools: Tools, task: Task) -> None:
-    """Delete consents, snapshot membership, sealed packages, names in cases, and what opens the ledger's commitments.
+    """Delete consents, membership of snapshots and audits' releases, sealed packages, names in cases, and openings.
 
-    Which models had seen the subject is read before. The openings go with those of this request itself: from here on
-    the log proves that an erasure was asked for and begun, not whose. Open cases that policy withholds are forgotten
-    as all others, and not counted: the counts go into the certificate.
+    Which models and releases had seen the subject is read before. The openings go with those of this request itself:
+    from here on the log proves that an erasure was asked for and begun, not whose. Open cases that policy withholds are
+    forgotten as all others, and not counted: the counts go into the certificate.
     """
     events, consent = task.job.work["events"], task.job.work["consent"]
     # Once more, while the lists still say who was in what: a training may have kept sums since.
@@ -107,9 +108,11 @@ def forget_control(session: Session, tools: Tools, task: Task) -> None:
     task.note(
         models=[_memory(exposure) for exposure in generations_that_saw(session, events)],
         snapshots=[str(snapshot) for snapshot in snapshots_of(session, events)],
+        audits=[_audit(release) for release in releases_that_read(session, events)],
     )
     _add_found(task, "consents", {"consent_decision": forget(session, consent)})
     _add_found(task, "snapshots", {"registry_snapshot_subject": forget_memberships(session, events)})
+    _add_found(task, "audits", {"registry_audit_release_subject": forget_read(session, events)})
     rights = Pseudonym(task.job.work["rights"])
     hidden = withheld(session, rights, tools.policies.access.value.reidentification)
     unsaid = sum(count for record, count in count_by_record(session, rights).items() if record in hidden)
@@ -195,6 +198,7 @@ def _require_gone(session: Session, tools: Tools, task: Task) -> None:
         "lake": sum(tools.lake.count(kind.name, subjects=[events]) for kind in EVENT_KINDS),
         "consents": count_decisions(session, work["consent"]),
         "snapshots": count_memberships(session, events),
+        "audits": count_read(session, events),
         "cases": count_cases(session, rights),
         "openings": count_openings(session, rights),
     }
@@ -218,6 +222,8 @@ def _certificate(tools: Tools, task: Task, today: date) -> Certificate:
         stores=tuple(StoreErasure(store=store, found=work["found"].get(store, {}), left=0) for store in STORES),
         models=models,
         snapshots=tuple(work["snapshots"]),
+        # An erasure that was begun before releases were noted has none to name.
+        audits=tuple(AuditMemory(**each) for each in work.get("audits", ())),
         retrain_by=(today + timedelta(days=days)).isoformat() if models else None,
         vault_commitment=work.get("commitment"),
         residue=_residue(tools),
@@ -248,6 +254,15 @@ def _memory(exposure: Exposure) -> dict[str, Any]:
         "generation": exposure.generation,
         "release": exposure.release,
         "guarantee": dict(exposure.guarantee),
+    }
+
+
+def _audit(release: ReadFor) -> dict[str, Any]:
+    return {
+        "release": str(release.reservation_id),
+        "document": release.digest,
+        "model": str(release.model_id),
+        "guarantee": dict(release.guarantee),
     }
 
 

@@ -42,7 +42,15 @@ def test_a_pack_of_a_day_is_proved_complete_and_agrees_with_what_its_entries_nam
 
     assert (found.first, found.end, found.size, found.before, found.open_ended) == (7, 41, 44, 7, False)
     assert found.kinds["gate.decided"] == 2
-    assert found.counts == {"reports": 2, "attacks": 0, "decisions": 2, "models": 2, "policies": 7, "attestations": 1}
+    assert found.counts == {
+        "reports": 2,
+        "attacks": 0,
+        "released": 0,
+        "decisions": 2,
+        "models": 2,
+        "policies": 7,
+        "attestations": 1,
+    }
     assert found.missing == ()
     assert found.digest == sha256(packed.read_bytes()).hexdigest()
 

@@ -1,16 +1,19 @@
 import json
 import os
 from base64 import b64decode, b64encode
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from governance.attest.dsse import sign_envelope
 from governance.attest.signing import EnvelopeSigner, create_signer, load_signer
 from governance.errors import BrokenProof, ConfigurationError, Conflict
+from governance.ledger.canonical import encode_json
 from governance.rights.certificate import (
+    PAYLOAD_TYPE,
     sign_certificate,
     verify_certificate,
 )
@@ -30,6 +33,14 @@ def test_the_key_is_the_one_of_the_rfc() -> None:
 
 def test_a_signed_certificate_reads_back_as_it_was() -> None:
     assert verify_certificate(ENVELOPE, PUBLIC) == CERTIFICATE
+
+
+def test_a_certificate_of_before_still_reads_and_says_nothing_of_audits() -> None:
+    fields = asdict(CERTIFICATE) | {"version": 1}
+    del fields["audits"]
+    old = sign_envelope(PAYLOAD_TYPE, encode_json(fields), [SIGNER])
+
+    assert verify_certificate(old, PUBLIC) == replace(CERTIFICATE, version=1, audits=())
 
 
 def test_a_strangers_few_lines_verify_it_too() -> None:

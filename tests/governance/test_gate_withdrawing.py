@@ -25,8 +25,9 @@ from tests.governance.builders import Build
 from tests.governance.test_gate_granting import RULES, Office, office
 
 if TYPE_CHECKING:
-    from governance.access.tables import Principal
     from sqlalchemy.orm import Session
+
+    from governance.access.tables import Principal
 
 __all__ = ["office"]  # a fixture
 REASON = "The studios sent the licences after all."
@@ -194,7 +195,7 @@ def busy(postgres_engine: Any, build: Build) -> Office:  # noqa: ANN401 - an eng
     """An office where several work at once: a store with one writer has nothing to interleave."""
     with transaction(postgres_engine) as session:
         roles = {"owner": ("engineer",), "board": ("board",), "board 2": ("board",), "author": ("engineer",)}
-        people: dict[str, "Principal"] = {name: build.principal(session, name, *held) for name, held in roles.items()}
+        people: dict[str, Principal] = {name: build.principal(session, name, *held) for name, held in roles.items()}
         model = build.model(session, "m", build.release(session, "one", ("s1",)), people["author"])
     return Office(postgres_engine, build, model, people, build.now)
 

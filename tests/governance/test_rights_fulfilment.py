@@ -4,17 +4,21 @@ from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy.orm import Session
 
 from governance.attest.signing import EnvelopeSigner
+from governance.budget.reservations import begin_reading, reserve, spend
 from governance.consent.state import count_decisions
 from governance.database import transaction
 from governance.errors import ConfigurationError, Conflict, NotFound
 from governance.keys.rotation import PublicKey, record_rotation
 from governance.ledger.search import Filter, follow
 from governance.registry.lineage import count_memberships
+from governance.registry.models import get_model
+from governance.registry.released_audits import count_read, note_read
 from governance.rights.certificate import Certificate, verify_certificate
 from governance.rights.erasure import ERASURE, get_certificate
 from governance.rights.fulfilment import RIGHTS, fulfil, right_of
@@ -55,6 +59,43 @@ def test_an_erasure_reaches_every_store_and_spares_everybody_else(house: House) 
     assert house.tools.vault.find(identity("acc-2", "bob@example.org"), domain="events") == house.bob["events"]
 
 
+def _released(house: House, name: str, subjects: tuple[str, ...], *, document: str | None) -> UUID:
+    """An audit's release on the house's model for which these subjects were read; without a document it was cut off."""
+    reservation = house.build.id(name)
+    who = {"actor": SYSTEM, "clock": house.build.clock}
+    with transaction(house.engine) as session:
+        guarantee = house.build.guarantee(0.5)
+        reserve(
+            session, reservation_id=reservation, purpose="exposure_audit", guarantee=guarantee,
+            policy=house.build.privacy, **who,
+        )  # fmt: skip
+        begin_reading(session, reservation, **who)
+        note_read(session, reservation, get_model(session, house.build.id("m1")), subjects)
+        if document is not None:
+            spend(session, reservation, release=document, **who)
+    return reservation
+
+
+def test_the_certificate_names_the_audit_releases_for_which_the_subject_was_read(house: House) -> None:
+    made = _released(house, "made", (house.jane["events"], house.bob["events"]), document="ab" * 32)
+    lost = _released(house, "lost", (house.jane["events"],), document=None)
+    _released(house, "of others", (house.bob["events"],), document="cd" * 32)
+    certificate = verify_certificate(house.ask("erasure")().certificate, SIGNER.public_key)
+
+    assert {(each.release, each.document) for each in certificate.audits} == {
+        (str(made), "ab" * 32),
+        (str(lost), None),
+    }
+    assert {each.model for each in certificate.audits} == {str(house.build.id("m1"))}
+    assert {each.guarantee["epsilon"] for each in certificate.audits} == {0.5}
+    assert ("audits", {"registry_audit_release_subject": 2}, 0) in [
+        (store.store, dict(store.found), store.left) for store in certificate.stores
+    ]
+    with transaction(house.engine) as session:
+        assert (count_read(session, house.jane["events"]), count_read(session, house.bob["events"])) == (0, 2)
+    assert certificate.version == 2
+
+
 def test_the_certificate_names_stores_counts_models_and_the_day_of_retraining_but_nobody(house: House) -> None:
     handover = house.ask("erasure")()
     certificate = verify_certificate(handover.certificate, SIGNER.public_key)
@@ -65,6 +106,7 @@ def test_the_certificate_names_stores_counts_models_and_the_day_of_retraining_bu
         ("sums", {"destroyed": 0, "subtracted": 0}, 0),
         ("consents", {"consent_decision": 1}, 0),
         ("snapshots", {"registry_snapshot_subject": 1}, 0),
+        ("audits", {"registry_audit_release_subject": 0}, 0),
         ("cases", {"reidentification_case": 0}, 0),
         ("openings", {"ledger_opening": 5}, 0),
     ]

@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+from zipfile import ZipFile
 
 import numpy as np
 import pyarrow as pa
@@ -22,14 +23,16 @@ from governance.budget.tables import Reservation
 from governance.cli import audit_disclose
 from governance.errors import Conflict, EmptySnapshot
 from governance.ledger.search import Filter, follow
-from governance.pipeline import audit_release
+from governance.pipeline import audit, audit_release
 from governance.pipeline.audit import audit_model
 from governance.pipeline.audit_release import offer, release_audit
 from governance.pipeline.home import Home
 from governance.policy.loader import parse
 from governance.policy.rules import FairnessPolicy
+from governance.registry.lineage import members_of
 from governance.registry.models import list_models
-from governance.registry.tables import Model
+from governance.registry.released_audits import count_read, releases_that_read
+from governance.registry.tables import Model, Snapshot
 from governance.resources import policies_dir
 from recommender.accounting import compose_mu, delta_at
 from recommender.interactions import Interactions, interactions_from
@@ -218,12 +221,92 @@ def test_a_release_is_reserved_read_spent_and_logged_and_handed_out_again_for_no
     assert _spent(keeping) == spent
 
 
+def test_who_was_read_for_a_release_is_noted(keeping: Home) -> None:
+    model, author = _model(keeping), person(keeping, "eve", "engineer")
+    read = audit_release.held_out_interactions(keeping).subjects
+    made = release_audit(
+        keeping, model.id, offer(keeping, model.id, epsilon=1.0), release_id=UUID(int=5), author=author
+    )
+    with keeping.transaction() as session:
+        snapshot = session.query(Snapshot).one().id
+        found = [releases_that_read(session, subject) for subject in read]
+        trained = releases_that_read(session, members_of(session, snapshot)[0])
+
+    assert len(read) >= 10
+    assert {(each.model_id, each.digest, each.guarantee["epsilon"]) for (each,) in found} == {
+        (model.id, made.digest, 1.0)
+    }
+    assert trained == []
+
+
+def test_a_release_is_attested_and_in_the_pack_of_its_day(keeping: Home, probity: Run, tmp_path: Path) -> None:
+    model, home, out = _model(keeping), keeping.settings.home, tmp_path / "page.json"
+    probity("audit", "release", model.id, "--epsilon", 1, "--out", out, "--home", home)
+    digest, officer = sha256(out.read_bytes()).hexdigest(), {"PROBITY_TOKEN": _token(probity, home)}
+    vkey = probity("ledger", "publish", "--home", home).out.strip()
+    (tmp_path / "trust").write_text(f"log {vkey}\nquorum none\n")
+    (tmp_path / "attesters").write_text(probity("attest", "key", "--home", home).out)
+    probity("ledger", "export", tmp_path / "log", "--home", home)
+    said, today, pack = tmp_path / "release.intoto.jsonl", keeping.clock().date(), tmp_path / "pack.zip"
+    exported = probity("attest", "export", said, "--subject", digest, "--home", home)
+    asked = ["attest", "verify", said, "--key", tmp_path / "attesters", "--require", "privacy-audit"]
+    asked += ["--require", "vsa", "--level", "PROBITY_PRIVACY", "--subject", out]
+    asked += ["--ledger", tmp_path / "log", "--trust-policy", tmp_path / "trust"]
+    verified = probity(*asked)
+    out.write_bytes(out.read_bytes().replace(b'"epsilon"', b'"Epsilon"'))
+    changed = probity(*asked)
+    packed = probity("evidence", "pack", pack, "--from", today, "--to", today, "--home", home, env=officer)
+    checked = probity("evidence", "verify", pack, "--policy", tmp_path / "trust", "--allow-missing")
+
+    assert (exported.code, exported.out.strip()) == (0, digest), exported.err
+    assert verified.code == 0, verified.out + verified.err
+    assert changed.code != 0
+    assert packed.code == 0, packed.err
+    assert checked.code == 0, checked.err
+    with ZipFile(pack) as archive:
+        assert f"released/{digest}.json" in archive.namelist()
+        assert sum(name.startswith("attestations/") for name in archive.namelist()) >= 3
+
+
+def test_nothing_is_exported_of_what_nobody_vouched_for(keeping: Home, probity: Run, tmp_path: Path) -> None:
+    to, home = tmp_path / "none.intoto.jsonl", keeping.settings.home
+    for options, code, words in (
+        (["--subject", "ab" * 32], 2, f"nothing is attested of {'ab' * 32}"),
+        (["--subject", "ab"], 2, "--subject: expected"),
+        ([], 2, "expected either --model or --subject, got neither"),
+    ):
+        ran = probity("attest", "export", to, *options, "--home", home)
+
+        assert (ran.code, words in ran.err) == (code, True), ran.err
+    assert not to.exists()
+
+
+def test_who_was_erased_while_a_release_listed_whom_to_read_is_not_read(
+    keeping: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, author = _model(keeping), person(keeping, "eve", "engineer")
+    everybody = audit_release.held_out_interactions(keeping).subjects
+    gone, living = everybody[0], keeping.vault.living
+    monkeypatch.setattr(
+        type(keeping.vault), "living", lambda _, subjects, domain: living(subjects, domain=domain) - {gone}
+    )
+    read: list[str] = []
+    reading = audit._histories
+    monkeypatch.setattr(audit, "_histories", lambda home, who, words: read.extend(who) or reading(home, who, words))
+    release_audit(keeping, model.id, offer(keeping, model.id, epsilon=1.0), release_id=UUID(int=3), author=author)
+
+    assert gone not in read
+    assert set(everybody) - {gone} <= set(read)
+    with keeping.transaction() as session:
+        assert [count_read(session, each) for each in everybody[:2]] == [0, 1]
+
+
 def test_a_release_beyond_the_budget_reads_nothing(
     keeping: Home, probity: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, before, home = _model(keeping), kinds_of(keeping, ""), keeping.settings.home
 
-    def unread(*_: object) -> None:
+    def unread(*_: object, **__: object) -> None:
         raise AssertionError
 
     monkeypatch.setattr(audit_release, "held_out_interactions", unread)
@@ -271,7 +354,7 @@ def test_a_release_does_not_tell_that_nobody_has_a_list(
     model, author = _model(keeping), person(keeping, "eve", "engineer")
     known = audit_release.load_recommender(keeping, model).model.items
 
-    def people(_: Home) -> Interactions:
+    def people(_: Home, **__: object) -> Interactions:
         if there == "nobody":
             raise EmptySnapshot(there)
         return interactions_from(pa.table({"subject": ["s"] * len(known), "item": list(known)}), known)
@@ -338,7 +421,7 @@ def test_one_held_out_subject_less_moves_what_gets_noise_by_no_more_than_is_acco
 
     def sums(chosen: np.ndarray) -> Any:  # noqa: ANN401 - whole numbers
         people = everybody.rows(chosen)
-        monkeypatch.setattr(audit_release, "held_out_interactions", lambda _: people)
+        monkeypatch.setattr(audit_release, "held_out_interactions", lambda _, **__: people)
         met: list[Any] = []
 
         def watched(found: Any, _scale: int) -> Any:  # noqa: ANN401 - whole numbers
