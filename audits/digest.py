@@ -36,6 +36,9 @@ def inputs_digest(given: AuditInput) -> str:
     if given.attack is not None:
         _write(state, b"attack")
         _write(state, given.attack.to_json())
+    if given.inference is not None:
+        _write(state, b"inference")
+        _write(state, given.inference.to_json())
     return state.hexdigest()
 
 

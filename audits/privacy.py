@@ -102,6 +102,74 @@ class PrivacyAttack:
         return decode(cls, unverified)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembershipInference:
+    """How well attackers told who was trained on from who was not.
+
+    Attributes:
+        area: under the ROC curve of the strongest of them: the chance that a member scores higher than another; None
+            together with its interval where too few were attacked to tell.
+        low: lower end of an interval for the largest area that any of them has.
+        high: upper end.
+        confidence: with which that area lies between the two, whichever of the attackers has it.
+        attackers: what each looked at, for people to read.
+        members: subjects who were trained on.
+        others: subjects who were not, drawn alike.
+        model_digest: the model that was attacked.
+
+    Raises:
+        InvalidConfig: a number out of range or not finite, an area without interval, or no attacker.
+    """
+
+    area: float | None
+    low: float | None
+    high: float | None
+    confidence: float
+    attackers: tuple[str, ...]
+    members: int
+    others: int
+    model_digest: str
+
+    def __post_init__(self) -> None:
+        figures = [each for each in (self.area, self.low, self.high) if each is not None]
+        ordered = self.low is None or self.high is None or self.low <= self.high
+        whole = len(figures) in {0, 3} and all(0 <= each <= 1 for each in figures) and ordered
+        named = bool(self.attackers) and all(each.strip() for each in self.attackers)
+        checks = (
+            ("area, low, high", whole, "numbers from 0 to 1, or none", (self.area, self.low, self.high)),
+            ("confidence", 0 < self.confidence < 1, "between 0 and 1", self.confidence),
+            ("attackers", named, "names", self.attackers),
+            ("members, others", min(self.members, self.others) >= 1, "1 or more", (self.members, self.others)),
+        )
+        for name, holds, expected, got in checks:
+            if not holds:
+                msg = f"membership inference, {name}: expected {expected}, got {got!r}"
+                raise InvalidConfig(msg)
+
+    @property
+    def sentence(self) -> str:
+        """What was tried, in words."""
+        tried = ", ".join(self.attackers)
+        return (
+            f"Membership was inferred among {self.members:,} subjects who were trained on and {self.others:,} who were "
+            f"not, by: {tried}. The interval for the strongest of them is at {self.confidence:.0%}."
+        )
+
+    def to_json(self) -> bytes:
+        """The one encoding; equal findings give equal bytes."""
+        return encode(self)
+
+    @classmethod
+    def from_json(cls, unverified: bytes) -> "MembershipInference":
+        """The finding with exactly this encoding.
+
+        Raises:
+            CorruptReport: an unknown, missing or repeated key, a wrong type, another encoding.
+            InvalidConfig: a number out of range.
+        """
+        return decode(cls, unverified)
+
+
 def epsilon_lower_bound(guesses: Guesses, *, delta: float, confidence: float) -> float:
     """Lower bound on epsilon from an attacker's guesses, 0 where they show nothing.
 

@@ -18,6 +18,7 @@ class Undefined(StrEnum):
     NO_DENOMINATOR = "nothing to divide by"
     UNSTEADY = "undefined in some resamples"
     SUPPRESSED = "suppressed"
+    UNSURE = "its interval is less certain than the audit's"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,10 +19,9 @@ from audits.evidence import Evidence, audited_attributes, evidence_from
 from audits.grades import has_targets
 from audits.groupings import notes
 from audits.measuring import measurement, rounded
-from audits.metrics import METRICS, ndcg, privacy_leak, recall
+from audits.metrics import METRICS, membership_inference, ndcg, privacy_leak, recall
 from audits.metrics.derived import Derived, derive
 from audits.metrics.metric import Metric
-from audits.privacy import PrivacyAttack
 from audits.quality import GroupSpread, group_spread
 from audits.report import Measurement, Report, UnknownLabels
 from audits.sensitivity import Sensitivity, sensitivity
@@ -32,6 +31,8 @@ from audits.tables import AuditInput
 _QUALITY = ((ndcg.METRIC.slug, ndcg.per_subject), (recall.METRIC.slug, recall.per_subject))
 Ints = NDArray[np.int64]
 
+STATED = (privacy_leak.METRIC, membership_inference.METRIC)
+"""Metrics that nobody measures from lists: their figures come with the input."""
 _LORENZ_POINTS = 51
 _NOT_RANDOM = (
     "Held-out choices come from what subjects were shown before, not from random lists: "
@@ -54,7 +55,7 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
     """
     evidence = evidence_from(given, config)
     chosen = _metrics(given, config)
-    metrics = tuple(metric for metric in chosen if metric != privacy_leak.METRIC and not isinstance(metric, Derived))
+    metrics = tuple(metric for metric in chosen if metric not in STATED and not isinstance(metric, Derived))
     resampling = Resampling(
         replicates=config.replicates, seed=config.seed, level=config.level, min_subjects=config.min_subjects
     )
@@ -64,7 +65,7 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
     found = intervals(measured, resampling, order=_by_group(evidence), progress=progress)
     rows = _measurements(owners, found, config, compared=False)
     return Report(
-        measurements=(*rows, *_derived(chosen, rows, evidence, config), *_stated(chosen, given.attack)),
+        measurements=(*rows, *_derived(chosen, rows, evidence, config), *_stated(chosen, given, config.level)),
         differences=_measurements(owners, found, config, compared=True),
         group_spreads=_spreads(evidence, config),
         unknown_labels=_unknown_labels(evidence),
@@ -104,6 +105,7 @@ def possible_metrics(given: AuditInput, config: AuditConfig) -> tuple[Metric, ..
     """
     present = {
         "attack": given.attack is not None,
+        "inference": given.inference is not None,
         "attributes": bool(audited_attributes(given, config)) or config.popularity_tiers,
         "relevance": given.relevance is not None,
         "history": given.history is not None,
@@ -115,7 +117,8 @@ def possible_metrics(given: AuditInput, config: AuditConfig) -> tuple[Metric, ..
 
 
 def _metrics(given: AuditInput, config: AuditConfig) -> tuple[Metric, ...]:
-    if given.attack is not None and given.attack.model_digest != config.model_digest:
+    attacked = {each.model_digest for each in (given.attack, given.inference) if each is not None}
+    if not attacked <= {config.model_digest}:
         msg = "audit: expected an attack on the model under audit, got one on another model"
         raise InvalidConfig(msg)
     possible = possible_metrics(given, config)
@@ -129,7 +132,7 @@ def _metrics(given: AuditInput, config: AuditConfig) -> tuple[Metric, ...]:
     # A figure made of others brings those along.
     wanted |= {metric.source for metric in possible if isinstance(metric, Derived) and metric.slug in wanted}
     # An attack's figure is stated, and intervals need one that is measured: the first brings them.
-    wanted |= {possible[0].slug} if wanted <= {privacy_leak.METRIC.slug} else set()
+    wanted |= {possible[0].slug} if wanted <= {metric.slug for metric in STATED} else set()
     return tuple(metric for metric in possible if metric.slug in wanted)
 
 
@@ -142,8 +145,13 @@ def _derived(
     return tuple(found)
 
 
-def _stated(metrics: Sequence[Metric], attack: PrivacyAttack | None) -> tuple[Measurement, ...]:
-    return (privacy_leak.stated(attack),) if attack is not None and privacy_leak.METRIC in metrics else ()
+def _stated(metrics: Sequence[Metric], given: AuditInput, level: float) -> tuple[Measurement, ...]:
+    found = []
+    if given.attack is not None and privacy_leak.METRIC in metrics:
+        found.append(privacy_leak.stated(given.attack))
+    if given.inference is not None and membership_inference.METRIC in metrics:
+        found.append(membership_inference.stated(given.inference, level=level))
+    return tuple(found)
 
 
 def _by_group(evidence: Evidence) -> Ints:
@@ -265,6 +273,7 @@ def _caveats(given: AuditInput, evidence: Evidence, config: AuditConfig) -> tupl
         *((sentence, True) for sentence in notes(evidence.groupings, evidence.subjects, config)),
         *((sentence, True) for sentence in cold_start_rules(evidence.popularity, evidence.history_lengths, config)),
         (f"Attributes not audited: {', '.join(left_out)}.", bool(left_out)),
+        ("" if given.inference is None else given.inference.sentence, given.inference is not None),
     )
     return tuple(sentence for sentence, applies in sentences if applies)
 

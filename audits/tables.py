@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from audits.coding import CodedLists, Codes, all_distinct, coded, ordered_lists
 from audits.errors import InvalidTable, UnknownItem
-from audits.privacy import PrivacyAttack
+from audits.privacy import MembershipInference, PrivacyAttack
 
 Ints = NDArray[np.int64]
 
@@ -96,6 +96,7 @@ class AuditInput:
             group per subject and attribute.
         baseline: lists of another recommender for the very same subjects, to compare with, subject by subject.
         attack: what an attack on the recommender found; the report carries it.
+        inference: what inferring membership found; the report has its figure, and a caveat says what was tried.
 
     Raises:
         InvalidTable: a table breaks its contract, or the baseline has other subjects.
@@ -111,6 +112,7 @@ class AuditInput:
     subject_groups: pa.Table | None = None
     baseline: Recommendations | None = None
     attack: PrivacyAttack | None = None
+    inference: MembershipInference | None = None
 
     def __post_init__(self) -> None:
         items = tuple(sorted(self.items))

@@ -41,6 +41,7 @@ from audits.metrics import (
     long_tail_count,
     long_tail_share,
     max_skew,
+    membership_inference,
     min_skew,
     miscalibration,
     miscalibration_excess,
@@ -136,6 +137,7 @@ METRICS = (
     category_gap_given_taste.METRIC,
     # What the recommender leaks.
     privacy_leak.METRIC,
+    membership_inference.METRIC,
     # Concentration and coverage
     recommendation_gini.METRIC,
     exposure_entropy.METRIC,

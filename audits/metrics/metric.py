@@ -7,7 +7,7 @@ from typing import Literal
 from audits.evidence import Evidence
 from audits.statistics import Statistics
 
-Need = Literal["attributes", "relevance", "history", "popularity", "groups", "profile", "attack"]
+Need = Literal["attributes", "relevance", "history", "popularity", "groups", "profile", "attack", "inference"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +22,8 @@ class Metric:
         high: largest possible value, may be infinite.
         better: whether a higher or lower value is better, or one near the cell's target.
         needs: what the input must hold; "relevance" also means that the figure is conditional on what subjects were
-            shown before, "profile" is a history or, without one, held-out targets, and "attack" the result of one on
-            the recommender, which is stated and not measured.
+            shown before, "profile" is a history or, without one, held-out targets, "attack" the result of one on
+            the recommender and "inference" that of inferring membership: both are stated and not measured.
         measure: per-subject statistics from the evidence.
         asked_only: whether it is measured only where the configuration names it, because it has as many cells as there
             are categories times groups: they would widen every other interval.

@@ -117,7 +117,7 @@ def run(
                 seed=seed,
                 progress=step,
             )
-        checked = _bound(checked, exceptions, report)
+        checked = _bound(checked, given, exceptions, report)
         hand_out(
             Decided(
                 decision=checked.decision,
@@ -136,7 +136,10 @@ def run(
 
 
 def _attacked(given: AuditInput, attack: Path | None) -> AuditInput:
-    return given if attack is None else replace(given, attack=read_attack(attack))
+    if attack is None:
+        return given
+    canaries, inference = read_attack(attack)
+    return replace(given, attack=canaries, inference=inference)
 
 
 def _compared_with(baseline: str | None) -> tuple[Report | None, str | None]:
@@ -173,11 +176,14 @@ def _again(given: Mapping[str, Any], day: date | None) -> str:
     return command_line(["probity", "gate", "check"], {**tables, **files, "seed": given["seed"], "today": day})
 
 
-def _bound(checked: Checked, waivers: Loaded[WaiversFile] | None, baseline: Report | None) -> Checked:
+def _bound(
+    checked: Checked, given: AuditInput, waivers: Loaded[WaiversFile] | None, baseline: Report | None
+) -> Checked:
     digests = {
         "waivers": None if waivers is None else waivers.digest,
         "baseline report": None if baseline is None else sha256(baseline.to_json()).hexdigest(),
-        "attack": None if checked.report.attack is None else sha256(checked.report.attack.to_json()).hexdigest(),
+        "attack": None if given.attack is None else sha256(given.attack.to_json()).hexdigest(),
+        "membership inference": None if given.inference is None else sha256(given.inference.to_json()).hexdigest(),
     }
     rests_on = tuple((name, digest) for name, digest in digests.items() if digest is not None)
     return replace(checked, decision=replace(checked.decision, rests_on=rests_on))

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args, get_type_hints
 
 import typer
 
 from audits.errors import AuditError, CorruptReport, InvalidTable
-from audits.privacy import PrivacyAttack
+from audits.privacy import MembershipInference, PrivacyAttack
 from audits.report import Report
 from audits.sources import load
 from audits.tables import AuditInput
@@ -99,8 +99,11 @@ def read_audit_report(path: Path) -> Report:
         raise CorruptReport(msg) from cause
 
 
-def read_attack(path: Path) -> PrivacyAttack:
-    """The attack in a file: the member `privacy_attack` of what `probity audit privacy --json` prints, or that alone.
+def read_attack(path: Path) -> tuple[PrivacyAttack | None, MembershipInference | None]:
+    """What canaries and what inferring membership found, as far as a file says.
+
+    They are the members `privacy_attack` and `membership_inference` of what `probity audit privacy --json` prints. A
+    file with neither is read as what canaries found, alone.
 
     Raises:
         CorruptReport: it is none; begins with the file.
@@ -117,20 +120,26 @@ def read_attack(path: Path) -> PrivacyAttack:
     except (ValueError, RecursionError) as cause:
         msg = f"{path}: expected JSON, got {len(content)} bytes that are not"
         raise CorruptReport(msg) from cause
-    found = document.get("privacy_attack", document) if isinstance(document, dict) else document
+    members = document if isinstance(document, dict) else {}
+    inference = members.get("membership_inference")
+    alone = "privacy_attack" not in members and "membership_inference" not in members
+    attack = document if alone else members.get("privacy_attack")
     try:
-        return PrivacyAttack.from_json(_one_encoding(found))
+        return (
+            None if attack is None and not alone else PrivacyAttack.from_json(_one_encoding(attack, PrivacyAttack)),
+            None if inference is None else MembershipInference.from_json(_one_encoding(inference, MembershipInference)),
+        )
     except CorruptReport as cause:
         msg = f"{path}: {cause}"
         raise CorruptReport(msg) from cause
 
 
-def _one_encoding(attack: Any) -> bytes:  # noqa: ANN401 - anything that JSON can say
+def _one_encoding(found: Any, kind: type) -> bytes:  # noqa: ANN401 - anything that JSON can say
     """As `audits.privacy` writes it; whoever writes by hand may well give a whole number for a figure."""
-    figures = {name for name, kind in PrivacyAttack.__annotations__.items() if kind is float}
-    if isinstance(attack, dict):
-        attack = {name: float(v) if name in figures and type(v) is int else v for name, v in attack.items()}
-    return (json.dumps(attack, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n").encode()
+    figures = {name for name, hint in get_type_hints(kind).items() if float in {hint, *get_args(hint)}}
+    if isinstance(found, dict):
+        found = {name: float(v) if name in figures and type(v) is int else v for name, v in found.items()}
+    return (json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n").encode()
 
 
 def read_tables(  # noqa: PLR0917 - in the order of the options

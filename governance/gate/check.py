@@ -58,7 +58,8 @@ def check(
         InvalidConfig: the policy's settings are none that an audit can be made with.
     """
     # Whoever brings an attack says with it which model the lists are of; nothing here could tell.
-    model = UNREGISTERED if given.attack is None else given.attack.model_digest
+    found = given.attack or given.inference
+    model = UNREGISTERED if found is None else found.model_digest
     config = configuration(policy, given.membership, model_digest=model, seed=seed)
     config = with_divisions(config, policy, given)
     report = run(given, config=replace(config, metrics=asked_metrics(policy, given, config)), progress=progress)

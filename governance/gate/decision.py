@@ -29,6 +29,7 @@ _NEEDS = {
     "groups": "groups of subjects",
     "profile": "what subjects chose (history or relevance)",
     "attack": "the result of an attack on the model",
+    "inference": "what inferring membership found",
 }
 """What a metric reads besides lists, by the word of its ``needs``."""
 

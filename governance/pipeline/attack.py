@@ -8,13 +8,13 @@ subjects who allow training and have not objected to audits: those trained on an
 import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import numpy as np
 
-from audits.privacy import PrivacyAttack
+from audits.privacy import MembershipInference, PrivacyAttack
 from governance.ledger.canonical import encode_json
 from governance.pipeline.artefacts import load_recommender, load_registered_release
 from governance.pipeline.attesting import Attesting, attest_attack
@@ -145,12 +145,15 @@ def _membership(
     with home.transaction() as session:
         popularity = find_model(session, record.reservation_id, "popularity")
     usable = popularity is not None and popularity.id != model.id
+    attackers, policy = 3 if usable else 2, home.policies.fairness.value
     return infer_membership(
         load_recommender(home, model),
         candidates(members, rng=rng),
         candidates(others, rng=rng),
         rng=rng,
-        k=home.policies.fairness.value.list_length,
+        k=policy.list_length,
+        # All of their intervals hold at once as surely as an audit's do: the strongest is looked at, whichever it is.
+        confidence=1 - (1 - policy.confidence) / attackers,
         reference=load_recommender(home, popularity) if usable and popularity is not None else None,
     )
 
@@ -187,10 +190,30 @@ def _document(
         "attack": found.as_dict(),
         "finding": found.sentence + (ONLY_THE_RELEASE if is_paid(model.kind) else ""),
         "membership": [each.as_dict() for each in membership],
+        "membership_inference": _together(membership, model),
         "largest_area_allowed": _largest_area(promise),
         "privacy_attack": {name: getattr(attack, name) for name in PrivacyAttack.__dataclass_fields__},
     }
     return document | {"refuted": refutes(document)}
+
+
+def _together(found: tuple[MembershipReport, ...], model: Model) -> dict[str, Any] | None:
+    """The strongest attacker, with an interval that holds for all of them together (a union bound over theirs)."""
+    if not found:
+        return None
+    areas, first = [each.area for each in found], found[0].area
+    known = all(each.value is not None for each in areas)
+    stated = MembershipInference(
+        area=max(each.value or 0.0 for each in areas) if known else None,
+        low=max(each.low or 0.0 for each in areas) if known else None,
+        high=max(each.high or 0.0 for each in areas) if known else None,
+        confidence=1 - sum(1 - each.confidence for each in found),
+        attackers=tuple(each.attack for each in found),
+        members=first.members,
+        others=first.others,
+        model_digest=model.digest,
+    )
+    return asdict(stated)
 
 
 def _largest_area(promise: Guarantee) -> float:

@@ -32,7 +32,7 @@ from governance.pipeline.home import OPERATOR, Home
 from governance.pipeline.interactions import read_interactions
 from governance.pipeline.snapshot import SPLIT_SALT
 from governance.policy.rules import FairnessPolicy
-from governance.registry.attacks import find_privacy_attack
+from governance.registry.attacks import find_membership_inference, find_privacy_attack
 from governance.registry.models import get_model, latest_report, register_report
 from governance.registry.reports import page_path, read_report, title_of
 from governance.registry.tables import AuditRecord, Model
@@ -53,6 +53,7 @@ SHOWN = frozenset(
         "ndcg",
         "recall",
         "privacy_leak",
+        "membership_inference",
     }
 )
 """What every report on a model shows, whatever the rules ask for."""
@@ -116,7 +117,8 @@ def _histories(home: Home, subjects: Sequence[str], who: str) -> Interactions:
 def audit_model(home: Home, model_id: UUID, *, progress: Progress | None = None) -> Audited:
     """Measure a model's lists for held-out subjects; the report is stored as JSON and HTML and registered.
 
-    What the newest attack on the model's release showed stands in it as well.
+    What the newest attack on the model's release showed stands in it as well, and what inferring membership from the
+    model did.
 
     Raises:
         NotFound: no such model.
@@ -128,7 +130,8 @@ def audit_model(home: Home, model_id: UUID, *, progress: Progress | None = None)
     with home.transaction() as session:
         model = get_model(session, model_id)
         attack = find_privacy_attack(session, home.settings.home, model)
-    given = replace(audit_input(home, model, policy), attack=attack)
+        inference = find_membership_inference(session, home.settings.home, model)
+    given = replace(audit_input(home, model, policy), attack=attack, inference=inference)
     config = with_divisions(configuration(policy, given.membership, model_digest=model.digest), policy, given)
     config = replace(config, metrics=asked_metrics(policy, given, config, also=SHOWN))
     report = run(given, config=config, progress=progress)

@@ -8,7 +8,7 @@ from uuid import uuid5
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from audits.privacy import PrivacyAttack
+from audits.privacy import MembershipInference, PrivacyAttack
 from governance.clock import Clock
 from governance.ledger.store import append
 from governance.registry.events import AttackRecorded
@@ -79,3 +79,20 @@ def find_privacy_attack(session: Session, home: Path, model: Model) -> PrivacyAt
     """
     found = find_finding(session, home, model)
     return None if found is None else found.attack
+
+
+def find_membership_inference(session: Session, home: Path, model: Model) -> MembershipInference | None:
+    """What the newest attack on this very model that inferred membership found, or None where none did.
+
+    Canaries are of the release and count for every model of it; membership is inferred from one model's lists.
+
+    Raises:
+        BrokenProof: the stored report is not the one that was registered.
+        ConfigurationError: it is gone.
+    """
+    statement = select(AttackRecord).where(AttackRecord.model_id == model.id)
+    for record in session.scalars(statement.order_by(AttackRecord.recorded_at.desc(), AttackRecord.digest)):
+        found = json.loads(read_attack(home, record)).get("membership_inference")
+        if found is not None:
+            return MembershipInference(**found | {"attackers": tuple(found["attackers"])})
+    return None

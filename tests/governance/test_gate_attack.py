@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from audits.privacy import PrivacyAttack
+from audits.privacy import MembershipInference, PrivacyAttack
 from audits.report import Report
 from governance.cli.main import build
 
@@ -40,8 +40,21 @@ ATTACK: dict[str, Any] = {
 }
 
 
-def _check(folder: Path, *options: str, attack: object = None) -> Result:
-    (folder / "policy.yaml").write_text(POLICY)
+OF_MEMBERSHIP = POLICY.replace("privacy_leak", "membership_inference").replace("limit: 1\n", "limit: 0.6\n")
+INFERENCE: dict[str, Any] = {
+    "area": 0.55,
+    "low": 0.52,
+    "high": 0.58,
+    "confidence": 0.95,
+    "attackers": ["served lists"],
+    "members": 200,
+    "others": 300,
+    "model_digest": "ab" * 32,
+}
+
+
+def _check(folder: Path, *options: str, attack: object = None, policy: str = POLICY) -> Result:
+    (folder / "policy.yaml").write_text(policy)
     (folder / "lists.csv").write_text("subject,item,rank\ns,a,1\ns,b,2\nt,b,1\nt,a,2\n")
     (folder / "items.csv").write_text("item,category\na,drama\nb,comedy\n")
     given = ["gate", "check", "--recommendations", str(folder / "lists.csv"), "--items", str(folder / "items.csv")]
@@ -106,3 +119,49 @@ def test_a_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
 
     assert result.exit_code == 2
     assert "expected what an attack found, got no such file" in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({}, 0),
+        ({"high": 0.61}, 3),
+        ({"area": 0.65, "low": 0.61, "high": 0.7}, 1),
+        ({"area": None, "low": None, "high": None}, 3),
+        ({"confidence": 0.9}, 3),
+        ({"members": 10, "others": 10}, 3),
+        ({"low": 0, "high": 1}, 3),
+    ],
+    ids=["inside", "on both sides", "beyond", "too few to tell", "less certain", "below min_subjects", "whole numbers"],
+)
+def test_a_rule_limits_how_well_membership_may_be_inferred(tmp_path: Path, change: dict[str, Any], code: int) -> None:
+    document = {"privacy_attack": ATTACK, "membership_inference": INFERENCE | change}
+
+    assert _check(tmp_path, attack=document, policy=OF_MEMBERSHIP).exit_code == code
+
+
+@pytest.mark.parametrize("document", [None, ATTACK, {"privacy_attack": ATTACK, "membership_inference": None}])
+def test_where_nobody_inferred_membership_the_rule_has_no_evidence(tmp_path: Path, document: object) -> None:
+    result = _check(tmp_path, attack=document, policy=OF_MEMBERSHIP)
+
+    assert result.exit_code == 3
+    assert "measuring it takes what inferring membership found" in " ".join(result.stdout.split())
+
+
+def test_the_decision_rests_on_what_inferring_membership_found(tmp_path: Path) -> None:
+    options = ("--format", "json", "--out", str(tmp_path / "out"))
+    alone = {"membership_inference": INFERENCE}
+    result = _check(tmp_path, *options, attack=alone, policy=OF_MEMBERSHIP)
+    found = MembershipInference(**INFERENCE | {"attackers": ("served lists",)})
+
+    assert result.exit_code == 0
+    assert sha256(found.to_json()).hexdigest() in (tmp_path / "out" / "gate.json").read_text()
+    assert Report.from_json((tmp_path / "out" / "report.json").read_bytes()).model_digest == "ab" * 32
+
+
+def test_two_attacks_on_two_models_are_evidence_on_neither(tmp_path: Path) -> None:
+    document = {"privacy_attack": ATTACK, "membership_inference": INFERENCE | {"model_digest": "cd" * 32}}
+    result = _check(tmp_path, attack=document, policy=OF_MEMBERSHIP)
+
+    assert result.exit_code == 2
+    assert "expected an attack on the model under audit" in " ".join(result.stderr.split())

@@ -237,6 +237,27 @@ def test_membership_is_tried_on_members_and_held_out_subjects(home: Home) -> Non
     assert len(found.document["membership"]) == 3
 
 
+def test_what_inferring_membership_found_stands_in_the_next_audit_of_that_model_for_a_rule_to_judge(
+    home: Home,
+) -> None:
+    model, other = _model(home), _model(home, "item_cf")
+    attacked = attack_model(home, model.id, canaries=200, membership=True, rng=np.random.default_rng(3))
+    attack_model(home, model.id, canaries=200, rng=np.random.default_rng(4))  # canaries alone, and newer
+    report, said = audit_model(home, model.id).report, attacked.document["membership_inference"]
+    (figure,) = report.select("membership_inference")
+    areas = [each.area for each in attacked.membership]
+
+    # Three attackers at 1 - 0.05 / 3 each: together at 95 %.
+    assert [each.confidence for each in attacked.membership] == pytest.approx([0.983333] * 3, abs=1e-6)
+    assert said["confidence"] == pytest.approx(0.95)
+    assert said["attackers"] == ("served lists", "ranks of all titles", "ranks against a reference")
+    assert (figure.value, figure.low, figure.high) == pytest.approx(
+        tuple(max(getattr(area, name) for area in areas) for name in ("value", "low", "high"))
+    )
+    assert figure.n == areas[0].members + areas[0].others
+    assert audit_model(home, other.id).report.select("membership_inference") == ()
+
+
 @pytest.mark.parametrize("given", [["--canaries", "50"], ["--canaries", "200", "--guesses", "0"]])
 def test_an_attack_that_could_show_nothing_is_a_usage_error(home: Home, probity: Run, given: list[str]) -> None:
     assert probity("audit", "privacy", _model(home).id, *given, "--home", home.settings.home).code == 2
