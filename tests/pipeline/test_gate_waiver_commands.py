@@ -99,3 +99,37 @@ def test_what_is_refused_says_what_was_expected(keeping: Home, probity: Run) -> 
         ran = probity(*("gate", "waiver", "ask", rule, "--max", 0.1, "--until", until, "--reason", "r", "--home", home))
 
         assert (ran.code, words in ran.err) == (2, True), ran.err
+
+
+def test_a_withdrawn_waiver_is_counted_by_no_decision_and_evidence_in_which_one_does_is_refused(
+    keeping: Home, probity: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, today = keeping.settings.home, keeping.clock().date()
+    with keeping.transaction() as session:
+        model = next(each for each in list_models(session) if each.kind == "ease")
+    audit_model(keeping, model.id)
+    engineer, board, other = (_token(probity, home, role) for role in ("engineer", "board", "auditor"))
+    asking = ("gate", "waiver", "ask", "every-genre-visible", "--max", 0.001, "--reason", "A small catalogue.")
+    waiver = probity(*asking, "--until", today + timedelta(days=30), "--home", home, env=engineer).out.strip()
+    probity("gate", "waiver", "approve", waiver, "--home", home, env=board)
+    withdrawing = ("gate", "waiver", "withdraw", waiver, "--reason", "It grew.", "--home", home)
+    refused, withdrawn = probity(*withdrawing, env=other), probity(*withdrawing, env=engineer)
+    decided = json.loads(probity("gate", "run", "--model", model.id, "--json", "--home", home).out)
+    (listed,) = json.loads(probity("gate", "waiver", "list", "--json", "--home", home).out)
+
+    assert (refused.code, "reviews:vote" in refused.err) == (1, True), refused.err
+    assert withdrawn.code == 0, withdrawn.err
+    assert decided["waivers"] == []
+    assert listed["state"] == "withdrawn"
+
+    with keeping.transaction() as session:
+        stored = _waiver(get_waiver(session, UUID(waiver)))
+    monkeypatch.setattr(audit, "granted_to", lambda *_: (stored,))
+    probity("gate", "run", "--model", model.id, "--home", home)
+    vkey = probity("ledger", "publish", "--home", home).out.strip()
+    (tmp_path / "trust").write_text(f"log {vkey}\nquorum none\n")
+    pack = tmp_path / "pack.zip"
+    probity("evidence", "pack", pack, "--from", today, "--to", today, "--home", home, env=board)
+    verified = probity("evidence", "verify", pack, "--policy", tmp_path / "trust", "--allow-missing")
+
+    assert (verified.code, "it counts a waiver that was withdrawn before it" in verified.err) == (1, True), verified.err
