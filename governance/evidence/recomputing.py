@@ -20,7 +20,7 @@ Entries = Mapping[int, Entry]
 GATE_KINDS: Final = ("gate.decided", "gate.waiver_granted", "gate.waiver_expired")
 """What is decided about one model."""
 
-WAIVER_KINDS: Final = ("gate.waiver_asked", "gate.waiver_approved")
+WAIVER_KINDS: Final = ("gate.waiver_asked", "gate.waiver_approved", "gate.waiver_withdrawn")
 """What happens to a waiver, whichever models come to rest on it."""
 
 MOST_ENTRIES: Final = 500
