@@ -263,25 +263,39 @@ def added_up(
         - a sum of what each subject adds alone: nobody's presence changes what another adds
         - each subject's addition to each sum is bounded as ``signals.kind`` says, which is checked in integers
     """
+    observed = observed_by(interactions, basis, rule)
+    return ExactSums(
+        catalogue=interactions.items,
+        basis=basis,
+        rule=rule,
+        counts=exact_counts(observed.whole.matrix, engine=engine),
+        gram=outer_sum(gram_rows(observed, basis), basis, rule.gram_bits, gram),
+        signals={slug: signal_sum(slug, observed, gram=gram, engine=engine) for slug in rule.signals},
+    )
+
+
+def observed_by(interactions: Interactions, basis: Basis, rule: Rule) -> Observed:
+    """What a measurement by this rule looks at: histories cut to the cap, whole and over what is kept."""
     whole = capped(interactions, rule.max_items_per_subject)
-    kept = whole.on_items(basis.items)
-    rows = unit_rows(kept.matrix, basis.history_weights, bits=rule.gram_bits, importance=kept.importance)
-    observed = Observed(
+    return Observed(
         whole=whole,
-        kept=kept,
+        kept=whole.on_items(basis.items),
         bits=rule.gram_bits,
         as_of=rule.as_of,
         trending_days=rule.trending_days,
         features=rule.features,
     )
-    return ExactSums(
-        catalogue=interactions.items,
-        basis=basis,
-        rule=rule,
-        counts=exact_counts(whole.matrix, engine=engine),
-        gram=outer_sum(rows, basis, rule.gram_bits, gram),
-        signals={slug: signal_sum(slug, observed, gram=gram, engine=engine) for slug in rule.signals},
-    )
+
+
+def gram_rows(observed: Observed, basis: Basis) -> "csr_matrix":
+    """Kept histories of norm 1 in units of 2^-bits, before any lens."""
+    kept = observed.kept
+    return unit_rows(kept.matrix, basis.history_weights, bits=observed.bits, importance=kept.importance)
+
+
+def as_seen(rows: "csr_matrix", basis: Basis, bits: int) -> "csr_matrix":
+    """Rows through the lens of the basis, if it has one."""
+    return rows if basis.lens is None else seen_rows(rows, basis.lens, bits=bits)
 
 
 def outer_sum(rows: "csr_matrix", basis: Basis, bits: int, gram: Gram) -> np.ndarray:
@@ -296,8 +310,20 @@ def outer_sum(rows: "csr_matrix", basis: Basis, bits: int, gram: Gram) -> np.nda
     total = np.zeros((basis.width, basis.width), dtype=np.int64)
     # Through a lens every row is dense: a few thousand at a time fit into memory.
     for start in range(0, rows.shape[0], _DENSE_ROWS):
-        total += gram(seen_rows(rows[start : start + _DENSE_ROWS], basis.lens, bits=bits), bits)
+        total += gram(as_seen(rows[start : start + _DENSE_ROWS], basis, bits), bits)
     return total
+
+
+def signal_rows(slug: str, observed: Observed) -> "csr_matrix":
+    """What each subject adds to a signal, in its integers: int64 CSR.
+
+    Raises:
+        BadMechanism: a subject would add more than the signal's bound, or what the signal needs was not given.
+    """
+    kind = get_signal(slug)
+    rows = kind.rows(observed)
+    verify_bounded(rows, kind.squared_norm(observed.bits))
+    return rows
 
 
 def signal_sum(slug: str, observed: Observed, *, gram: Gram = few_gram, engine: object | None = None) -> np.ndarray:
@@ -306,9 +332,7 @@ def signal_sum(slug: str, observed: Observed, *, gram: Gram = few_gram, engine: 
     Raises:
         BadMechanism: a subject would add more than the signal's bound, or what the signal needs was not given.
     """
-    kind = get_signal(slug)
-    rows = kind.rows(observed)
-    verify_bounded(rows, kind.squared_norm(observed.bits))
+    kind, rows = get_signal(slug), signal_rows(slug, observed)
     if kind.outer:
         return gram(rows, observed.bits)
     features = observed.features

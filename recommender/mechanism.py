@@ -105,11 +105,16 @@ class Mechanism:
     @property
     def mu(self) -> float:
         """μ of the release as it is really drawn, from the integer scales."""
+        return compose_mu(self.mu_by_sum.values())
+
+    @property
+    def mu_by_sum(self) -> dict[str, float]:
+        """μ of each sum of the release: of ``counts``, of the ``gram`` matrix, and of each signal by its slug."""
         counts = 2**COUNT_BITS / self.count_scale
         gram = 4**self.gram_bits / (math.sqrt(2) * self.gram_scale)
         scales = self.signal_scales.items()
-        signals = (get_signal(slug).sensitivity(self.gram_bits) / scale for slug, scale in scales)
-        return compose_mu((counts, gram, *signals))
+        signals = {slug: get_signal(slug).sensitivity(self.gram_bits) / scale for slug, scale in scales}
+        return {"counts": counts, "gram": gram, **signals}
 
     @property
     def guarantee(self) -> Guarantee:
