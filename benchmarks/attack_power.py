@@ -63,9 +63,7 @@ def run(mechanism: Mechanism, canaries: int, guesses: int, divided: int, rng: np
     """Right guesses against the mechanism itself, nobody else being in the input."""
     nobody = Interactions((), ("title",), ones(np.empty(0, np.int64), np.empty(0, np.int64), (0, 1)))
     noise = QuickNoise(rng, divided)
-    report = audit_mechanism(
-        nobody, mechanism, canaries=canaries, guesses=guesses, rng=rng, noise=noise, canary_items=8
-    )
+    report = audit_mechanism(nobody, mechanism, canaries=canaries, guesses=guesses, rng=rng, noise=noise)
     return report.correct
 
 

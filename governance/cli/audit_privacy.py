@@ -35,7 +35,9 @@ def privacy(
 ) -> None:
     """Attack the mechanism behind a model with canaries, and say how much it leaks at least.
 
-    The canaries stand among synthetic subjects: nobody's data is read, and nothing is paid. With --membership the
+    The mechanism is run as it was planned, and all that it releases is attacked: counts, pairs of titles through its
+    lens, and each signal, together and each alone. The canaries stand among synthetic subjects: nobody's data is read,
+    and nothing is paid. With --membership the
     model itself is attacked, with histories of subjects who have not objected to audits. The report is stored, and the
     next `probity audit run` takes it into account; `probity gate check --attack` reads what --json prints. Exit codes:
     0 the claim was not refuted, which is less than proved; 1 it was.
@@ -71,6 +73,8 @@ def _show(found: "Attacked") -> None:
         ("shown, if it is Gaussian as claimed", shown.gaussian_epsilon_lower),
     ]
     table(f"Epsilon at delta {shown.delta:g}: {shown.verdict}", ("", "epsilon"), rows)
+    parts = [(words, part.mu, part.mu_lower) for words, part in zip(shown.attacked, shown.sums, strict=True)]
+    table("Each sum of the release alone", ("attacked", "mu claimed", "mu shown"), parts)
     stdout.print(found.document["finding"], markup=False)
     if not found.membership:
         return

@@ -38,7 +38,7 @@ from recommender.release import Release
 from recommender.synthetic import draw_histories
 
 if TYPE_CHECKING:
-    from recommender.attacks.canary_audit import AttackReport
+    from recommender.attacks.attack_report import AttackReport
 
 Progress = Callable[[int, int], None]
 
@@ -172,13 +172,13 @@ def _document(
     found: "AttackReport",
     membership: tuple[MembershipReport, ...],
 ) -> dict[str, Any]:
-    aside = f"; not attacked: {', '.join(found.not_attacked)}" if found.not_attacked else ""
+    read = f"; attacked: {', '.join(found.attacked)}"
     attack = PrivacyAttack(
         epsilon=found.epsilon,
         delta=found.delta,
         lower_bound=found.lower_bound,
         confidence=found.confidence,
-        attack=attacked(CANARIES + aside, model.kind),
+        attack=attacked(CANARIES + read, model.kind),
         canaries=found.canaries,
         model_digest=model.digest,
     )

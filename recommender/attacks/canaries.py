@@ -1,25 +1,29 @@
-"""Canary subjects whose traces in a release do not overlap, and how an attacker looks for them.
+"""Canary subjects whose traces in a release overlap little, and the titles that they hold.
 
-A canary holds items that nobody but canaries holds, and no pair of items is held by two canaries. So each canary has
-Gram entries of its own: what stands in them is its own contribution or nothing, plus noise. With p prime and k ≤ p the
-lines n = (a, b) → {(g, a·g + b mod p) : g < k} are p² such canaries on k·p items: two lines with the same a never
-meet, two others in at most one g.
+A canary holds one title of each of k groups of p titles, p the smallest prime that is at least k: the title f(g) mod p
+of group g, where f is a polynomial of its own (the words of a Reed-Solomon code). Polynomials of degree t agree in at
+most t places, so p² canaries share at most one title, p³ at most two. That few titles are held by many, so that they
+stand out of the counts' noise as titles that are kept do, and are where a lens looks.
 
-Of a canary's squared sensitivity in the Gram matrix the share 1 - 1/k lies off the diagonal, where it is alone. The
-diagonal, where canaries meet, is left unread.
+Each title has a public category of its own, which tells a lens that tastes may differ there, and makes a profile of
+categories as telling as a history. All that a canary did lies inside the trending window, in an order of its own.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from recommender.context import DAY_SECONDS
 from recommender.errors import BadAttack
+from recommender.features import CatalogueFeatures
 from recommender.interactions import Interactions, ones
-from recommender.release import Release
 
 _NAME = "canary"
-_BATCH = 4096
+
+AS_OF = 2**30
+"""The moment of which the measurement is made, in seconds since 1970; which one it is does not matter."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,26 +32,51 @@ class Canaries:
 
     Attributes:
         subjects: their m names.
-        items: names of the items that they alone hold.
-        histories: which of the items each holds, int64, shape (m, k): no two rows share two.
+        items: names of the k · p items that they and their supporters alone hold, group by group.
+        histories: which of the items each holds, int64, shape (m, k).
+        ages: how many seconds before ``AS_OF`` each took each of them, int64 of the same shape.
+        supporters: how many others hold each group of items and nothing else. They are always in: they make the items
+            popular enough to be kept, and the population large enough for a lens of many directions.
     """
 
     subjects: tuple[str, ...]
     items: tuple[str, ...]
     histories: np.ndarray
+    ages: np.ndarray
+    supporters: int = 0
 
     @property
     def length(self) -> int:
         """Items of one canary."""
         return int(self.histories.shape[1])
 
+    def features(self, items: Sequence[str]) -> CatalogueFeatures:
+        """Each canary item in a category of its own, and the other items in none."""
+        names = tuple(f"{_NAME}:{item}" for item in self.items)
+        own = CatalogueFeatures(self.items, names, np.eye(len(self.items)))
+        return CatalogueFeatures(tuple(items), names, own.of(items))
 
-def design(count: int, length: int = 16) -> Canaries:
+
+def design(
+    count: int,
+    length: int = 16,
+    *,
+    supporters: int = 0,
+    window_days: int = 7,
+    rng: np.random.Generator | None = None,
+) -> Canaries:
     """``count`` canaries of ``length`` items each.
 
+    Args:
+        count: m.
+        length: k.
+        supporters: see ``Canaries``.
+        window_days: inside which everything happened.
+        rng: of the moments; without it, items were taken second by second.
+
     Guarantees:
-        - any two canaries have at most one item in common
-        - no item is held by more than the smallest prime that is at least √count and ``length``
+        - any two of the first p² canaries have at most one item in common, any two of the first p³ at most two
+        - all histories differ, unless there are more than p^k
 
     Raises:
         BadAttack: no canaries, or fewer than two items each.
@@ -55,22 +84,34 @@ def design(count: int, length: int = 16) -> Canaries:
     if count < 1 or length < 2:  # noqa: PLR2004 - a pair has two
         msg = f"an audit needs at least one canary and two items each, got {count} and {length}"
         raise BadAttack(msg)
-    prime = _prime_from(max(length, math.isqrt(count - 1) + 1))
-    slope, start = np.divmod(np.arange(count, dtype=np.int64), prime)
-    groups = np.arange(length, dtype=np.int64)
-    histories = groups * prime + (slope[:, None] * groups + start[:, None]) % prime
+    prime, shape = group_size(length), (count, length)
+    if rng is None:
+        ages = np.broadcast_to(np.arange(length), shape)
+    else:
+        ages = rng.integers(0, DAY_SECONDS * window_days, shape)
     return Canaries(
         subjects=tuple(f"{_NAME}-{number:06d}" for number in range(count)),
         items=tuple(f"{_NAME}-item-{number:06d}" for number in range(length * prime)),
-        histories=histories,
+        histories=_words(count, length, prime),
+        ages=ages,
+        supporters=supporters,
     )
 
 
+def group_size(length: int) -> int:
+    """How many titles each of the k groups has: the smallest prime that is at least k."""
+    number = max(length, 2)
+    while any(number % divisor == 0 for divisor in range(2, math.isqrt(number) + 1)):
+        number += 1
+    return number
+
+
 def plant(interactions: Interactions, canaries: Canaries, included: np.ndarray) -> Interactions:
-    """The interactions with the included canaries below them; the item axis gains the canary items.
+    """The interactions, below them the supporters and the included canaries; the item axis gains the canary items.
 
     Args:
-        interactions: the others; who they are does not matter to the attack.
+        interactions: the others; who they are does not matter to the attack. Where nothing says when they did
+            something, it was at ``AS_OF``.
         canaries: see ``design``.
         included: bool, shape (m,).
 
@@ -81,65 +122,36 @@ def plant(interactions: Interactions, canaries: Canaries, included: np.ndarray) 
     if taken:
         msg = f"{len(taken)} subjects or items are called like canaries"
         raise BadAttack(msg)
-    chosen = np.flatnonzero(included)
-    others, width = interactions.matrix.tocoo(), len(interactions.items)
-    rows = others.shape[0] + np.repeat(np.arange(len(chosen)), canaries.length)
-    matrix = ones(
-        np.concatenate([others.row, rows]),
-        np.concatenate([others.col, width + canaries.histories[chosen].ravel()]),
-        (others.shape[0] + len(chosen), width + len(canaries.items)),
+    chosen, matrix = np.flatnonzero(included), interactions.matrix
+    order = np.argsort(canaries.histories[chosen], axis=1)
+    held = np.take_along_axis(canaries.histories[chosen], order, 1)
+    supported = np.tile(np.arange(len(canaries.items)).reshape(canaries.length, -1), (canaries.supporters, 1))
+    lengths = [*interactions.lengths, *[supported.shape[1]] * len(supported), *[canaries.length] * len(chosen)]
+    columns = [matrix.indices, *(matrix.shape[1] + part.ravel() for part in (supported, held))]
+    times = np.full(matrix.nnz, AS_OF, np.int64) if interactions.times is None else interactions.times
+    ages = np.take_along_axis(canaries.ages[chosen], order, 1).ravel()
+    names = tuple(f"{_NAME}-supporter-{number:06d}" for number in range(len(supported)))
+    subjects = (*interactions.subjects, *names, *(canaries.subjects[number] for number in chosen))
+    items = interactions.items + canaries.items
+    return Interactions(
+        subjects,
+        items,
+        ones(np.repeat(np.arange(len(subjects)), lengths), np.concatenate(columns), (len(subjects), len(items))),
+        np.concatenate([times, np.full(supported.size, AS_OF, np.int64), AS_OF - ages]),
     )
-    names = tuple(canaries.subjects[number] for number in chosen)
-    return Interactions(interactions.subjects + names, interactions.items + canaries.items, matrix)
 
 
-def likelihood_ratios(release: Release, canaries: Canaries) -> np.ndarray:
-    """How much more likely the release is with each canary than without, in logarithms: float64, shape (m,).
+def _words(count: int, length: int, prime: int) -> np.ndarray:
+    """Values of the ``count`` first polynomials over the integers mod p, as item numbers: int64, shape (count, length).
 
-    White-box: the attacker knows the mechanism, its claimed noise and all of the release. From the Gram matrix the
-    canary's own entries are read, ⟨G̃, x xᵀ⟩ without the diagonal; from the counts those of its items, where the
-    other canaries' coins are noise too.
-
-    Raises:
-        BadAttack: the release lacks a canary item.
+    The digits of a canary's number to the base p, as many as it has places at most, are the coefficients.
     """
-    place = {item: number for number, item in enumerate(release.items)}
-    missing = sum(item not in place for item in canaries.items)
-    if missing:
-        msg = f"the measurement kept all but {missing} of {len(canaries.items)} canary items: it was to keep them all"
-        raise BadAttack(msg)
-    columns = np.array([place[item] for item in canaries.items])[canaries.histories]
-    from_counts = _from_counts(release.counts[columns], canaries, release.noise.count)
-    parts = [_from_gram(release, columns[start : start + _BATCH]) for start in range(0, len(canaries.subjects), _BATCH)]
-    ratios: np.ndarray = from_counts + np.concatenate(parts)
-    return ratios
-
-
-def _from_gram(release: Release, columns: np.ndarray) -> np.ndarray:
-    """S = Σ_{i<j} x_i x_j G̃_ij is q or 0, plus noise of variance τ²q, with q = Σ_{i<j} x_i² x_j²."""
-    weights = release.history_weights[columns]
-    shares = weights / np.linalg.norm(weights, axis=1, keepdims=True)
-    entries = release.gram[columns[:, :, None], columns[:, None, :]]
-    whole = np.einsum("ci,cij,cj->c", shares, entries, shares)
-    diagonal = (shares**2 * np.einsum("cii->ci", entries)).sum(axis=1)
-    own = (1 - (shares**4).sum(axis=1)) / 2
-    ratios: np.ndarray = ((whole - diagonal) / 2 - own / 2) / release.noise.gram**2
-    return ratios
-
-
-def _from_counts(counts: np.ndarray, canaries: Canaries, noise: float) -> np.ndarray:
-    """T = Σ_i c̃_i/√k is 1 or 0, plus the others' coins, of known mean and variance, and noise of variance σ²."""
-    holders = np.bincount(canaries.histories.ravel(), minlength=len(canaries.items))[canaries.histories]
-    root = math.sqrt(canaries.length)
-    others = (holders - 1) / 2 / root
-    statistic = ((counts - others) / root).sum(axis=1)
-    variance = noise**2 + ((holders - 1) / 4).sum(axis=1) / canaries.length**2
-    ratios: np.ndarray = (statistic - 0.5) / variance
-    return ratios
-
-
-def _prime_from(least: int) -> int:
-    number = max(least, 2)
-    while any(number % divisor == 0 for divisor in range(2, math.isqrt(number) + 1)):
-        number += 1
-    return number
+    groups, rest = np.arange(length, dtype=np.int64), np.arange(count, dtype=np.int64)
+    values: np.ndarray = np.zeros((count, length), dtype=np.int64)
+    power: np.ndarray = np.ones(length, dtype=np.int64)
+    for _ in range(length):
+        rest, digit = np.divmod(rest, prime)
+        values = (values + digit[:, None] * power) % prime
+        power = power * groups % prime
+    words: np.ndarray = groups * prime + values
+    return words

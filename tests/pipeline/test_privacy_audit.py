@@ -1,6 +1,7 @@
 """`probity audit privacy`: attacks on a registered model, stored, logged, attested, and taken into its next audit."""
 
 import json
+import re
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -97,7 +98,7 @@ def test_for_people_it_prints_a_table_and_a_sentence(home: Home, probity: Run) -
     assert "reports/" in ran.err
 
 
-def test_the_stored_report_names_the_signals_that_were_run_and_not_attacked(
+def test_the_stored_report_names_what_was_attacked_signals_and_lens_included(
     home: Home, probity: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = attack.load_registered_release
@@ -112,11 +113,12 @@ def test_the_stored_report_names_the_signals_that_were_run_and_not_attacked(
     (report,) = home.settings.folder("reports").glob("*.attack.json")
     told = json.loads(report.read_bytes())
 
-    assert "Not attacked, so that nothing was tried on them: the lens, the signal trending." in " ".join(
-        ran.out.split()
-    )
+    read = told["attack"]["attacked"]
+    assert (read[0], read[2]) == ("counts", "the signal trending")
+    assert re.fullmatch(r"pairs of titles through a lens of \d+ directions", read[1])
+    assert "Each sum of the release alone" in ran.out
     assert told["finding"].endswith("the signal trending.")
-    assert told["privacy_attack"]["attack"].endswith("white-box; not attacked: the lens, the signal trending")
+    assert told["privacy_attack"]["attack"].endswith(f"white-box; attacked: {', '.join(read)}")
 
 
 def test_canaries_read_nobody(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
