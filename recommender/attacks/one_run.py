@@ -69,23 +69,45 @@ def epsilon_lower_bound(*, canaries: int, guesses: int, correct: int, delta: flo
 def refutes_mu(mu: float, *, canaries: int, guesses: int, correct: int, confidence: float = 0.95) -> bool:
     """Whether guessing so well refutes that the mechanism is μ-GDP (for adding or removing one subject).
 
-    With p_j the probability of j right guesses, let r_i = Σ_{j ≥ i} (j/m) p_j and h_i = Σ_{j ≥ i} ((r - j)/m) p_j.
-    Were Pr[W ≥ v] above the error allowed, r_v and h_v would be at least the values started from here; μ-GDP then asks
-    h_i ≥ Φ(Φ⁻¹(r_{i+1}) - μ) all the way down, and r_0 + h_0 would exceed r/m, which is what they sum to.
-
     Raises:
         BadAttack: not 0 ≤ correct ≤ guesses ≤ canaries, μ negative, or confidence outside (0, 1).
     """
     from scipy.special import ndtr, ndtri
 
-    _check(canaries, guesses, correct)
-    error = _error(confidence)
     if not mu >= 0:
         msg = f"an audit needs a mu of at least 0, got {mu}"
         raise BadAttack(msg)
+
+    def least_wrong(right: float) -> float:
+        return float(ndtr(ndtri(right) - mu))
+
+    return refutes_curve(least_wrong, canaries=canaries, guesses=guesses, correct=correct, confidence=confidence)
+
+
+def refutes_curve(
+    least_wrong: Callable[[float], float], *, canaries: int, guesses: int, correct: int, confidence: float = 0.95
+) -> bool:
+    """Whether guessing so well refutes a trade-off curve f, which is symmetric: that of adding or removing one subject.
+
+    With p_j the probability of j right guesses, let r_i = Σ_{j ≥ i} (j/m) p_j and h_i = Σ_{j ≥ i} ((r - j)/m) p_j.
+    Were Pr[W ≥ v] above the error allowed, r_v and h_v would be at least the values started from here; the curve then
+    asks h_i ≥ f(1 - r_{i+1}) all the way down, and r_0 + h_0 would exceed r/m, which is what they sum to.
+
+    Args:
+        least_wrong: r ↦ f(1 - r), of numbers in [0, 1]; for μ-GDP Φ(Φ⁻¹(r) - μ). Rising.
+        canaries: m.
+        guesses: r.
+        correct: v.
+        confidence: in (0, 1).
+
+    Raises:
+        BadAttack: not 0 ≤ correct ≤ guesses ≤ canaries, or confidence outside (0, 1).
+    """
+    _check(canaries, guesses, correct)
+    error = _error(confidence)
     right, wrong = error * correct / canaries, error * (guesses - correct) / canaries
     for fewer in range(correct - 1, -1, -1):
-        more = max(wrong, float(ndtr(ndtri(right) - mu)))
+        more = max(wrong, least_wrong(right))
         if more == wrong:
             break  # neither can change any more
         right = min(right + fewer / (guesses - fewer) * (more - wrong), 1.0)

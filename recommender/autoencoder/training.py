@@ -30,6 +30,7 @@ from recommender.noise import NoiseSource
 from recommender.release import Release
 
 Progress = Callable[[int, int], None]
+Watch = Callable[[np.ndarray], None]
 
 FEWEST_TASTES = 4
 
@@ -104,6 +105,7 @@ def train_autoencoder(
     performance: Performance | None = None,
     rng: np.random.Generator | None = None,
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> Autoencoder:
     """Refine the release's factorisation by DP-SGD over subjects.
 
@@ -117,6 +119,8 @@ def train_autoencoder(
         performance: threads and chunk size.
         rng: for dropout only.
         progress: told (steps taken, steps in all).
+        watch: shown the decoder after each step, float64 of shape (tastes, items): the guarantee covers all of them,
+            so that who attacks the steps may see them (``recommender.attacks.steps_audit``).
 
     Guarantees:
         - each subject is in a step independently with probability ``mechanism.sampling_rate``
@@ -141,6 +145,8 @@ def train_autoencoder(
         for step in range(mechanism.steps):
             chosen = rows[np.flatnonzero(source.draw(rows.shape[0], mechanism.sampling_rate))]
             decoder.step(_chunks(csr_matrix(chosen), start, speed.chunk_rows, _dropping(plan.dropout, rng)))
+            if watch is not None:
+                watch(decoder.weights)
             if progress is not None:
                 progress(step + 1, mechanism.steps)
     return Autoencoder(
