@@ -92,25 +92,21 @@ def audit_mechanism(
     run = partial(measure, noise=noise, performance=performance, progress=progress)
     release, seen = _attacked(run, plant(interactions, planted, np.ones(canaries, bool)), planted, mechanism, included)
     correct = right_guesses(guessed_coins(seen, tuple(seen.sums)), included, guesses)
-    each = 1 - (1 - confidence) / 3
+    each, found = 1 - (1 - confidence) / 3, {"canaries": canaries, "guesses": guesses, "correct": correct}
     return AttackReport(
         mechanism=mechanism,
         subjects=len(interactions.subjects),
         supporters=planted.supporters * planted.length,
         items=len(interactions.items) + len(planted.items),
         canary_items=planted.length,
-        canaries=canaries,
         included=int(included.sum()),
-        guesses=guesses,
-        correct=correct,
         confidence=confidence,
-        epsilon_lower=epsilon_lower_bound(
-            canaries=canaries, guesses=guesses, correct=correct, delta=mechanism.delta, confidence=each
-        ),
-        mu_lower=mu_lower_bound(canaries=canaries, guesses=guesses, correct=correct, confidence=each),
+        epsilon_lower=epsilon_lower_bound(**found, delta=mechanism.delta, confidence=each),
+        mu_lower=mu_lower_bound(**found, confidence=each),
         noise=noise.name,
         sums=tuple(_alone(seen, name, mechanism, included, each) for name in seen.sums),
         directions=None if release.lens is None else release.lens.shape[1],
+        **found,
     )
 
 

@@ -130,14 +130,11 @@ def audit_steps(
     if not 1 <= guesses <= canaries:
         msg = f"expected 1 <= guesses <= canaries, got {guesses} and {canaries}"
         raise BadAttack(msg)
-    plan = schedule or Schedule()
+    plan, included = schedule or Schedule(), rng.random(canaries) < 0.5  # noqa: PLR2004 - a fair coin
     start = warm_start(denoised, mechanism, plan.tastes)
-    suspects = _suspects(denoised, start, canaries, canary_items)
-    included = rng.random(canaries) < 0.5  # noqa: PLR2004 - a fair coin
-    decoders = [start.decoder]
-    train(
-        suspects.rows(included), denoised, mechanism, noise=noise, batches=batches, schedule=plan, watch=decoders.append
-    )
+    suspects, decoders = _suspects(denoised, start, canaries, canary_items), [start.decoder]
+    inside, watch = suspects.rows(included), decoders.append
+    train(inside, denoised, mechanism, noise=noise, batches=batches, schedule=plan, watch=watch)
     rows = normalised(suspects.matrix, denoised.release.history_weights, None)
     steps = [
         _odds(rows, start, before, _noisy_sum(before, after, start, plan, mechanism.sampling_rate), mechanism)
