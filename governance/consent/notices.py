@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from governance.clock import Clock
 from governance.consent.events import NoticePublished
 from governance.consent.tables import Notice
-from governance.errors import Conflict, NotFound
+from governance.errors import BrokenProof, ConfigurationError, Conflict, NotFound
 from governance.ledger.store import append
 from governance.policy import purposes
 
@@ -55,3 +55,20 @@ def get_notice(session: Session, version: str, language: str) -> Notice:
 def published_versions(session: Session) -> frozenset[str]:
     """Versions that a consent may name."""
     return frozenset(session.scalars(select(Notice.version)))
+
+
+def notice_text(session: Session, digest: str) -> str:
+    """The text of the published notice with this digest (SHA-256, hex).
+
+    Raises:
+        ConfigurationError: there is none.
+        BrokenProof: the text that is kept has another digest.
+    """
+    text = session.scalars(select(Notice.wording).where(Notice.digest == digest).limit(1)).first()
+    if text is None:
+        msg = f"notice {digest}: its text is not kept"
+        raise ConfigurationError(msg)
+    if sha256(text.encode()).hexdigest() != digest:
+        msg = f"notice {digest}: the text that is kept is another"
+        raise BrokenProof(msg)
+    return text

@@ -14,8 +14,10 @@ from audits.errors import AuditError
 from audits.html import render
 from audits.report import Report
 from governance.attest.store import file_name, read_envelope
+from governance.consent.notices import notice_text
 from governance.errors import BrokenProof, ConfigurationError
 from governance.evidence.chain import Chain, chain_of
+from governance.evidence.documents import Document, documents_of
 from governance.evidence.things import verify_attested
 from governance.gate.tables import GateRecord
 from governance.ledger.canonical import Json
@@ -23,7 +25,7 @@ from governance.ledger.entry import Entry
 from governance.policy.texts import PolicyText, find_text
 from governance.registry.lineage import get_release, get_snapshot, guarantee_of
 from governance.registry.models import get_model
-from governance.registry.reports import read_attack, read_released, read_report, title_of
+from governance.registry.reports import disclosed_path, read_attack, read_kept, read_report, released_path, title_of
 from governance.registry.tables import AttackRecord, AuditRecord, Model
 from governance.sentences import is_name
 from recommender.paid_models import is_paid
@@ -47,7 +49,7 @@ class Named:
     models: set[str] = field(default_factory=set)
     reports: set[str] = field(default_factory=set)
     attacks: set[str] = field(default_factory=set)
-    released: set[str] = field(default_factory=set)
+    documents: dict[tuple[Document, str], Entry] = field(default_factory=dict)
     decisions: set[str] = field(default_factory=set)
     policies: set[str] = field(default_factory=set)
     attestations: dict[str, set[str]] = field(default_factory=dict)
@@ -61,8 +63,8 @@ class Named:
             self.reports.add(str(entry.body["report"]))
         if entry.kind == "registry.attack_recorded":
             self.attacks.add(str(entry.body["report"]))
-        if entry.kind == "registry.audit_released":
-            self.released.add(str(entry.body["release"]))
+        for named in documents_of(entry):
+            self.documents.setdefault(named, entry)
         if entry.kind == "gate.decided":
             self.decisions.add(str(entry.body["decision"]))
             self.policies.add(str(entry.body["policy"]))
@@ -136,15 +138,26 @@ class Shelf:
             except ConfigurationError:
                 self.missing.append(Missing("attack", digest, "the file cannot be read"))
 
-    def released(self, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """Audits' figures as they were published under differential privacy."""
-        for digest in sorted(digests):
+    def documents(self, named: Mapping[tuple[Document, str], Entry]) -> Iterator[tuple[str, bytes]]:
+        """Audits that left the house, price files with their reports, and the texts of notices, byte for byte."""
+        for (document, digest), entry in sorted(named.items(), key=lambda each: (each[0][0].folder, each[0][1])):
             try:
-                yield f"released/{digest}.json", read_released(self.home, digest)
+                yield document.member(digest), self._document(document, digest, entry)
             except BrokenProof:
-                self.missing.append(Missing("audit release", digest, "the file is not what was released"))
+                self.missing.append(Missing(document.what, digest, "what is kept is not what the log names"))
             except ConfigurationError:
-                self.missing.append(Missing("audit release", digest, "the file cannot be read"))
+                self.missing.append(Missing(document.what, digest, "it cannot be read"))
+
+    def _document(self, document: Document, digest: str, entry: Entry) -> bytes:
+        if document.folder == "notices":
+            return notice_text(self.session, digest).encode()
+        places = {
+            "released": released_path(digest),
+            "disclosed": disclosed_path(digest),
+            "prices": f"prices/{entry.body.get('model')}.json",
+            "mitigations": f"prices/{entry.body.get('model')}.report.json",
+        }
+        return read_kept(self.home, places[document.folder], digest)
 
     def decisions(self, ids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """The gate's decisions with every finding."""

@@ -95,7 +95,7 @@ def write_pack(sources: Sources, period: Period, to: Path, *, progress: Progress
         for found in (
             shelf.reports(named.reports),
             shelf.attacks(named.attacks),
-            shelf.released(named.released),
+            shelf.documents(named.documents),
             shelf.decisions(named.decisions),
             shelf.cards(chains),
             shelf.policies(named.policies),

@@ -33,7 +33,9 @@ was made. Compare it with `sha256sum THIS-FILE.zip`.
 | `checkpoint.before`, `consistency` | a checkpoint from before the period; proof that the log only grew since |
 | `reports/…` | audits: `.json` has the digest that the log names, `.html` is drawn from it, to read |
 | `attacks/…` | attacks on our own releases, each with the digest that the log names: the least epsilon that they show |
-| `released/…` | audits' figures released under differential privacy, each with the digest that the log names |
+| `released/…`, `disclosed/…` | audits that left the house, with noise or with small groups suppressed |
+| `prices/…`, `mitigations/…` | the exposure prices of a model, and the report on what they cost and whom |
+| `notices/…` | what data subjects were told |
 | `decisions/…` | the gate's decisions with every finding |
 | `models/…` | where each model came from: release, guarantee, snapshot, and the entries that recorded each step |
 | `policies/…` | the texts of policies, each under the SHA-256 that the log names |
@@ -41,14 +43,13 @@ was made. Compare it with `sha256sum THIS-FILE.zip`.
 | `log.vkey`, `policy` | the log's public key, and a trust policy with it; compare them with your own |
 | `manifest.json` | every file with its SHA-256, and what could not be included |
 
-The entries vouch for themselves, and for the digests of reports, attacks, releases, policies and
-attestations. Decisions are
-worked out again by the gate from report and policy, every figure and sentence of them, with the version of `probity`
-that you use. What a file below `models/` says of a model is held to the entries, and up to the snapshot its steps
-list every entry in here that is about the model. Of what came before the snapshot (policies, catalogue, consents,
-batches) they list what we chose, each an entry of the named kind. Of an attestation the form, the digest and the name
-of the key are checked here; its signature is checked by `probity attest verify`. The pages (`.html`), this text and
-the sentences in `entries.csv` are for reading; only the digest of the whole file covers them.
+The entries vouch for themselves, and for the digests of reports, attacks, documents, policies and attestations.
+Decisions are worked out again by the gate from report and policy, every figure and sentence of them, with the version
+of `probity` that you use. What a file below `models/` says of a model is held to the entries, and up to the snapshot
+its steps list every entry in here that is about the model. Of what came before the snapshot (policies, catalogue,
+consents, batches) they list what we chose, each an entry of the named kind. Of an attestation the form, the digest and
+the name of the key are checked here; its signature is checked by `probity attest verify`. The pages (`.html`), this
+text and the sentences in `entries.csv` are for reading; only the digest of the whole file covers them.
 
 Some entries keep only their day, because a lone request on a date can be a person. No file in here names a data
 subject. A `commitment` is a salted hash; while its salt is kept, the operator can open it for you, outside this file.

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from governance.attest.dsse import attestation_digest, decode_envelope, encode_envelope
 from governance.errors import BrokenProof
+from governance.evidence.documents import DOCUMENTS, Document, documents_of
 from governance.evidence.recomputing import decision_from, same_json, verify_steps
 from governance.gate.waivers import AppliedWaiver
 from governance.ledger.entry import Entry
@@ -15,8 +16,13 @@ from governance.policy.waivers import PRINCIPAL, Waiver
 from governance.registry.refutation import refutes
 from recommender.paid_models import is_paid
 
-FOLDERS: Final = ("reports", "attacks", "released", "decisions", "models", "policies", "attestations")
-ABSENT: Final = ("model", "report.json", "report.html", "attack", "audit release", "decision", "policy", "attestation")
+FOLDERS: Final = (
+    "reports", "attacks", *(each.folder for each in DOCUMENTS), "decisions", "models", "policies", "attestations",
+)  # fmt: skip
+ABSENT: Final = (
+    "model", "report.json", "report.html", "attack", *(each.what for each in DOCUMENTS), "decision", "policy",
+    "attestation",
+)  # fmt: skip
 """What a pack may say it lacks."""
 _OF_A_DECISION: Final = {"id", "model", "report", "policy", "outcome", "findings", "not_applicable", "waivers"}
 _OF_A_MODEL: Final = {"model", "kind", "digest", "parent", "prices", "author", "release", "snapshot", "steps"}
@@ -119,10 +125,19 @@ def _attack(held: Held, name: str, data: bytes) -> None:
     _require(said.get("refuted", found) is found, name, "it says otherwise than its figures whether it refuted")
 
 
-def _released(held: Held, name: str, data: bytes) -> None:
-    digest = name.removeprefix("released/").removesuffix(".json")
-    _require(sha256(data).hexdigest() == digest, name, "its bytes do not give the digest that the log names")
-    entry = _only(held.of("registry.audit_released", "release", digest), name)
+def _document(document: Document) -> Callable[[Held, str, bytes], None]:
+    def check(held: Held, name: str, data: bytes) -> None:
+        digest = name.removeprefix(f"{document.folder}/").removesuffix(document.suffix)
+        _require(sha256(data).hexdigest() == digest, name, "its bytes do not give the digest that the log names")
+        entries = list(held.of(document.kind, document.field, digest))
+        _require(bool(entries), name, "no entry names it")
+        if document.folder == "released":
+            _released(_only(iter(entries), name), name, data)
+
+    return check
+
+
+def _released(entry: Entry, name: str, data: bytes) -> None:
     said, promise = json.loads(data), entry.body["guarantee"]
     facts, terms = dict(said["sections"][0]["facts"]), dict(said["terms"])
     _require(facts["Model"] == entry.body["model"], name, "it is about another model")
@@ -133,16 +148,12 @@ def _released(held: Held, name: str, data: bytes) -> None:
 def find_unsaid(held: Held) -> tuple[str, ...]:
     """What a pack lacks without saying so, as sentences: it was made before packs had such things, or hides them."""
     said = {(each["what"], each["name"]) for each in held.missing}
-    digests = [str(each.body["release"]) for each in _within(held, "registry.audit_released")]
+    named = (each for seq in held.inside for each in documents_of(held.entries[seq]))
     return tuple(
-        f"audit release {digest}: the pack does not have it"
-        for digest in dict.fromkeys(digests)
-        if f"released/{digest}.json" not in held.names and ("audit release", digest) not in said
+        f"{document.what} {digest}: the pack does not have it"
+        for document, digest in dict.fromkeys(named)
+        if document.member(digest) not in held.names and (document.what, digest) not in said
     )
-
-
-def _within(held: Held, kind: str) -> Iterator[Entry]:
-    return (held.entries[seq] for seq in held.inside if held.entries[seq].kind == kind)
 
 
 def _decision(held: Held, name: str, data: bytes) -> None:
@@ -257,7 +268,7 @@ def _attestation(held: Held, name: str, data: bytes) -> None:
 _CHECKS: Final[Mapping[str, Callable[[Held, str, bytes], None]]] = {
     "reports": _report,
     "attacks": _attack,
-    "released": _released,
+    **{each.folder: _document(each) for each in DOCUMENTS},
     "decisions": _decision,
     "models": _model,
     "policies": _policy,

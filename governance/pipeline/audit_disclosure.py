@@ -13,7 +13,8 @@ from governance.pipeline.home import Home
 from governance.policy.disclosing import threshold
 from governance.registry.events import AuditDisclosed
 from governance.registry.models import get_model, latest_report
-from governance.registry.reports import read_report, title_of
+from governance.registry.reports import disclosed_path, read_report, title_of
+from pseudonymisation.durable import write_atomically
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +44,13 @@ def disclose_latest(home: Home, model_id: UUID, *, at_least: int | None, princip
         record = latest_report(session, model)
         report = Report.from_json(read_report(home.settings.home, record))
         publication = disclosed([report], k=k, titles=[title_of(model)])
-        digest = sha256(publication.to_json()).hexdigest()
+        encoded = publication.to_json()
+        digest = sha256(encoded).hexdigest()
         event = AuditDisclosed(model=str(model.id), report=record.digest, document=digest, at_least=k)
         entry_id = uuid5(model.id, f"{event.kind}/{record.digest}/{digest}")
         if not is_recorded(session, entry_id):
+            # Kept first: evidence of the period carries what left.
+            home.folder("reports")
+            write_atomically(home.settings.home / disclosed_path(digest), encoded)
             append(session, event, actor=actor_of(principal), entry_id=entry_id, clock=home.clock)
     return Disclosed(publication=publication, digest=digest, at_least=k)

@@ -18,7 +18,7 @@ def read_report(home: Path, record: AuditRecord) -> bytes:
         BrokenProof: the file holds another report.
         ConfigurationError: the file is gone, or its path leads out of the home.
     """
-    return _read(home, record.path_json, record.digest)
+    return read_kept(home, record.path_json, record.digest)
 
 
 def read_page(home: Path, record: AuditRecord) -> bytes:
@@ -28,7 +28,7 @@ def read_page(home: Path, record: AuditRecord) -> bytes:
         BrokenProof: the file holds another page.
         ConfigurationError: the file is gone, or its path leads out of the home.
     """
-    return _read(home, record.path_html, Path(record.path_html).stem)
+    return read_kept(home, record.path_html, Path(record.path_html).stem)
 
 
 def read_attack(home: Path, record: AttackRecord) -> bytes:
@@ -38,12 +38,17 @@ def read_attack(home: Path, record: AttackRecord) -> bytes:
         BrokenProof: the file holds another report.
         ConfigurationError: the file is gone, or its path leads out of the home.
     """
-    return _read(home, record.path, record.digest)
+    return read_kept(home, record.path, record.digest)
 
 
 def released_path(digest: str) -> str:
     """Where below the home a document lies that was released under differential privacy."""
     return f"reports/{digest}.release.json"
+
+
+def disclosed_path(digest: str) -> str:
+    """Where below the home a document lies that was disclosed with small groups suppressed."""
+    return f"reports/{digest}.disclosed.json"
 
 
 def read_released(home: Path, digest: str) -> bytes:
@@ -53,7 +58,7 @@ def read_released(home: Path, digest: str) -> bytes:
         BrokenProof: the file holds another document.
         ConfigurationError: the file is gone.
     """
-    return _read(home, released_path(digest), digest)
+    return read_kept(home, released_path(digest), digest)
 
 
 def title_of(model: Model) -> str:
@@ -66,7 +71,13 @@ def page_path(page: bytes) -> str:
     return f"reports/{sha256(page).hexdigest()}.html"
 
 
-def _read(home: Path, name: str, digest: str) -> bytes:
+def read_kept(home: Path, name: str, digest: str) -> bytes:
+    """The file at a place below the home, byte for byte as the log names it.
+
+    Raises:
+        BrokenProof: the file holds something else.
+        ConfigurationError: the file is gone, or its path leads out of the home.
+    """
     # The path comes from a table: whoever can write it must not be able to have any file of the machine shown.
     path = (home / name).resolve()
     if not path.is_relative_to(home.resolve()):

@@ -70,7 +70,7 @@ def test_a_document_that_is_lost_or_changed_is_left_out_and_said_so(
     (missing,) = filled.pack(tmp_path / "pack.zip", THIRD_DAY).missing
 
     assert (missing.what, missing.name) == ("audit release", path.name.split(".")[0])
-    assert missing.reason == ("the file cannot be read" if gone else "the file is not what was released")
+    assert missing.reason == ("it cannot be read" if gone else "what is kept is not what the log names")
     assert len(verify_pack(tmp_path / "pack.zip", POLICY).missing) == 1
 
 
