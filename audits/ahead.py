@@ -1,7 +1,9 @@
-"""Two cores for work that comes in steps: the next step is made while the last one is used."""
+"""Two cores for work that comes in steps: the next step is made while the last one is used, or two at once."""
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -28,13 +30,35 @@ def _next(source: Iterator[Item]) -> tuple[Item] | tuple[()]:
     return ()
 
 
-def alternately(*sources: Iterable[Item]) -> Iterator[Item]:
-    """One item of each source in turn, until all are exhausted."""
-    left = [iter(source) for source in sources]
-    while left:
-        for source in tuple(left):
-            for item in source:
-                yield item
-                break
-            else:
-                left.remove(source)
+def from_both_ends(makers: Sequence[Callable[[], Item]]) -> Iterator[tuple[int, Item]]:
+    """What each maker makes, with the maker's place, in whatever order they are done.
+
+    Two threads make: one from the first on, the other from the last back, until they meet. So neighbours, which share
+    what one of them computed, are seldom made at once, and neither thread waits for the other at the end. What is made
+    waits to be taken, so it should be small. What a maker raises is raised here, and the makers left are not called.
+    """
+    left = deque(enumerate(makers))
+    done: SimpleQueue[tuple[int, Item] | Exception] = SimpleQueue()
+
+    def work(take: Callable[[], tuple[int, Callable[[], Item]]]) -> None:
+        while left:
+            try:
+                place, make = take()
+            except IndexError:  # the other thread took the last one
+                return
+            try:
+                done.put((place, make()))
+            except Exception as cause:  # noqa: BLE001 - raised where what was made is taken
+                done.put(cause)
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        try:
+            for take in (left.popleft, left.pop):
+                pool.submit(work, take)
+            for _ in makers:
+                found = done.get()
+                if isinstance(found, Exception):
+                    raise found
+                yield found
+        finally:
+            left.clear()

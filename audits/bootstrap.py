@@ -10,20 +10,24 @@ tail probability, to Student's t with the cell's degrees of freedom (Bell & McCa
 hundreds of subjects that changes nothing, in cells of ten it keeps the error rate.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
+from audits.ahead import from_both_ends
 from audits.blocks import BLOCKS, blocks_of
-from audits.columns import Columns, Held, Progress
+from audits.columns import Columns, Held, Progress, Rounded
 from audits.statistics import AtMeans, Cell, Statistics, moderated
 from audits.weights import POISSON, TWO_POINT
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+# Statistics that are made together, when they are asked for.
+Maker = Callable[[], Sequence[Statistics]]
 
 FEW_SUBJECTS = 50
 """Below so many degrees of freedom in some cell, resamples use weights that leave no subject out."""
@@ -60,6 +64,8 @@ class Intervals:
         critical_value: q, the joint quantile of max |t| with its Monte-Carlo error added; cells of few subjects use a
             larger one.
         critical_value_error: Monte-Carlo standard error of q.
+        makers: which of the makers each cell comes from.
+        parts: which of its maker's statistics each cell comes from.
         units: what was resampled: subjects, or blocks of them.
         weights: name of the weights that resamples used.
     """
@@ -73,6 +79,8 @@ class Intervals:
     pointwise_half_widths: Floats
     critical_value: float
     critical_value_error: float
+    makers: Ints
+    parts: Ints
     units: str
     weights: str
 
@@ -94,26 +102,52 @@ class _Member:
         return self.at_means(self.held.base + self.held.step * means)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Reduced:
+    """A statistic without its numbers of each subject, whose columns are not kept yet."""
+
+    cells: tuple[Cell, ...]
+    values: Floats
+    errors: Floats
+    freedom: Floats
+    rounded: Rounded
+    at_means: AtMeans
+
+
 def intervals(
-    statistics: Iterable[Statistics],
+    statistics: Sequence[Statistics],
     resampling: Resampling,
     *,
     order: Ints | None = None,
     progress: Progress | None = None,
 ) -> Intervals:
-    """Intervals for every cell of every statistic, all from the same resamples.
+    """Intervals for every cell of every statistic, all from the same resamples: see ``intervals_of``."""
+    if not statistics:
+        msg = "intervals: expected at least one statistic, got none"
+        raise ValueError(msg)
+    order = np.arange(statistics[0].channels.shape[0]) if order is None else order
+    makers = [lambda each=each: (each,) for each in statistics]
+    return intervals_of(makers, resampling, order=order, progress=progress)
 
-    Statistics are over the same subjects in the same order. They are taken one at a time and let go, so an iterator
-    that makes each when asked keeps memory low. ``order`` (n,) lists subjects, those of one group beside each other,
-    which is faster; drawing goes by it. ``progress(done, replicates)`` is called on the way.
+
+def intervals_of(
+    makers: Sequence[Maker], resampling: Resampling, *, order: Ints, progress: Progress | None = None
+) -> Intervals:
+    """Intervals for every cell of all statistics that are made, all from the same resamples.
+
+    Statistics are over the same subjects in the same order. Two threads make them, and each statistic is let go before
+    its thread makes the next, which keeps memory low. ``order`` (n,) lists subjects, those of one group beside each
+    other, which is faster; drawing goes by it. ``progress(done, replicates)`` is called on the way.
 
     Guarantees:
-      - deterministic in seed and input, whatever the number of threads
+      - deterministic in seed and input, whatever the number of threads and whichever statistic is made first
       - no interval is narrower than the normal one, pointwise intervals are no wider than simultaneous ones
       - a cell without variation gets the exact binomial width, not width 0: if none of n subjects differs, the share of
         subjects that would differ is below 1 - alpha^(1/n)
     """
-    columns, members = _entered(statistics, resampling, order)
+    columns = Columns(order.size, order, blocks_of(order.size, resampling.blocks, resampling.seed))
+    entered = _entered(makers, columns)
+    members = [member for each in entered for member in each]
     cells = tuple(cell for each in members for cell in each.cells)
     values, errors, freedom = (
         np.concatenate([getattr(each, name) for each in members]) for name in ("values", "errors", "freedom")
@@ -151,6 +185,8 @@ def intervals(
         pointwise_half_widths=pointwise,
         critical_value=q,
         critical_value_error=q_error,
+        makers=np.repeat(np.arange(len(makers)), [sum(len(part.cells) for part in each) for each in entered]),
+        parts=np.concatenate([np.full(len(part.cells), at) for each in entered for at, part in enumerate(each)]),
         units=columns.units,
         weights=weights.name,
     )
@@ -162,31 +198,38 @@ def _studentised(members: Sequence[_Member], totals: Floats, weight: Floats) -> 
         return np.hstack([np.abs(each.resampled(totals, weight) - each.values) / each.errors for each in members])
 
 
-def _entered(
-    statistics: Iterable[Statistics], resampling: Resampling, order: Ints | None
-) -> tuple[Columns, list[_Member]]:
-    columns: Columns | None = None
-    members = []
-    for each in statistics:
-        if columns is None:
-            subjects = each.channels.shape[0]
-            columns = Columns(subjects, order, blocks_of(subjects, resampling.blocks, resampling.seed))
-        members.append(_member(each, columns))
-    if columns is None:
-        msg = "intervals: expected at least one statistic, got none"
-        raise ValueError(msg)
-    return columns, members
+def _entered(makers: Sequence[Maker], columns: Columns) -> list[list[_Member]]:
+    """What is kept of the statistics of each maker."""
+
+    def reduced(make: Maker) -> list[_Reduced]:
+        return [_reduced(each, columns) for each in make()]
+
+    entered: list[list[_Member]] = [[] for _ in makers]
+    for place, found in from_both_ends([partial(reduced, make) for make in makers]):
+        entered[place] = [_member(each, columns) for each in found]
+    return entered
 
 
-def _member(statistic: Statistics, columns: Columns) -> _Member:
+def _reduced(statistic: Statistics, columns: Columns) -> _Reduced:
     spread = statistic.spread()
-    return _Member(
+    return _Reduced(
         cells=statistic.cells,
         values=statistic.values(),
         errors=np.sqrt(moderated(statistic.cells, spread.variance)),
         freedom=spread.freedom,
-        held=columns.hold(statistic.channels),
+        rounded=columns.rounded(statistic.channels),
         at_means=statistic.at_means(),
+    )
+
+
+def _member(each: _Reduced, columns: Columns) -> _Member:
+    return _Member(
+        cells=each.cells,
+        values=each.values,
+        errors=each.errors,
+        freedom=each.freedom,
+        held=columns.keep(each.rounded),
+        at_means=each.at_means,
     )
 
 

@@ -54,6 +54,15 @@ class _Kept:
         return self.numbers[max(subjects.start - self.first, 0) : max(subjects.stop - self.first, 0)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rounded:
+    """A statistic's columns as whole numbers, before it is known which of them another has too."""
+
+    columns: tuple[_Kept, ...]
+    base: Floats
+    step: Floats
+
+
 class Columns:
     """The distinct columns of a family, one number for each unit: a subject, or with ``blocks`` one of these.
 
@@ -89,32 +98,46 @@ class Columns:
 
     def hold(self, channels: Channels) -> Held:
         """Keep these (n, c) columns; one with a number that is not finite is kept as a constant that is not."""
+        return self.keep(self.rounded(channels))
+
+    def rounded(self, channels: Channels) -> Rounded:
+        """These (n, c) columns as whole numbers, to be kept; several threads may ask at once."""
         if self._blocks is not None:
-            return self._hold_sums(self._blocks.sums(channels))
+            return self._rounded_sums(self._blocks.sums(channels))
         channels = channels.dense() if isinstance(channels, Crossed) else channels
         if not isinstance(channels, np.ndarray):
-            return self._hold_sparse(channels)
+            return self._rounded_sparse(channels)
         parts = [
-            self._hold_dense(channels[:, at : at + _COLUMNS]) for at in range(0, max(channels.shape[1], 1), _COLUMNS)
+            self._rounded_dense(channels[:, at : at + _COLUMNS]) for at in range(0, max(channels.shape[1], 1), _COLUMNS)
         ]
-        return Held(
-            positions=np.concatenate([part.positions for part in parts]),
+        return Rounded(
+            columns=tuple(column for part in parts for column in part.columns),
             base=np.concatenate([part.base for part in parts]),
             step=np.concatenate([part.step for part in parts]),
         )
 
-    def _hold_sums(self, sums: Floats) -> Held:
+    def keep(self, rounded: Rounded) -> Held:
+        """Keep what is not kept yet; one thread at a time."""
+        positions = np.array([self._place(column) for column in rounded.columns], dtype=np.int64)
+        return Held(positions=positions, base=rounded.base, step=rounded.step)
+
+    def _rounded_sums(self, sums: Floats) -> Rounded:
         """Columns of which each block's sum is given, (blocks, c)."""
         mean = sums.sum(axis=0) / self._subjects
         sparse = 2 * np.count_nonzero(sums, axis=0) < self._units
         base = np.where(sparse & np.isfinite(mean), 0.0, mean)
-        apart = np.ascontiguousarray((sums - self._sizes[:, None] * base).T)
-        step, per_step = self._steps(base * self._sizes.max(), np.abs(apart).max(axis=1))
-        whole = np.rint(np.where(per_step > 0.0, apart.T, 0.0).T * per_step[:, None]).astype(np.int32)
-        positions = np.array([self._place(column, 0) for column in whole], dtype=np.int64)
-        return Held(positions=positions, base=base, step=step)
+        # Column by column, so that each stays near the processor while it is worked on.
+        apart = np.ascontiguousarray(sums.T)
+        for centred, centre in zip(apart, base, strict=True):
+            np.subtract(centred, self._sizes * centre, out=centred)
+        reach = np.maximum(apart.max(axis=1), -apart.min(axis=1))
+        step, per_step = self._steps(base * self._sizes.max(), reach)
+        whole = np.zeros(apart.shape, dtype=np.int32)
+        for at in np.flatnonzero(per_step):
+            whole[at] = np.rint(apart[at] * per_step[at])
+        return Rounded(columns=tuple(_trimmed(column, 0) for column in whole), base=base, step=step)
 
-    def _hold_dense(self, channels: Floats) -> Held:
+    def _rounded_dense(self, channels: Floats) -> Rounded:
         mean, width = channels.mean(axis=0), channels.shape[1]
         filled, low, high = np.zeros(width), np.full(width, np.inf), np.full(width, -np.inf)
         for rows in _blocks(self._subjects, _ROWS):
@@ -131,10 +154,9 @@ class Columns:
             # Subjects of one group lie beside each other, so most columns of groups are 0 throughout.
             for at in np.flatnonzero(((base != 0.0) | block.any(axis=1)) & (per_step > 0.0)):
                 whole[at, rows] = np.rint((block[at] - base[at]) * per_step[at])
-        positions = np.array([self._place(column, 0) for column in whole], dtype=np.int64)
-        return Held(positions=positions, base=base, step=step)
+        return Rounded(columns=tuple(_trimmed(column, 0) for column in whole), base=base, step=step)
 
-    def _hold_sparse(self, channels: "sparse.csc_array") -> Held:
+    def _rounded_sparse(self, channels: "sparse.csc_array") -> Rounded:
         """Columns of which only the numbers that are not 0 are given, and looked at."""
         if self._place_of is None:
             self._place_of = np.argsort(self._order)
@@ -144,14 +166,14 @@ class Columns:
             reach[at] = np.abs(channels.data[start:stop]).max(initial=0.0)
         base[~np.isfinite(reach)] = np.nan
         step, per_step = self._steps(base, reach)
-        positions = np.zeros(channels.shape[1], dtype=np.int64)
+        columns = []
         for at, (start, stop) in enumerate(pairwise(starts)):
             places = self._place_of[channels.indices[start:stop]] if per_step[at] else np.zeros(0, dtype=np.int64)
             first = int(places.min(initial=self._subjects))
             column = np.zeros(int(places.max(initial=first - 1)) + 1 - first, dtype=np.int32)
             column[places - first] = np.rint(channels.data[start:stop] * per_step[at]) if per_step[at] else 0
-            positions[at] = self._place(column, first)
-        return Held(positions=positions, base=base, step=step)
+            columns.append(_trimmed(column, first))
+        return Rounded(columns=tuple(columns), base=base, step=step)
 
     def _steps(self, base: Floats, reach: Floats) -> tuple[Floats, Floats]:
         """What one unit of each whole-number column is worth, and its reciprocal; both 0 where nothing varies."""
@@ -199,11 +221,8 @@ class Columns:
             row[start : start + numbers.size] = numbers
         return np.array(active, dtype=np.int64), rows
 
-    def _place(self, column: Whole, first: int) -> int:
-        """Where this column, 0 before ``first`` and after its end, is kept, after keeping it if it is new."""
-        filled = np.flatnonzero(column)
-        start, stop = (int(filled[0]), int(filled[-1]) + 1) if filled.size else (0, 0)
-        new = _Kept(first=first + start, numbers=column[start:stop])
+    def _place(self, new: _Kept) -> int:
+        """Where this column is kept, after keeping it if it is new."""
         looks_like = (new.first, new.numbers.size, new.numbers[:: max(1, new.numbers.size // _SAMPLE)].tobytes())
         seen = self._alike.setdefault(looks_like, [])
         for at in seen:
@@ -212,6 +231,15 @@ class Columns:
         seen.append(self.width)
         self._kept.append(_Kept(first=new.first, numbers=new.numbers.copy()))
         return seen[-1]
+
+
+def _trimmed(column: Whole, first: int) -> _Kept:
+    """This column, 0 before ``first`` and after its end, without the zeros at its own ends."""
+    filled = column != 0
+    if not filled.any():
+        return _Kept(first=first, numbers=column[:0])
+    start, stop = int(filled.argmax()), column.size - int(filled[::-1].argmax())
+    return _Kept(first=first + start, numbers=column[start:stop])
 
 
 def _blocks(length: int, size: int) -> Iterator[slice]:

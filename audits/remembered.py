@@ -3,6 +3,7 @@
 import weakref
 from collections.abc import Callable
 from functools import wraps
+from threading import RLock
 from typing import TypeVar
 
 from audits.evidence import Evidence
@@ -11,8 +12,12 @@ Found = TypeVar("Found")
 
 
 def remembered(compute: Callable[[Evidence], Found]) -> Callable[[Evidence], Found]:
-    """A pure function of evidence that keeps its answer for as long as the evidence's lists and attributes live."""
+    """A pure function of evidence that keeps its answer for as long as the evidence's lists and attributes live.
+
+    Of two threads that ask at the same time, one computes and the other waits.
+    """
     known: dict[tuple[int, ...], Found] = {}
+    computing = RLock()
 
     @wraps(compute)
     def ask(evidence: Evidence) -> Found:
@@ -20,10 +25,11 @@ def remembered(compute: Callable[[Evidence], Found]) -> Callable[[Evidence], Fou
         shares = (each.shares for each in evidence.attributes)
         parts = [evidence.exposure, *shares, *(x for x in (evidence.targets, evidence.history) if x is not None)]
         key = tuple(map(id, parts))
-        if key not in known:
-            known[key] = compute(evidence)
-            for part in parts:
-                weakref.finalize(part, known.pop, key, None)
-        return known[key]
+        with computing:
+            if key not in known:
+                known[key] = compute(evidence)
+                for part in parts:
+                    weakref.finalize(part, known.pop, key, None)
+            return known[key]
 
     return ask

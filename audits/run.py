@@ -1,13 +1,13 @@
 """One audit, from tables to report."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audits.ahead import ahead, alternately
-from audits.bootstrap import Intervals, Resampling, intervals
+from audits.bootstrap import Intervals, Resampling, intervals_of
 from audits.categories import UNKNOWN
 from audits.cold_start import rules as cold_start_rules
 from audits.columns import Progress
@@ -59,14 +59,13 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
     resampling = Resampling(
         replicates=config.replicates, seed=config.seed, level=config.level, min_subjects=config.min_subjects
     )
-    owners: list[_Owner] = []
     # One family: a difference that is looked at costs the figures beside it their share of certainty.
-    measured = _noting_owners(_measured(metrics, evidence), owners)
-    found = intervals(measured, resampling, order=_by_group(evidence), progress=progress)
-    rows = _measurements(owners, found, config, compared=False)
+    makers = [partial(_measured, metric, evidence) for metric in metrics]
+    found = intervals_of(makers, resampling, order=_by_group(evidence), progress=progress)
+    rows = _measurements(metrics, found, config, compared=False)
     return Report(
         measurements=(*rows, *_derived(chosen, rows, evidence, config), *_stated(chosen, given, config.level)),
-        differences=_measurements(owners, found, config, compared=True),
+        differences=_measurements(metrics, found, config, compared=True),
         group_spreads=_spreads(evidence, config),
         unknown_labels=_unknown_labels(evidence),
         lorenz=_lorenz(evidence),
@@ -160,42 +159,12 @@ def _by_group(evidence: Evidence) -> Ints:
     return np.lexsort(codes).astype(np.int64) if codes else np.arange(evidence.subjects)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Owner:
-    """Whose cell an interval is: a metric's, by its place among the metrics, or its difference's from the baseline."""
-
-    place: int
-    metric: Metric
-    compared: bool
-
-
-def _measured(metrics: Sequence[Metric], evidence: Evidence) -> Iterator[tuple[_Owner, Statistics]]:
-    """Statistics of every metric, each beside its difference from the baseline.
-
-    Two threads measure, each its half of the metrics: neighbours share what one of them computed.
-    """
-    middle = (len(metrics) + 1) // 2
-    halves = (range(middle), range(middle, len(metrics)))
-    return alternately(*(ahead(_one_by_one(metrics, half, evidence)) for half in halves))
-
-
-def _one_by_one(
-    metrics: Sequence[Metric], places: Sequence[int], evidence: Evidence
-) -> Iterator[tuple[_Owner, Statistics]]:
-    for place in places:
-        metric = metrics[place]
-        ours = metric.measure(evidence)
-        yield _Owner(place=place, metric=metric, compared=False), ours
-        if evidence.baseline is not None:
-            owner = _Owner(place=place, metric=_compared(metric), compared=True)
-            yield owner, difference(ours, metric.measure(evidence.baseline))
-
-
-def _noting_owners(measured: Iterable[tuple[_Owner, Statistics]], owners: list[_Owner]) -> Iterator[Statistics]:
-    """The statistics, and in ``owners`` whose each of their cells is."""
-    for owner, statistic in measured:
-        owners += [owner] * len(statistic.cells)
-        yield statistic
+def _measured(metric: Metric, evidence: Evidence) -> tuple[Statistics, ...]:
+    """A metric's statistics, and beside them those of its difference from the baseline, if there is one."""
+    ours = metric.measure(evidence)
+    if evidence.baseline is None:
+        return (ours,)
+    return ours, difference(ours, metric.measure(evidence.baseline))
 
 
 def _compared(metric: Metric) -> Metric:
@@ -205,15 +174,12 @@ def _compared(metric: Metric) -> Metric:
 
 
 def _measurements(
-    owners: Sequence[_Owner], found: Intervals, config: AuditConfig, *, compared: bool
+    metrics: Sequence[Metric], found: Intervals, config: AuditConfig, *, compared: bool
 ) -> tuple[Measurement, ...]:
-    """In the order of the metrics, whichever was measured first."""
-    rows = sorted(range(len(owners)), key=lambda row: owners[row].place)
-    return tuple(
-        measurement(owners[row].metric, found, row, config.min_subjects)
-        for row in rows
-        if owners[row].compared is compared
-    )
+    """Of the metrics, or of their differences from the baseline."""
+    owners = [_compared(metric) if compared else metric for metric in metrics]
+    rows = np.flatnonzero(found.parts == int(compared)).tolist()
+    return tuple(measurement(owners[found.makers[row]], found, row, config.min_subjects) for row in rows)
 
 
 def _spreads(evidence: Evidence, config: AuditConfig) -> tuple[GroupSpread, ...]:

@@ -2,12 +2,14 @@
 
 import gc
 import threading
+import time
 import weakref
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
-from audits.ahead import ahead, alternately
+from audits.ahead import ahead, from_both_ends
 
 
 class Thing:
@@ -60,6 +62,50 @@ def test_an_item_that_is_false_is_an_item() -> None:
     assert list(ahead([0, None, ()])) == [0, None, ()]
 
 
-def test_sources_take_turns_until_the_longest_ends() -> None:
-    assert list(alternately([1, 2, 3], "a", [])) == [1, "a", 2, 3]
-    assert list(alternately()) == []
+def test_from_both_ends_each_is_made_once_and_comes_with_its_place() -> None:
+    found = dict(from_both_ends([lambda number=number: number * number for number in range(9)]))
+
+    assert found == {0: 0, 1: 1, 2: 4, 3: 9, 4: 16, 5: 25, 6: 36, 7: 49, 8: 64}
+    assert list(from_both_ends([])) == []
+
+
+def test_two_threads_make_at_once_and_neither_waits_for_what_is_not_taken() -> None:
+    met = threading.Barrier(2, timeout=30)
+    # Each of the outer ones waits for the other; then one thread makes all that is left while the other is held.
+    released = threading.Event()
+
+    def first() -> str:
+        met.wait()
+        assert released.wait(timeout=30)
+        return "first"
+
+    def last() -> str:
+        met.wait()
+        return "last"
+
+    def second() -> str:
+        released.set()
+        return "second"
+
+    assert dict(from_both_ends([first, second, last])) == {0: "first", 1: "second", 2: "last"}
+
+
+def test_what_a_maker_raises_comes_out_and_no_further_maker_is_called() -> None:
+    called: list[int] = []
+    broken = threading.Event()
+
+    def breaks() -> int:
+        broken.set()
+        msg = "not this one"
+        raise ValueError(msg)
+
+    def makes(number: int) -> int:
+        called.append(number)
+        assert broken.wait(timeout=30)
+        time.sleep(0.05)
+        return number
+
+    with pytest.raises(ValueError, match="not this one"):
+        list(from_both_ends([breaks, *(partial(makes, number) for number in range(50))]))
+
+    assert len(called) < 50
