@@ -1,6 +1,7 @@
 """One audit, from tables to report."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -61,7 +62,9 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
     )
     # One family: a difference that is looked at costs the figures beside it their share of certainty.
     makers = [partial(_measured, metric, evidence) for metric in metrics]
-    found = intervals_of(makers, resampling, order=_by_group(evidence), progress=progress)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        digest = beside.submit(inputs_digest, given)
+        found = intervals_of(makers, resampling, order=_by_group(evidence), progress=progress)
     rows = _measurements(metrics, found, config, compared=False)
     return Report(
         measurements=(*rows, *_derived(chosen, rows, evidence, config), *_stated(chosen, given, config.level)),
@@ -83,7 +86,7 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
         resampling=f"{found.units}, {found.weights}",
         caveats=_caveats(given, evidence, config),
         model_digest=config.model_digest,
-        inputs_digest=inputs_digest(given),
+        inputs_digest=digest.result(),
         sensitivity=_sensitivity(evidence, metrics, config) if config.sensitivity else None,
         attack=given.attack,
         group_sizes=tuple(size for grouping in evidence.groupings for size in grouping.sizes),
