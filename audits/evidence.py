@@ -40,7 +40,7 @@ class Evidence:
         lists: item codes by subject and rank, shape (n, k), ``ABSENT`` after a short list's end.
         looks: attention each subject gives each rank, shape (n, k); read-only where all subjects look alike.
         attention: the model behind ``looks``.
-        exposure: attention each subject gives each item, sparse (n, m).
+        exposure: attention each subject gives each item, sparse (n, m), a subject's items ascending.
         attributes: the attributes under audit.
         targets: grades of held-out items, sparse (n, m), or None.
         history: weights of what subjects chose before, sparse (n, m), or None.
@@ -172,11 +172,24 @@ def _lists(given: Recommendations, items: Sequence[str], k: int | None) -> Ints:
 
 
 def _exposure(lists: Ints, looks: Floats, items: int) -> "sparse.csr_array":
+    """Attention by subject and item, a subject's items ascending.
+
+    Methods of sparse arrays that square or sign them put their entries in order first, in place, beneath whoever reads
+    the array at the same time. Here there is nothing left to put in order.
+    """
     from scipy import sparse  # takes a while, which who only reads a report need not wait for
 
-    shown = lists != ABSENT
+    # One number for item and rank, so that sorting it sorts both; below 0 after a list's end.
+    room = lists.shape[1].bit_length()
+    ordered = np.sort((lists << room) | np.arange(lists.shape[1]), axis=1)
+    rank, shown = ordered & ((1 << room) - 1), ordered >= 0
+    looked = looks[0].take(rank) if looks.strides[0] == 0 else np.take_along_axis(looks, rank, axis=1)
     ends = np.r_[0, np.cumsum(shown.sum(axis=1))]
-    return sparse.csr_array((looks[shown], lists[shown].astype(np.int32), ends), shape=(lists.shape[0], items))
+    found = sparse.csr_array(
+        (looked[shown], (ordered[shown] >> room).astype(np.int32), ends), shape=(lists.shape[0], items)
+    )
+    found.has_canonical_format = True
+    return found
 
 
 def _chosen(

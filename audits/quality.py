@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from audits import means
 from audits.evidence import ABSENT, Evidence, Grouping
+from audits.grades import ranked_targets
 from audits.statistics import Cell, Smooth
 
 Floats = NDArray[np.float64]
@@ -73,13 +74,12 @@ def discounted(evidence: Evidence, discounts: Floats) -> Floats:
 
 def ideal(evidence: Evidence, discounts: Floats) -> Floats:
     """Discounted grades of the best list of ``discounts.size`` ranks that each subject could have got, shape (n,)."""
-    counts = target_counts(evidence)
-    grades = np.asarray(evidence.targets.data, dtype=np.float64) if evidence.targets is not None else np.empty(0)
-    row = np.repeat(np.arange(evidence.subjects), counts)
-    best_first = np.lexsort((-grades, row))
-    place = np.arange(row.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    if evidence.targets is None:
+        msg = "quality needs held-out targets"
+        raise ValueError(msg)
+    row, place, _, grade = ranked_targets(evidence.targets)
     counted = place < discounts.size
-    gained = grades[best_first][counted] * discounts[place[counted]]
+    gained = grade[counted] * discounts[place[counted]]
     return np.bincount(row[counted], weights=gained, minlength=evidence.subjects).astype(np.float64)
 
 
