@@ -87,7 +87,7 @@ def _by_term(evidence: Evidence, attributes: Sequence[Attribute]) -> Floats:
         for at in range(0, rows.size, _ROWS):
             block = rows[at : at + _ROWS]
             for column, attribute in enumerate(attributes):
-                expected[block, column] = term(category_mix(history[block], attribute.shares)).sum(axis=1)
+                expected[block, column] = term(category_mix(history[block], attribute.labels)).sum(axis=1)
     return expected
 
 
@@ -99,13 +99,13 @@ def _by_drawing(evidence: Evidence, attributes: Sequence[Attribute]) -> Floats:
     draws = min(max(_DRAWN_LISTS // n, 1), _MOST_DRAWS) if attributes else 0
     for at in range(0, n if draws else 0, _ROWS):
         rows = slice(at, at + _ROWS)
-        wanted = [category_mix(history[rows], attribute.shares) for attribute in attributes]
+        wanted = [category_mix(history[rows], attribute.labels) for attribute in attributes]
         looks = np.where(evidence.lists[rows] != ABSENT, evidence.looks[rows], 0.0)
         draw = _drawing_from(history[rows])
         for _ in range(draws):
             lists = draw(looks, rng)
             for column, attribute in enumerate(attributes):
-                mix = category_mix(lists, attribute.shares)
+                mix = category_mix(lists, attribute.labels)
                 found[rows, column] += smoothed_kullback_leibler(wanted[column], mix, SMOOTHING) / draws
     return found
 
@@ -173,8 +173,8 @@ def _compared(evidence: Evidence, compare: Compare) -> Floats:
     for at in range(0, evidence.subjects, _ROWS):
         rows = slice(at, at + _ROWS)
         for column, attribute in enumerate(evidence.attributes):
-            wanted = category_mix(history[rows], attribute.shares)
-            found[rows, column] = compare(wanted, category_mix(evidence.exposure[rows], attribute.shares))
+            wanted = category_mix(history[rows], attribute.labels)
+            found[rows, column] = compare(wanted, category_mix(evidence.exposure[rows], attribute.labels))
     return found
 
 

@@ -1,13 +1,14 @@
 """Which part of each item belongs to which category."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from audits.labels import Labels, labels_of
 from audits.tables import Membership, codes
 
 Floats = NDArray[np.float64]
@@ -20,11 +21,16 @@ class Attribute:
     """One attribute of the catalogue.
 
     ``shares`` (items, categories), rows sum to 1; "unknown" is one of the categories where some item has none.
+    ``labels`` are the same, item by item.
     """
 
     name: str
     categories: tuple[str, ...]
     shares: Floats
+    labels: Labels = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", labels_of(self.shares))
 
     @property
     def catalogue_share(self) -> Floats:

@@ -7,6 +7,8 @@ import numpy as np
 
 from audits.evidence import Evidence
 from audits.exposure import Labelled, labelled
+from audits.grades import grades_shown, shown_only
+from audits.labels import counts
 from audits.pooled import Numbers, joined, pooled
 from audits.statistics import Cell, Floats, Stepped
 
@@ -27,7 +29,7 @@ def spread_of_chances(
     parts = []
     for each in labelled(evidence):
         c = len(each.categories)
-        among = np.asarray(open_to @ each.shares)
+        among = counts(open_to, each.labels)
         among = np.maximum(each.shares.sum(axis=0) - among, 0.0) if all_but else among
         n = int((among > 0).sum(axis=0).min())
 
@@ -61,5 +63,4 @@ def ones_of(chosen: "sparse.csr_array | None", evidence: Evidence) -> "sparse.cs
 
 def shown_among(evidence: Evidence, wanted: "sparse.csr_array") -> "sparse.csr_array":
     """1 for each shown item that is also an entry of ``wanted`` (ones), sparse (n, m)."""
-    found: sparse.csr_array = evidence.exposure.multiply(wanted).sign().tocsr()
-    return found
+    return shown_only(evidence, grades_shown(evidence.lists, wanted))

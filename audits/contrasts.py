@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from audits.evidence import Evidence
 from audits.exposure import Labelled, category_cells, labelled, side_by_side
-from audits.grades import has_targets
+from audits.grades import has_targets, shown_only
+from audits.labels import mass
 from audits.pooled import Numbers
+from audits.quality import gains
 from audits.remembered import remembered
 from audits.statistics import Cell, Floats, Smooth
 
@@ -99,8 +101,8 @@ def treatment(evidence: Evidence) -> Earned:
 @remembered
 def impact(evidence: Evidence) -> Earned:
     """Relevance met by attention, sum over shown items of grade * attention: what RUR divides by relevance."""
-    met = evidence.exposure.multiply(_relevance(evidence)).tocsr()
-    return _earned(evidence, side_by_side(evidence, lambda each: np.asarray(met @ each.shares)))
+    met = shown_only(evidence, gains(evidence), evidence.looks)
+    return _earned(evidence, side_by_side(evidence, lambda each: mass(met, each.labels)))
 
 
 def ratio_to_others(earned: Earned, evidence: Evidence) -> Smooth:
@@ -137,7 +139,7 @@ def log_ratio_to_others(earned: Earned, evidence: Evidence) -> Smooth:
 def _earned(evidence: Evidence, received: Floats) -> Earned:
     targets = _relevance(evidence)
     kinds = labelled(evidence)
-    relevance = side_by_side(evidence, lambda each: np.asarray(targets @ each.shares))
+    relevance = side_by_side(evidence, lambda each: mass(targets, each.labels))
     others = relevance @ beside_each(kinds)
     n = np.minimum((relevance > 0).sum(axis=0), (others > _NOTHING).sum(axis=0))
     return Earned(kinds=kinds, channels=np.hstack([received, relevance]), n=n.astype(np.int64))

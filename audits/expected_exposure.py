@@ -13,7 +13,8 @@ import numpy as np
 
 from audits.evidence import Evidence
 from audits.exposure import Labelled, labelled
-from audits.grades import has_targets, ideal_grades, largest_grade, ranked_targets
+from audits.grades import grades_shown, has_targets, ideal_grades, largest_grade, ranked_targets, shown_only
+from audits.labels import mass, row_sums
 from audits.pooled import Numbers, joined, pooled
 from audits.remembered import remembered
 from audits.statistics import Cell, Floats, Stepped
@@ -58,9 +59,10 @@ def expected_exposure(evidence: Evidence) -> ExpectedExposure:
     """All three, computed together."""
     target = target_exposure(evidence)
     counted = has_targets(evidence).astype(np.float64)
-    shown = np.asarray(evidence.exposure.sum(axis=1), dtype=np.float64)
-    disparity = np.asarray(evidence.exposure.power(2).sum(axis=1), dtype=np.float64)
-    relevance = target.rest * shown + np.asarray(evidence.exposure.multiply(target.above).sum(axis=1))
+    shown = row_sums(evidence.exposure, evidence.exposure.data)
+    disparity = row_sums(evidence.exposure, evidence.exposure.data**2)
+    met = shown_only(evidence, grades_shown(evidence.lists, target.above), evidence.looks)
+    relevance = target.rest * shown + row_sums(met, met.data)
     loss = np.maximum(disparity - 2.0 * relevance + target.square, 0.0)
     groups = [_by_category(evidence, each, target, counted) for each in labelled(evidence)]
 
@@ -113,7 +115,7 @@ def _attention_so_far(evidence: Evidence) -> Floats:
 def _by_category(
     evidence: Evidence, each: Labelled, target: Target, counted: Floats
 ) -> tuple[Stepped, Stepped, Stepped]:
-    due = np.asarray(target.above @ each.shares) + target.rest[:, None] * each.shares.sum(axis=0)
+    due = mass(target.above, each.labels) + target.rest[:, None] * each.shares.sum(axis=0)
     channels = np.hstack([each.seen * counted[:, None], due * counted[:, None], counted[:, None]])
     c, cell = len(each.categories), _cell(evidence, counted, each.attribute)
 

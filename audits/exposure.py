@@ -5,7 +5,7 @@ category's part of the *labelled* catalogue. How much is unknown stands in every
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from audits.categories import UNKNOWN, Attribute
 from audits.evidence import Evidence
+from audits.labels import Labels, counts, labels_of, mass
 from audits.remembered import remembered
 from audits.statistics import Cell
 
@@ -35,6 +36,7 @@ class Labelled:
         parity: part of the labelled catalogue, (c,), positive, sums to 1.
         seen: attention of each subject to each category, (n, c).
         slots: places of each subject's list that go to each category, (n, c).
+        labels: the shares, item by item.
     """
 
     attribute: str
@@ -43,6 +45,10 @@ class Labelled:
     parity: Floats
     seen: Floats
     slots: Floats
+    labels: Labels = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", labels_of(self.shares))
 
     def list_shares(self) -> tuple[Floats, NDArray[np.bool_]]:
         """Each list's attention by category, rows sum to 1, (n, c); whether it has any labelled item, (n,)."""
@@ -54,22 +60,21 @@ class Labelled:
 @remembered
 def labelled(evidence: Evidence) -> tuple[Labelled, ...]:
     """The attributes with two or more known categories; one evidence gives the same arrays, not to be written to."""
-    shown = evidence.exposure.sign()
-    found = (_labelled(evidence.exposure, shown, each) for each in evidence.attributes)
+    found = (_labelled(evidence.exposure, each) for each in evidence.attributes)
     return tuple(each for each in found if len(each.categories) >= _AT_LEAST)
 
 
-def _labelled(exposure: "sparse.csr_array", shown: "sparse.csr_array", attribute: Attribute) -> Labelled:
+def _labelled(exposure: "sparse.csr_array", attribute: Attribute) -> Labelled:
     kept = [at for at, name in enumerate(attribute.categories) if name != UNKNOWN]
     shares = np.ascontiguousarray(attribute.shares[:, kept])
-    mass = shares.sum(axis=0)
+    labels, items = labels_of(shares), shares.sum(axis=0)
     return Labelled(
         attribute=attribute.name,
         categories=tuple(attribute.categories[at] for at in kept),
         shares=shares,
-        parity=mass / mass.sum() if kept else mass,
-        seen=np.asarray(exposure @ shares, dtype=np.float64),
-        slots=np.asarray(shown @ shares, dtype=np.float64),
+        parity=items / items.sum() if kept else items,
+        seen=mass(exposure, labels),
+        slots=counts(exposure, labels),
     )
 
 

@@ -175,7 +175,7 @@ def taste(history: "sparse.csr_array", attribute: Attribute) -> Relevance:
 
     rel(u, i) = sum_g p_ug G_ig, in [0, 1]; a subject without history likes nothing.
     """
-    mix = category_mix(history, attribute.shares)
+    mix = category_mix(history, attribute.labels)
 
     def relevance(lists: Ints) -> Floats:
         found = np.empty(lists.shape)
@@ -209,7 +209,7 @@ def _measured(
     looks = np.broadcast_to(settings.attention.weights(lists.shape[1]), lists.shape)
     exposure = _matrix(lists, looks, (lists.shape[0], items))
     by_item = np.asarray(exposure.sum(axis=0), dtype=np.float64).ravel()
-    mixes = [(each.name, category_mix(exposure, each.shares)) for each in attributes]
+    mixes = [(each.name, category_mix(exposure, each.labels)) for each in attributes]
     seed, number, choices = place
     return Round(
         seed=seed,

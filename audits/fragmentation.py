@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audits.divergence import entropy_bits
+from audits.labels import row_sums
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -66,7 +67,7 @@ def mean_distance_to_others(exposure: "sparse.csr_array") -> Floats:
     n = exposure.shape[0]
     if n < _PAIR:
         return np.full(n, np.nan)
-    sizes = np.sqrt(np.asarray((exposure**2).sum(axis=1), dtype=np.float64).ravel())
+    sizes = np.sqrt(row_sums(exposure, exposure.data**2))
     scale = np.divide(1.0, sizes, out=np.zeros_like(sizes), where=sizes > 0)
     together = np.asarray(exposure.T @ scale, dtype=np.float64)
     to_all = np.asarray(exposure @ together, dtype=np.float64) * scale

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audits.evidence import ABSENT, Evidence
+from audits.labels import Labels, mass
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -36,11 +37,13 @@ def chosen(evidence: Evidence) -> "sparse.csr_array":
     return profile.sign()
 
 
-def category_mix(weights: "sparse.csr_array", shares: Floats) -> Floats:
+def category_mix(weights: "sparse.csr_array", labels: Labels) -> Floats:
     """Each row's weight by category as shares that sum to 1, shape (rows, c); zeros where a row is empty."""
-    mass = np.asarray(weights @ shares, dtype=np.float64)
-    total = mass.sum(axis=1, keepdims=True)
-    return np.asarray(np.divide(mass, total, out=np.zeros_like(mass), where=total > 0), dtype=np.float64)
+    mix = mass(weights, labels)
+    total = mix.sum(axis=1, keepdims=True)
+    # Where there is nothing, 0 / 1 is 0.
+    mix /= np.where(total > 0, total, 1.0)
+    return mix
 
 
 def mean_over_list(evidence: Evidence, per_item: Floats) -> Floats:

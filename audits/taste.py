@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from audits.categories import Attribute
 from audits.evidence import ABSENT, Evidence, Grouping
+from audits.labels import mass
 from audits.statistics import Cell, Stepped
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ def _cell(attribute: Attribute, category: str, group: str, n: int) -> Cell:
 def _shares(weights: "sparse.csr_array", attribute: Attribute) -> Floats:
     """Share of each category in what each subject has, (n, c), rows sum to 1; NaN where a subject has nothing."""
     with np.errstate(invalid="ignore"):
-        mass = np.asarray(weights @ attribute.shares, dtype=np.float64)
-        shares: Floats = mass / mass.sum(axis=1, keepdims=True)
+        total = mass(weights, attribute.labels)
+        shares: Floats = total / total.sum(axis=1, keepdims=True)
         return shares
 
 

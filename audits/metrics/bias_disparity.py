@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from audits.evidence import Evidence
 from audits.exposure import Labelled, labelled
+from audits.labels import mass
 from audits.metrics.metric import Metric
 from audits.statistics import Cell, Floats, Scattered
 
@@ -40,12 +41,13 @@ def measure(evidence: Evidence) -> Scattered:
     cells: list[Cell] = []
     figures = [np.zeros(0)]
     for each in kinds:
-        chosen = np.asarray(evidence.history @ each.shares)
+        chosen = mass(evidence.history, each.labels)
         for label, members in groups:
-            figure, change = amplification(each.slots[members], chosen[members])
-            place = slice(ends[len(cells)], ends[len(cells) + figure.size])
-            numbers[place], rows[place] = change.T.ravel(), np.tile(members, figure.size)
-            cells += _cells(each, label, chosen[members])
+            theirs = chosen[members]
+            figure, change = amplification(each.slots[members], theirs)
+            place, shape = slice(ends[len(cells)], ends[len(cells) + figure.size]), change.T.shape
+            numbers[place].reshape(shape)[:], rows[place].reshape(shape)[:] = change.T, members
+            cells += _cells(each, label, theirs)
             figures.append(figure)
     shape = (evidence.subjects, len(cells))
     changes = sparse.csc_array((numbers, rows, ends), shape=shape)
@@ -66,12 +68,18 @@ def amplification(shown: Floats, chosen: Floats) -> tuple[Floats, Floats]:
     The figure is not finite where nothing was chosen or nothing shown; the change is 0 there.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = _part(shown) / _part(chosen)
+        part, due = _part(shown), _part(chosen)
+        ratio = part / due
         # d ln P = own part of the category - own part of everything; P_R is kept outside the logarithm, it may be 0.
-        received = shown / shown.sum() - _part(shown) * (shown.sum(axis=1) / shown.sum())[:, None]
-        earned = chosen / chosen.sum(axis=0) - (chosen.sum(axis=1) / chosen.sum())[:, None]
-        change = received / _part(chosen) - ratio * earned
-    return ratio - 1.0, np.where(np.isfinite(change), change, 0.0)
+        change = shown / shown.sum()
+        change -= part * (shown.sum(axis=1) / shown.sum())[:, None]
+        change /= due
+        earned = chosen / chosen.sum(axis=0)
+        earned -= (chosen.sum(axis=1) / chosen.sum())[:, None]
+        earned *= ratio
+        change -= earned
+    change[~np.isfinite(change)] = 0.0
+    return ratio - 1.0, change
 
 
 def _part(counts: Floats) -> Floats:

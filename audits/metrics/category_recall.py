@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from audits.evidence import ABSENT, Evidence
+from audits.evidence import Evidence
+from audits.grades import shown_only
+from audits.labels import counts
 from audits.metrics.metric import Metric
-from audits.quality import hits
+from audits.quality import gains
 from audits.statistics import Cell, Floats, Smooth, ratios
 
 
@@ -17,18 +19,13 @@ def measure(evidence: Evidence) -> Smooth:
 
     Example: targets are two cold titles and one popular one; the list has one of the cold: 1 / 2 and 0 / 1.
     """
-    from scipy import sparse
-
     if evidence.targets is None:
         msg = "recall needs held-out targets"
         raise ValueError(msg)
-    row, rank = np.nonzero(hits(evidence) * (evidence.lists != ABSENT))
-    shape = (evidence.subjects, evidence.items)
-    found = sparse.csr_array((np.ones(row.size), (row, evidence.lists[row, rank])), shape=shape)
-    wanted = evidence.targets.sign()
+    found = shown_only(evidence, gains(evidence))
     top, bottom = (
-        np.hstack([np.asarray(each @ attribute.shares, dtype=np.float64) for attribute in evidence.attributes])
-        for each in (found, wanted)
+        np.hstack([counts(each, attribute.labels) for attribute in evidence.attributes])
+        for each in (found, evidence.targets)
     )
     names = [(each.name, category) for each in evidence.attributes for category in each.categories]
     cells = [

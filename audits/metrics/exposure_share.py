@@ -3,6 +3,7 @@
 import numpy as np
 
 from audits.evidence import Evidence
+from audits.labels import mass
 from audits.metrics.metric import Metric
 from audits.statistics import Cell, Floats, Smooth, ratios
 
@@ -25,7 +26,7 @@ def measure(evidence: Evidence) -> Smooth:
 
 def received(evidence: Evidence) -> tuple[Floats, Floats]:
     """Attention of each subject to the categories of all attributes, (n, c), and to everything, (n, 1)."""
-    by_category = np.hstack([evidence.exposure @ attribute.shares for attribute in evidence.attributes])
+    by_category = np.hstack([mass(evidence.exposure, attribute.labels) for attribute in evidence.attributes])
     return by_category, np.asarray(evidence.exposure.sum(axis=1), dtype=np.float64)[:, None]
 
 

@@ -21,7 +21,7 @@ def measure(evidence: Evidence) -> Stepped:
 
     Example: two subjects, one sees only dramas, one half dramas, half comedies: H(3/4, 1/4) - 1/2 = 0.3113.
     """
-    mixes = [category_mix(evidence.exposure, attribute.shares) for attribute in evidence.attributes]
+    mixes = [category_mix(evidence.exposure, attribute.labels) for attribute in evidence.attributes]
     to_others = np.column_stack([mean_divergence_to_others(mix) for mix in mixes])
     cells = [Cell(n=evidence.subjects, span=1.0, attribute=attribute.name) for attribute in evidence.attributes]
     return Stepped(cells=tuple(cells), figures=to_others.mean(axis=0), leave_one_out=without_each_of_pairs(to_others))

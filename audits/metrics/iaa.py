@@ -3,16 +3,20 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from audits.evidence import Evidence
+from audits.evidence import ABSENT, Evidence
 from audits.grades import has_targets
 from audits.metrics.metric import Metric
+from audits.quality import gains
 from audits.statistics import Cell, Floats, Stepped
 
 if TYPE_CHECKING:
     from scipy import sparse
 
-_ROWS = 65_536
+Ints = NDArray[np.int64]
+
+_ROWS = 4_096
 
 
 def measure(evidence: Evidence) -> Stepped:
@@ -26,13 +30,10 @@ def measure(evidence: Evidence) -> Stepped:
     Example: lists (a, b) and (a, b), weights 1 and 0.6309, one subject chose a, one b: attention 0.6131 and 0.3869
         against a half each, 0.2263.
     """
-    if evidence.targets is None:
-        msg = "attention against relevance needs held-out targets"
-        raise ValueError(msg)
     counted = has_targets(evidence)
     attention, relevance = (
         np.asarray(counted.astype(np.float64) @ each, dtype=np.float64)
-        for each in (evidence.exposure, evidence.targets)
+        for each in (evidence.exposure, _targets(evidence))
     )
     loo = np.zeros(evidence.subjects)
     figure = np.nan
@@ -40,11 +41,17 @@ def measure(evidence: Evidence) -> Stepped:
         figure = inequity(attention, relevance)
         # Some subjects at a time: beside a million lists of twenty there is no room for copies of all of them.
         for some in (slice(at, at + _ROWS) for at in range(0, evidence.subjects, _ROWS)):
-            # One sparse array for both, so that their items are found side by side: relevance is imaginary.
-            both = (evidence.exposure[some] + 1j * evidence.targets[some]).tocsr()[counted[some]]
-            loo[some][counted[some]] = figure - _without_each(both, attention, relevance, figure)
+            without = _without_each(evidence, some, attention, relevance, figure)
+            loo[some] = np.where(counted[some], figure - without, 0.0)
     cell = Cell(n=int(counted.sum()), span=4.0)
     return Stepped(cells=(cell,), figures=np.array([figure]), leave_one_out=loo[:, None])
+
+
+def _targets(evidence: Evidence) -> "sparse.csr_array":
+    if evidence.targets is None:
+        msg = "attention against relevance needs held-out targets"
+        raise ValueError(msg)
+    return evidence.targets
 
 
 def inequity(attention: Floats, relevance: Floats) -> float:
@@ -52,19 +59,34 @@ def inequity(attention: Floats, relevance: Floats) -> float:
     return float(np.abs(attention / attention.sum() - relevance / relevance.sum()).sum())
 
 
-def _without_each(both: "sparse.csr_array", attention: Floats, relevance: Floats, figure: float) -> Floats:
-    """Inequity without each subject, exactly; the inequity of all where nothing would be left."""
-    row = np.repeat(np.arange(both.shape[0]), np.diff(both.indptr))
-    own_attention, own_relevance, item = both.data.real, both.data.imag, both.indices
-    left_attention, left_relevance = (
-        whole.sum() - np.bincount(row, weights=own, minlength=both.shape[0])
-        for whole, own in ((attention, own_attention), (relevance, own_relevance))
-    )
+def _without_each(evidence: Evidence, some: slice, attention: Floats, relevance: Floats, figure: float) -> Floats:
+    """Inequity without each of some subjects, exactly; the inequity of all where nothing would be left."""
+    targets = _targets(evidence)[some]
+    lists = evidence.lists[some]
+    shown = lists != ABSENT
+    looks, grades = np.where(shown, evidence.looks[some], 0.0), gains(evidence)[some]
+    row = np.repeat(np.arange(shown.shape[0]), np.diff(targets.indptr))
+    left_attention = attention.sum() - looks.sum(axis=1)
+    left_relevance = relevance.sum() - np.bincount(row, weights=targets.data, minlength=shown.shape[0])
     alone = (left_attention <= 0) | (left_relevance <= 0)
     a, r = (1.0 / np.where(alone, 1.0, left) for left in (left_attention, left_relevance))
-    before = np.abs(a[row] * attention[item] - r[row] * relevance[item])
-    after = np.abs(a[row] * (attention[item] - own_attention) - r[row] * (relevance[item] - own_relevance))
-    touched = np.bincount(row, weights=after - before, minlength=both.shape[0])
+
+    def changes(rows: Ints, item: Ints, own_attention: Floats, own_relevance: Floats) -> Floats:
+        """What |difference| of an item changes by, without what one subject gave it."""
+        theirs, its = a[rows] * attention[item], r[rows] * relevance[item]
+        after = np.abs(theirs - its - (a[rows] * own_attention - r[rows] * own_relevance))
+        return np.asarray(after - np.abs(theirs - its), dtype=np.float64)
+
+    # Items in the list, then targets outside of it: those inside were met at their rank.
+    touched = changes(np.arange(shown.shape[0])[:, None], np.where(shown, lists, 0), looks, grades).sum(axis=1)
+    found, rank = np.nonzero(grades)
+    nothing = np.zeros(1)
+    for rows, item, grade, sign in (
+        (row, targets.indices.astype(np.int64), targets.data, 1.0),
+        (found, lists[found, rank], grades[found, rank], -1.0),
+    ):
+        own = changes(rows, item, nothing, grade)
+        touched += sign * np.bincount(rows, weights=own, minlength=touched.size)
     return np.where(alone, figure, a * _distances(attention, relevance, r / a) + touched)
 
 

@@ -22,7 +22,7 @@ def measure(evidence: Evidence) -> Smooth:
     Example: half the attention on dramas, a quarter each on comedies and westerns: 1.5.
     """
     values = np.column_stack(
-        [entropy_bits(category_mix(evidence.exposure, attribute.shares)) for attribute in evidence.attributes]
+        [entropy_bits(category_mix(evidence.exposure, attribute.labels)) for attribute in evidence.attributes]
     )
     everybody = np.ones(evidence.subjects, dtype=bool)
     names = [attribute.name for attribute in evidence.attributes]

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from audits.divergence import jensen_shannon
 from audits.evidence import Evidence
+from audits.labels import labels_of
 from audits.means import mean_by_group
 from audits.metrics.metric import Metric
 from audits.popularity import tiers_of
@@ -24,7 +25,7 @@ def measure(evidence: Evidence) -> Smooth:
 
     Example: profile half head, half tail, list all head: JSD((1/2, 1/2), (1, 0)) = H(3/4, 1/4) - 1/2 = 0.3113.
     """
-    tier = np.asarray(tiers_of(evidence)[:, None] == np.array([HEAD, MIDDLE, TAIL]), dtype=np.float64)
+    tier = labels_of(np.asarray(tiers_of(evidence)[:, None] == np.array([HEAD, MIDDLE, TAIL]), dtype=np.float64))
     profile = chosen(evidence)
     divergence = jensen_shannon(category_mix(profile, tier), category_mix(listed(evidence), tier))
     counted = np.diff(profile.indptr) > 0

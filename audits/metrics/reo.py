@@ -2,10 +2,9 @@
 
 import math
 
-import numpy as np
-
 from audits.chances import ones_of, shown_among, spread_of_chances
 from audits.evidence import Evidence
+from audits.labels import counts
 from audits.metrics.metric import Metric
 from audits.statistics import Stepped
 
@@ -22,7 +21,7 @@ def measure(evidence: Evidence) -> Stepped:
     """
     wanted = ones_of(evidence.targets, evidence)
     found = shown_among(evidence, wanted)
-    return spread_of_chances(evidence, lambda each: np.asarray(found @ each.shares), wanted, all_but=False)
+    return spread_of_chances(evidence, lambda each: counts(found, each.labels), wanted, all_but=False)
 
 
 METRIC = Metric(

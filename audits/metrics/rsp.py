@@ -6,6 +6,7 @@ import numpy as np
 
 from audits.chances import ones_of, shown_among, spread_of_chances
 from audits.evidence import Evidence
+from audits.labels import counts
 from audits.metrics.metric import Metric
 from audits.statistics import Stepped
 
@@ -24,7 +25,7 @@ def measure(evidence: Evidence) -> Stepped:
     history = ones_of(evidence.history, evidence)
     known = shown_among(evidence, history)
     return spread_of_chances(
-        evidence, lambda each: np.maximum(each.slots - np.asarray(known @ each.shares), 0.0), history, all_but=True
+        evidence, lambda each: np.maximum(each.slots - counts(known, each.labels), 0.0), history, all_but=True
     )
 
 
