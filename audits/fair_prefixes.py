@@ -96,11 +96,9 @@ def _tested(evidence: Evidence, each: Labelled) -> Tested:
     least = np.stack([least_protected(k, p, adjusted_alpha(k, p, ALPHA)) for p in part.tolist()], axis=1)
     missing = (np.arange(k + 1)[None, :, None] < least[:, None, :]).astype(np.float64)
     length = (evidence.lists != ABSENT).sum(axis=1)[:, None]
-    return Tested(
-        kind=each,
-        scores=over_prefixes(evidence, has, chances) / length,
-        passes=over_prefixes(evidence, has, missing) < _NONE,
-    )
+    scores, misses = over_prefixes(evidence, each.labels, (chances, missing))
+    scores /= length
+    return Tested(kind=each, scores=scores, passes=misses < _NONE)
 
 
 def columns(found: tuple[Tested, ...], which: Callable[[Tested], Floats | NDArray[np.bool_]], subjects: int) -> Smooth:

@@ -38,7 +38,9 @@ def _missed(evidence: Evidence, each: Labelled) -> Floats:
     """Prefixes of each list in which a category misses a whole place, (n, c)."""
     k, has = evidence.lists.shape[1], each.shares > 0
     owed = np.floor(has.sum(axis=0) / has.shape[0] * np.arange(1, k + 1)[:, None] + _ROUNDING)
-    return over_prefixes(evidence, has, (np.arange(k + 1)[None, :, None] < owed[:, None, :]).astype(np.float64))
+    missing = (np.arange(k + 1)[None, :, None] < owed[:, None, :]).astype(np.float64)
+    (found,) = over_prefixes(evidence, each.labels, (missing,))
+    return found
 
 
 METRIC = Metric(

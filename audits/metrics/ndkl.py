@@ -1,18 +1,16 @@
 """How far lists are from the catalogue at every depth, the top counting most."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audits.evidence import ABSENT, Evidence
+from audits.evidence import Evidence
 from audits.exposure import Labelled, labelled
 from audits.lists import list_means
 from audits.metrics.metric import Metric
+from audits.prefixes import Standing, some_lists, standing
 from audits.statistics import Cell, Floats, Smooth
-
-_ROWS = 4096
 
 
 def measure(evidence: Evidence) -> Smooth:
@@ -44,59 +42,41 @@ def measure(evidence: Evidence) -> Smooth:
 def per_list(evidence: Evidence, each: Labelled, target: Floats) -> tuple[Floats, Floats]:
     """NDKL of every list against a positive ``target`` (c,), and 1.0 where it has any labelled item; (n,) each."""
     found = np.zeros((2, evidence.subjects))
-    labels = _labels(each, target)
-    for at in range(0, evidence.subjects, _ROWS):
-        found[:, at : at + _ROWS] = _discounted(evidence.lists[at : at + _ROWS], labels, target.size)
+    width = each.labels.categories.shape[1]
+    mass, log_target = each.shares.sum(axis=1), each.shares @ np.log(target)
+    for rows, lists in some_lists(evidence.lists):
+        here = standing(lists, each.labels, each.labels.shares)
+        # Rank by rank, the labels of one item after each other: the sum up to an item's last label is the item's.
+        own = np.cumsum(_changes(here, whole=each.labels.whole), axis=0)[width - 1 :: width]
+        total, against = (np.cumsum(of.take(here.items) * here.shown, axis=0) for of in (mass, log_target))
+        found[:, rows] = _discounted(here.shown, own, total, against)
     return found[0], found[1]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Labels:
-    """Each item's categories, (m, w), padded with shares of 0; their shares; its mass and its sum of share * ln t."""
+def _changes(here: Standing, *, whole: bool) -> Floats:
+    """By how much every label changes the sum of N_g ln N_g over categories, (labels, rows)."""
+    from scipy.special import xlogy
 
-    categories: NDArray[np.int64]
-    shares: Floats
-    mass: Floats
-    log_target: Floats
-
-
-def _labels(each: Labelled, target: Floats) -> _Labels:
-    width = max(int((each.shares > 0).sum(axis=1).max(initial=0)), 1)
-    order = np.argsort(-each.shares, axis=1, kind="stable")[:, :width]
-    return _Labels(
-        categories=order,
-        shares=np.take_along_axis(each.shares, order, axis=1),
-        mass=each.shares.sum(axis=1),
-        log_target=each.shares @ np.log(target),
-    )
+    if not whole:
+        after = here.above + here.added
+        return np.asarray(xlogy(after, after) - xlogy(here.above, here.above), dtype=np.float64)
+    # Counts of undivided items are few numbers, whose logarithms are looked up.
+    number = np.arange(here.above.shape[0] + 1.0)
+    steps = np.diff(xlogy(number, number))
+    return np.asarray(steps.take(here.above.astype(np.int64)) * here.added, dtype=np.float64)
 
 
-def _discounted(lists: NDArray[np.int64], labels: _Labels, width: int) -> Floats:
-    """NDKL and whether it counts, (2, rows).
+def _discounted(shown: NDArray[np.bool_], own: Floats, total: Floats, against: Floats) -> Floats:
+    """NDKL and whether it counts, (2, rows); from sums over prefixes, (k, rows) each.
 
     KL = (sum_g N_g ln N_g - sum_g N_g ln t_g) / N - ln N for category counts N_g and their sum N. Each rank changes the
     counts of the categories of one item alone, so a list costs its items' categories and not all categories.
     """
-    from scipy.special import xlogy
-
-    rows = np.arange(lists.shape[0])
-    counts, own = np.zeros((rows.size, width)), np.zeros(rows.size)
-    total, against, sums, weights = (np.zeros(rows.size) for _ in range(4))
-    for rank, item in enumerate(lists.T):
-        here = item != ABSENT
-        for slot in range(labels.shares.shape[1]):
-            category = labels.categories[item, slot]
-            before = counts[rows, category]
-            after = before + labels.shares[item, slot] * here
-            own += xlogy(after, after) - xlogy(before, before)
-            counts[rows, category] = after
-        total += labels.mass[item] * here
-        against += labels.log_target[item] * here
-        counted = here & (total > 0)
-        weight = counted / math.log2(rank + 2)
-        labelled_items = np.where(counted, total, 1.0)
-        sums += weight * np.maximum((own - against) / labelled_items - np.log(labelled_items), 0.0)
-        weights += weight
+    counted = shown & (total > 0)
+    weight = counted / np.array([math.log2(rank + 2) for rank in range(shown.shape[0])])[:, None]
+    labelled_items = np.where(counted, total, 1.0)
+    divergence = np.maximum((own - against) / labelled_items - np.log(labelled_items), 0.0)
+    sums, weights = (weight * divergence).sum(axis=0), weight.sum(axis=0)
     return np.stack([sums / np.where(weights > 0, weights, 1.0), weights > 0])
 
 
