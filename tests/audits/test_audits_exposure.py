@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
+from scipy.special import xlogy
 from scipy.stats import binom
 
 from audits.attention import Attention
@@ -353,3 +354,46 @@ def test_the_figures_of_one_attribute_agree_with_each_other(
     # Divergence is convex: lists of equal length are further from the catalogue than their mixture.
     if len({len(shown) for shown in lists.values()}) == 1:
         assert values(awrf.METRIC, evidence)["genre"] <= values(awrf_amortised.METRIC, evidence)["genre"] + 1e-12
+
+
+def _of_random_genres(build: Build, *, most: int, shortest: int, fewest: int = 0) -> Evidence:
+    """Twelve lists of up to 24 titles, which have ``fewest`` to ``most`` genres."""
+    rng = np.random.default_rng(most + shortest)
+    names = [f"i{j:02d}" for j in range(40)]
+    genres = {item: rng.permutation(list("xyz"))[: rng.integers(fewest, most + 1)].tolist() for item in names}
+    lists = {f"s{u}": rng.permutation(names)[: rng.integers(shortest, 25)].tolist() for u in range(12)}
+    return seen(build, lists, items=names, genres=genres)
+
+
+@pytest.mark.parametrize(("most", "shortest"), [(1, 1), (1, 24), (3, 1)])
+def test_ndkl_is_that_of_looking_at_every_prefix(build: Build, most: int, shortest: int) -> None:
+    evidence = _of_random_genres(build, most=most, shortest=shortest)
+    (each,) = labelled(evidence)
+    expected = np.zeros(12)
+    for u, places in enumerate(evidence.lists):
+        held = np.cumsum(each.shares[places[places >= 0]], axis=0)
+        some = np.flatnonzero(held.sum(axis=1))
+        parts = held[some] / held[some].sum(axis=1, keepdims=True)
+        apart = xlogy(parts, parts / each.parity).sum(axis=1)
+        expected[u] = np.average(apart, weights=1.0 / np.log2(some + 2.0)) if some.size else 0.0
+
+    found, counted = ndkl.per_list(evidence, each, each.parity)
+
+    assert found == pytest.approx(expected, abs=1e-12)
+    assert counted.tolist() == (each.slots > 0).any(axis=1).astype(float).tolist()
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_prefixes_of_divided_and_of_undivided_titles_are_measured_alike(build: Build, most: int) -> None:
+    evidence = _of_random_genres(build, most=most, shortest=24, fewest=1)
+    (each,) = labelled(evidence)
+    held = np.cumsum(each.shares[evidence.lists], axis=1)[:, [9, 19]]
+    parts = held / held.sum(axis=2, keepdims=True)
+    apart = (np.abs(parts - each.parity) / np.log2([10, 20])[:, None]).sum(axis=1)
+
+    found = rnd.METRIC.measure(evidence).channels
+
+    assert isinstance(found, np.ndarray)
+    # All lists reach both prefixes, so one scale, that of the worst order, is for all of a category.
+    scale = found[:, :3].sum(axis=0) / apart.sum(axis=0)
+    assert found[:, :3] == pytest.approx(scale * apart, abs=1e-12)
