@@ -7,7 +7,6 @@ import numpy as np
 
 from audits.evidence import Evidence
 from audits.exposure import Labelled, labelled
-from audits.grades import grades_shown, shown_only
 from audits.labels import counts
 from audits.pooled import Numbers, joined, pooled
 from audits.statistics import Cell, Floats, Stepped
@@ -62,5 +61,7 @@ def ones_of(chosen: "sparse.csr_array | None", evidence: Evidence) -> "sparse.cs
 
 
 def shown_among(evidence: Evidence, wanted: "sparse.csr_array") -> "sparse.csr_array":
-    """1 for each shown item that is also an entry of ``wanted`` (ones), sparse (n, m)."""
-    return shown_only(evidence, grades_shown(evidence.lists, wanted))
+    """An entry for each shown item that is also an entry of ``wanted`` (ones), sparse (n, m)."""
+    # Both stand by item, so a subject's entries are gone through side by side once, however long its history is.
+    found: sparse.csr_array = evidence.exposure.multiply(wanted).tocsr()
+    return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,13 @@ def standing(lists: Ints, labels: Labels, held: Floats) -> Standing:
         before = counts.take(place, out=above[at])
         counts[place] = before + steps[at]
     return Standing(items=items, shown=shown, categories=flat, above=above, added=steps)
+
+
+def so_far(numbers: Floats) -> Floats:
+    """Sums over the first 1, 2 … rows, in place: rows lie in one piece, and ``cumsum`` would go down the columns."""
+    for before, row in pairwise(numbers):
+        np.add(before, row, out=row)
+    return numbers
 
 
 def some_lists(lists: Ints) -> Iterator[tuple[slice, Ints]]:

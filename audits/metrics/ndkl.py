@@ -9,7 +9,7 @@ from audits.evidence import Evidence
 from audits.exposure import Labelled, labelled
 from audits.lists import list_means
 from audits.metrics.metric import Metric
-from audits.prefixes import Standing, some_lists, standing
+from audits.prefixes import Standing, so_far, some_lists, standing
 from audits.statistics import Cell, Floats, Smooth
 
 
@@ -47,8 +47,8 @@ def per_list(evidence: Evidence, each: Labelled, target: Floats) -> tuple[Floats
     for rows, lists in some_lists(evidence.lists):
         here = standing(lists, each.labels, each.labels.shares)
         # Rank by rank, the labels of one item after each other: the sum up to an item's last label is the item's.
-        own = np.cumsum(_changes(here, whole=each.labels.whole), axis=0)[width - 1 :: width]
-        total, against = (np.cumsum(of.take(here.items) * here.shown, axis=0) for of in (mass, log_target))
+        own = so_far(_changes(here, whole=each.labels.whole))[width - 1 :: width]
+        total, against = (so_far(of.take(here.items) * here.shown) for of in (mass, log_target))
         found[:, rows] = _discounted(here.shown, own, total, against)
     return found[0], found[1]
 
