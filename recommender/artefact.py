@@ -151,6 +151,7 @@ def _array_from(content: bytes) -> np.ndarray:
     if buffer.read(1):
         msg = "bytes after the end of an array"
         raise ValueError(msg)
+    array.setflags(write=False)  # nobody else has it, so whoever fixes it need not copy
     return array
 
 

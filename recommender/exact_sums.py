@@ -19,6 +19,7 @@ import numpy as np
 from recommender.errors import BadInteractions, BadMechanism
 from recommender.features import CatalogueFeatures
 from recommender.fixed_point import column_sums, exact_counts, require_room, unit_rows, verify_bounded
+from recommender.immutable import Immutable
 from recommender.interactions import Interactions, capped
 from recommender.lens import seen_rows, verify_lens
 from recommender.mechanism import Mechanism
@@ -34,7 +35,7 @@ Gram = Callable[["csr_matrix", int], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Basis:
+class Basis(Immutable):
     """Which items are kept, in catalogue order, and how much each weighs in a history: public, from noisy counts.
 
     Attributes:
@@ -50,6 +51,7 @@ class Basis:
     lens: np.ndarray | None = None
 
     def __post_init__(self) -> None:
+        self._fix()
         if self.lens is not None:
             verify_lens(self.lens, len(self.items))
         weights = self.history_weights
@@ -167,7 +169,7 @@ def rule_for(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class ExactSums:
+class ExactSums(Immutable):
     """Integers without noise. Not covered by any guarantee: keep them secret, or do not keep them.
 
     Attributes:
@@ -187,6 +189,7 @@ class ExactSums:
     signals: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._fix()
         width, features = len(self.basis.items), self.rule.features
         shapes = {slug: get_signal(slug).shape(width, len(features.names) if features else 0) for slug in self.signals}
         arrays = (self.counts, self.gram, *self.signals.values())

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from scipy.sparse import csr_matrix
 
 from recommender.errors import BadInteractions
+from recommender.immutable import Immutable, fixed_sparse
 
 DENSE_ATTRIBUTES = ("genre", "decade", "origin", "language", "maturity")
 """Attributes with few categories and many titles in each: noise averages out over them."""
@@ -18,7 +19,7 @@ SPARSE_ATTRIBUTES = ("person", "cast", "director")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CatalogueFeatures:
+class CatalogueFeatures(Immutable):
     """Membership of titles in categories.
 
     Attributes:
@@ -33,6 +34,10 @@ class CatalogueFeatures:
     names: tuple[str, ...]
     matrix: np.ndarray
     details: csr_matrix | None = None
+
+    def __post_init__(self) -> None:
+        self._fix()
+        object.__setattr__(self, "details", fixed_sparse(self.details))
 
     def of(self, items: Sequence[str]) -> np.ndarray:
         """Rows for the given titles; a title without metadata has zeros. Shape (len(items), names)."""

@@ -18,6 +18,7 @@ from recommender.artefact import artefact_digest, write_artefact
 from recommender.blocked_product import blocks_of, product
 from recommender.context import SLOTS
 from recommender.errors import BadModel, BadPrices
+from recommender.immutable import Immutable
 
 LINEAR_FORMAT = "probity/linear-model/v1"
 
@@ -26,7 +27,7 @@ MANY = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ItemPrices:
+class ItemPrices(Immutable):
     """Exposure prices: what each category adds to, or takes from, the scores of its titles.
 
     Attributes:
@@ -49,7 +50,7 @@ class ItemPrices:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class LinearModel:
+class LinearModel(Immutable):
     """score_j = Σ_i x_i weights_ij with x the history, weighted and scaled to norm 1.
 
     Attributes:
@@ -81,6 +82,7 @@ class LinearModel:
         Raises:
             BadModel: lifts of another shape, or one that is not positive and finite.
         """
+        self._fix()
         lifts = self.slot_lifts
         if lifts is None:
             return

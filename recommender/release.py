@@ -13,6 +13,7 @@ import numpy as np
 from recommender.accounting import Guarantee
 from recommender.artefact import artefact_digest, read_as, write_artefact
 from recommender.errors import CorruptArtefact
+from recommender.immutable import Immutable
 from recommender.lens import verify_lens
 from recommender.mechanism import Mechanism
 
@@ -31,7 +32,7 @@ class NoiseLevels:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Signal:
+class Signal(Immutable):
     """A further noisy sum of a release.
 
     Attributes:
@@ -44,7 +45,7 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Release:
+class Release(Immutable):
     """Noisy counts and the noisy Gram matrix of the kept items, and what else was measured under the same budget.
 
     Attributes:

@@ -12,13 +12,14 @@ from recommender.accounting import Guarantee
 from recommender.artefact import artefact_digest, write_artefact
 from recommender.autoencoder.mechanism import DeepMechanism
 from recommender.errors import BadModel
+from recommender.immutable import Immutable
 from recommender.linear_model import ItemPrices, normalised, verify_prices_fit
 
 AUTOENCODER_FORMAT = "probity/autoencoder/v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Autoencoder:
+class Autoencoder(Immutable):
     """score = (x encoder) decoder, with x the history, weighted and scaled to norm 1.
 
     The hidden layer has no bend, so a score still divides exactly among the titles of a history (``amounts``).
@@ -53,6 +54,7 @@ class Autoencoder:
         Raises:
             BadModel: shapes differ, or a number is not finite.
         """
+        self._fix()
         width, hidden = self.encoder.shape
         if width != len(self.items) or self.decoder.shape != (hidden, width):
             msg = f"layers of {self.encoder.shape} and {self.decoder.shape} for {len(self.items)} titles"

@@ -19,6 +19,7 @@ from recommender.bandit.prefix_sums import ENCODER_BITS, FACTORISATIONS, Factori
 from recommender.discreteness import LARGEST_EPSILON, MARGIN, verify_margin
 from recommender.errors import BadInteractions, BadMechanism
 from recommender.fixed_point import SHY, verify_norms
+from recommender.immutable import Immutable
 from recommender.noise import NoiseSource
 
 FEATURE_BITS = 12
@@ -147,7 +148,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Stream:
+class Stream(Immutable):
     """A stream so far. ``exact`` and ``seen`` are as sensitive as events; ``noisy`` is what is released.
 
     It goes on in one line: of two successors of one stream each has noise of its own, and whoever saw both would see
@@ -184,7 +185,7 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Statistics:
+class Statistics(Immutable):
     """Released sums: ``gram`` (d, d) and ``rewards`` (d,), with the standard deviation of an entry's noise."""
 
     gram: np.ndarray

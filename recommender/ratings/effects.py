@@ -13,12 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recommender.immutable import Immutable
+
 _ROUNDS = 30
 _SMALLEST_VARIANCE = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FirstRound:
+class FirstRound(Immutable):
     """The noisy first round, in the units of its parts.
 
     Attributes:

@@ -17,6 +17,7 @@ import scipy.linalg
 from recommender.accounting import Guarantee
 from recommender.artefact import artefact_digest, read_as, write_artefact
 from recommender.errors import BadInteractions
+from recommender.immutable import Immutable
 from recommender.ratings.table import Ratings
 
 _FORMAT = "probity/rating-model/v1"
@@ -26,7 +27,7 @@ LEVEL_VARIANCE = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RatingModel:
+class RatingModel(Immutable):
     """rating_uj = mean + effects_j + level_u + factors_j · taste_u + noise.
 
     Attributes:

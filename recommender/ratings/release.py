@@ -8,6 +8,7 @@ import numpy as np
 
 from recommender.accounting import Guarantee
 from recommender.artefact import artefact_digest, read_as, write_artefact
+from recommender.immutable import Immutable
 from recommender.ratings.covariance import taste_factors
 from recommender.ratings.effects import FirstRound
 from recommender.ratings.mechanism import RatingMechanism
@@ -17,7 +18,7 @@ _FORMAT = "probity/rating-release/v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RatingRelease:
+class RatingRelease(Immutable):
     """Noisy sums, and the effects that follow from them and were centred on in the covariance.
 
     Attributes:
