@@ -311,7 +311,7 @@ def outer_sum(rows: "csr_matrix", basis: Basis, bits: int, gram: Gram) -> np.nda
     if basis.lens is None:
         return gram(rows, bits)
     total = np.zeros((basis.width, basis.width), dtype=np.int64)
-    # Through a lens every row is dense: a few thousand at a time fit into memory.
+    # Through a lens every row is dense: a few thousand at a time fit into memory, also as an engine's pairs.
     for start in range(0, rows.shape[0], _DENSE_ROWS):
         total += gram(as_seen(rows[start : start + _DENSE_ROWS], basis, bits), bits)
     return total

@@ -152,11 +152,9 @@ def exact_sums(
 
 def _added_up(interactions: Interactions, basis: Basis, rule: Rule, performance: Performance | None) -> ExactSums:
     speed = performance or Performance()
-    # Through a lens rows are dense, which a join of pairs is not made for; who needs a lens fits one machine.
-    outer = speed if basis.lens is None else replace(speed, engine=None)
 
     def gram(rows: csr_matrix, bits: int) -> np.ndarray:
-        return exact_gram(rows, bits=bits, performance=outer)
+        return exact_gram(rows, bits=bits, performance=speed)
 
     return added_up(interactions, basis, rule, gram=gram, engine=speed.engine)
 

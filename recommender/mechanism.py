@@ -160,7 +160,8 @@ class Performance:
         chunk_rows: how many histories a dense product takes at once.
         device: where torch adds up.
         layout: dense products, pairs of the sparse histories, or whichever should be faster.
-        engine: an Ibis backend that adds up instead of torch; the caller opens and closes it.
+        engine: an Ibis backend that adds up instead of torch, through a lens too, where all rows are dense and torch is
+            faster; the caller opens and closes it.
     """
 
     threads: int = 2
