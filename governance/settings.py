@@ -5,7 +5,7 @@ SQLite). No secret is a setting with a default: keys live in files that ``probit
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -72,6 +72,18 @@ class Ledger(_Section):
     public: bool = False
 
 
+class Training(_Section):
+    """How fast a training adds up, and on what; the release is the same to the last bit whatever stands here.
+
+    ``engine`` adds up counts, pairs and signals: torch, or an engine for tables, DuckDB in this process or the Spark
+    that the environment is set up for. ``device`` is torch's, and so are its ``threads`` on the CPU.
+    """
+
+    engine: Literal["torch", "duckdb", "spark"] = "torch"
+    device: Literal["cpu", "cuda"] = "cpu"
+    threads: Annotated[int, Field(ge=1, le=1024)] = 2
+
+
 class Settings(BaseSettings):
     """Everything an operator may set. Unknown keys are refused."""
 
@@ -85,6 +97,7 @@ class Settings(BaseSettings):
     web: Web = Web()
     gateway: Gateway = Gateway()
     ledger: Ledger = Ledger()
+    training: Training = Training()
 
     @classmethod
     def settings_customise_sources(

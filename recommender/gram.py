@@ -71,10 +71,19 @@ def layout_for(rows: "csr_matrix", performance: Performance) -> str:
     return "sparse" if sparse else "dense"
 
 
-def _device(performance: Performance) -> torch.device:
+def verify_device(performance: Performance) -> None:
+    """Check that the device is there.
+
+    Raises:
+        BadMechanism: it is not.
+    """
     if performance.device == "cuda" and not torch.cuda.is_available():
         msg = "there is no CUDA device here: add up on the CPU, the result is the same bit for bit"
         raise BadMechanism(msg)
+
+
+def _device(performance: Performance) -> torch.device:
+    verify_device(performance)
     return torch.device(performance.device)
 
 

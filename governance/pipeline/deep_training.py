@@ -23,7 +23,7 @@ from recommender.accounting import Guarantee
 from recommender.autoencoder.mechanism import Plan, plan_autoencoder
 from recommender.denoise import denoise
 from recommender.features import features_from
-from recommender.mechanism import Mechanism
+from recommender.mechanism import Mechanism, Performance
 from recommender.noise import OpenDPNoise
 from recommender.paid_models import AUTOENCODER
 from recommender.release import Release
@@ -94,6 +94,7 @@ class DeepTraining:
             denoise(release, features_from(categories)),
             self.plan.training,
             noise=OpenDPNoise(),
+            performance=Performance(threads=self.home.settings.training.threads),
             progress=progress,
         )
 

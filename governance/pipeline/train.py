@@ -35,6 +35,7 @@ from governance.pipeline.home import Home
 from governance.pipeline.kept_sums import KeptSums
 from governance.pipeline.measured import read_everybody
 from governance.pipeline.snapshot import drop_erased
+from governance.pipeline.speed import speed_of
 from governance.registry.lineage import register_release
 from governance.registry.models import find_model, model_id_of, register_model
 from governance.registry.tables import Model, ReleaseRecord, Snapshot
@@ -42,7 +43,7 @@ from recommender.accounting import Guarantee
 from recommender.denoise import denoise
 from recommender.exact_sums import ExactSums
 from recommender.features import features_from
-from recommender.mechanism import Mechanism, plan
+from recommender.mechanism import Mechanism, Performance, plan
 from recommender.models import MODELS, kinds_for
 from recommender.noise import OpenDPNoise
 from recommender.paid_models import PAID_MODELS
@@ -127,6 +128,7 @@ def train(
 
     Raises:
         BudgetExceeded: nothing was read.
+        ConfigurationError: the settings name a device that is not here; nothing was reserved.
         Conflict: the catalogue has changed since the snapshot, nothing was reserved; a training of this id was cut off
             while it read, which is paid for and lost (while its companion read: that alone is lost, the rest is
             registered); or it was reserved under another guarantee. A new one takes a new id.
@@ -144,10 +146,11 @@ def train(
         promise = mechanism.guarantee if companion is None else companion.guarantee
         drop_erased(home, snapshot)
         require_fitting(home, snapshot, mechanism)
-        put_aside(home, promise, training_id, actor_of(author))
-        with home.transaction() as session:
-            begin_reading(session, training_id, actor=actor_of(author), clock=home.clock)
-        release, sums = _measure(home, snapshot, mechanism, progress)
+        with speed_of(home.settings.training) as speed:
+            put_aside(home, promise, training_id, actor_of(author))
+            with home.transaction() as session:
+                begin_reading(session, training_id, actor=actor_of(author), clock=home.clock)
+            release, sums = _measure(home, snapshot, mechanism, speed, progress)
         made = registered(home, release, sums, snapshot, training_id=training_id, author=author)
     if companion is None or companion.kind in made.models:
         return made
@@ -268,7 +271,7 @@ def _register(
 
 
 def _measure(
-    home: Home, snapshot: Snapshot, mechanism: Mechanism, progress: Progress | None
+    home: Home, snapshot: Snapshot, mechanism: Mechanism, speed: Performance, progress: Progress | None
 ) -> tuple[Release, ExactSums]:
     from recommender.measurement import measure_keeping  # torch
 
@@ -279,6 +282,7 @@ def _measure(
         noise=OpenDPNoise(),
         as_of=int(snapshot.taken_at.timestamp()),
         features=features_from(catalogue.categories),
+        performance=speed,
         progress=progress,
         inputs_digest=snapshot.digest,
     )

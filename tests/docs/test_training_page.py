@@ -2,11 +2,13 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from governance.pipeline.catalogue import ARTWORK, MARKET
+from governance.settings import Training
 from recommender.models import MODELS
 from recommender.signals import SIGNALS
 from tests.docs.test_documented_commands import DOCS, Shell, script
@@ -36,6 +38,14 @@ def test_every_signal_stands_there_with_the_kind_that_it_gives() -> None:
     }
 
     assert rows == {signal.slug: [kind.slug for kind in MODELS if signal.slug in kind.needs] for signal in SIGNALS}
+
+
+def test_the_settings_that_stand_there_are_those_that_there_are() -> None:
+    (block,) = re.findall(r"^```toml\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    written = tomllib.loads(block)["training"]
+
+    assert Training(**written).model_dump() == written
+    assert set(written) == set(Training.model_fields)
 
 
 def test_the_attributes_with_a_meaning_for_serving_have_the_names_that_serving_looks_for() -> None:
