@@ -47,6 +47,8 @@ def test_the_page_runs_from_a_table_to_explained_lists_and_back_from_disk(tmp_pa
         "True",
         "title-1 True subject: at most 1 of 8 batches, one explored slot in each",
         "0.667",  # of the slots that the other policy would fill alike, rewards are ⅓ and 1
+        "True",
+        "['title-40']",
         "5.0 1e-06 True 0.95",
         "['served lists', 'ranks of all titles']",
     ]

@@ -11,6 +11,7 @@ import pytest
 import recommender
 from recommender.attacks.canaries import Canaries
 from recommender.attacks.membership import Candidates
+from recommender.bandit.candidates import Candidate
 from recommender.bandit.evaluation import Log
 from recommender.bandit.statistics import Batch, Stream, StreamMechanism
 from recommender.eligibility import Eligibility
@@ -33,6 +34,7 @@ CARRIERS: tuple[object, ...] = (
     HELD,
     PART,
     Batch((WHO,), np.ones((1, 2)), ROW),
+    Candidate("t", little_known=False, new_categories=(WATCHED,)),
     Candidates(HELD, HELD),
     Eligibility(levels={}, limits={WHO: 12.0}),
     ExactSums(
