@@ -1,4 +1,7 @@
-"""What holds for every entry of ``MODELS``, and one example by hand for each kind."""
+"""What holds for every entry of ``MODELS``, and one example by hand for each kind.
+
+What holds for whatever is served holds for ``PAID_MODELS`` too.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,28 +9,51 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.sparse import csr_matrix
 
+from recommender.autoencoder.artefact import Autoencoder
+from recommender.autoencoder.mechanism import DeepMechanism
+from recommender.autoencoder.training import train_autoencoder
+from recommender.denoise import denoise
 from recommender.errors import MissingSignal, UnknownModel
 from recommender.explanation import Reason
 from recommender.features import CatalogueFeatures, features_from
 from recommender.interactions import Interactions
+from recommender.linear_model import ItemPrices
 from recommender.measurement import measure
 from recommender.mechanism import plan
-from recommender.model import load_model
+from recommender.model import Model, load_model
 from recommender.models import MODELS, get_kind, kinds_for
 from recommender.models.kind import ModelKind
 from recommender.noise import NoiseSource, OpenDPNoise
+from recommender.paid_models import AUTOENCODER, PAID_MODELS
 from recommender.release import NoiseLevels, Release, Signal
 from recommender.serving import Recommender
 from recommender.split import fold_in
+from tests.recommender.conftest import SilentNoise
 
 every_kind = pytest.mark.parametrize("kind", MODELS, ids=lambda kind: kind.slug)
-every_personal_kind = pytest.mark.parametrize(
-    "kind", [kind for kind in MODELS if kind.personal], ids=lambda kind: kind.slug
-)
 every_personal_kind_of_counts_and_gram = pytest.mark.parametrize(
     "kind", [kind for kind in MODELS if kind.personal and not kind.needs], ids=lambda kind: kind.slug
 )
+every_personal_model = pytest.mark.parametrize(
+    "served", [*(kind.slug for kind in MODELS if kind.personal), *(kind.slug for kind in PAID_MODELS)], indirect=True
+)
+
+
+@pytest.fixture(scope="module")
+def autoencoder(release: Release, features: CatalogueFeatures, population: Interactions) -> Autoencoder:
+    steps = DeepMechanism(noise_multiplier=2.0, max_grad_norm=0.5, sampling_rate=0.5, steps=3, delta=1e-6)
+    return train_autoencoder(population, denoise(release, features), steps, noise=SilentNoise())
+
+
+@pytest.fixture(params=[kind.slug for kind in (*MODELS, *PAID_MODELS)])
+def served(request: pytest.FixtureRequest, release: Release, features: CatalogueFeatures) -> Model:
+    """One model of each kind that there is, free or paid for."""
+    if request.param == AUTOENCODER.slug:
+        paid: Autoencoder = request.getfixturevalue("autoencoder")
+        return paid
+    return get_kind(request.param).fit(release, features)
 
 
 @pytest.fixture
@@ -97,12 +123,17 @@ def test_a_kind_whose_signal_is_missing_is_refused_with_its_name(release: Releas
 
 
 @every_kind
-def test_a_model_carries_the_guarantee_and_digest_of_its_release(kind: ModelKind, release: Release) -> None:
-    model = kind.fit(release)
+def test_a_model_carries_the_guarantee_of_its_release(kind: ModelKind, release: Release) -> None:
+    assert kind.fit(release).guarantee == release.guarantee
 
-    assert model.guarantee == release.guarantee
-    assert model.release_digest == release.digest
-    assert model.items == release.items
+
+def test_a_model_carries_the_digest_and_the_titles_of_its_release(served: Model, release: Release) -> None:
+    assert served.release_digest == release.digest
+    assert served.items == release.items
+
+
+def test_a_model_says_of_what_kind_it_is(served: Model, request: pytest.FixtureRequest) -> None:
+    assert served.kind == request.node.callspec.params["served"]
 
 
 @every_kind
@@ -151,24 +182,60 @@ def test_a_release_of_one_title_gives_a_model(kind: ModelKind, release: Release)
     assert model.weights is None or (model.weights.shape == (1, 1) and np.isfinite(model.weights).all())
 
 
+def test_a_model_comes_back_from_its_folder(served: Model, tmp_path: Path) -> None:
+    back = load_model(tmp_path / "model", served.save(tmp_path / "model"))
+
+    assert type(back) is type(served)
+    assert (back.digest, back.kind, back.guarantee) == (served.digest, served.kind, served.guarantee)
+
+
+def test_a_model_comes_back_with_the_same_lists(served: Model, population: Interactions, tmp_path: Path) -> None:
+    back = load_model(tmp_path / "model", served.save(tmp_path / "model"))
+
+    assert Recommender(back).recommend(population, 5) == Recommender(served).recommend(population, 5)
+
+
 @every_kind
-def test_a_model_comes_back_from_its_folder(
-    kind: ModelKind, release: Release, features: CatalogueFeatures, tmp_path: Path
-) -> None:
-    model = kind.fit(release, features)
+def test_a_model_has_weights_and_lifts_where_its_kind_says_so(kind: ModelKind, release: Release) -> None:
+    model = kind.fit(release)
 
-    back = load_model(tmp_path / kind.slug, model.save(tmp_path / kind.slug))
-
-    assert (back.digest, back.kind, back.guarantee) == (model.digest, kind.slug, release.guarantee)
-    assert (back.weights is None) == (not kind.personal)
-    assert (back.slot_lifts is None) == (kind.lifts is None)
+    assert (model.weights is None) == (not kind.personal)
+    assert (model.slot_lifts is None) == (kind.lifts is None)
 
 
-@every_kind
-def test_nothing_that_was_watched_is_recommended(
-    kind: ModelKind, release: Release, features: CatalogueFeatures, population: Interactions
-) -> None:
-    table = Recommender(kind.fit(release, features)).recommend(population, 5)
+def test_scores_are_finite_and_each_titles_own(served: Model, population: Interactions) -> None:
+    scores = served.raw_scores(population.on_items(served.items).matrix)
+
+    assert (scores.dtype, scores.shape) == (np.float32, (len(population.subjects), len(served.items)))
+    assert np.isfinite(scores).all()
+
+
+def test_whoever_has_no_history_gets_what_is_popular(served: Model) -> None:
+    nothing = csr_matrix((1, len(served.items)), dtype=np.int8)
+
+    assert served.raw_scores(nothing)[0].tolist() == served.popularity.astype(np.float32).tolist()
+
+
+def test_a_list_is_the_same_alone_and_in_a_batch(served: Model, population: Interactions) -> None:
+    together = Recommender(served).scores(population)
+    alone = [Recommender(served).scores(population.rows(np.array([row])))[0] for row in range(5)]
+
+    assert (together[:5] == np.array(alone)).all()
+
+
+def test_a_price_is_added_to_the_titles_of_its_category(served: Model, population: Interactions) -> None:
+    members = np.zeros((len(served.items), 1))
+    members[0] = 1.0
+    priced = served.with_prices(ItemPrices("genre", ("drama",), np.array([0.5]), members))
+
+    moved = Recommender(priced).scores(population) - Recommender(served).scores(population, relative=True)
+
+    assert moved[:, 0] == pytest.approx(0.5, abs=1e-5)
+    assert moved[:, 1:] == pytest.approx(0.0, abs=1e-5)
+
+
+def test_nothing_that_was_watched_is_recommended(served: Model, population: Interactions) -> None:
+    table = Recommender(served).recommend(population, 5)
 
     pairs = zip(table["subject"].to_pylist(), table["item"].to_pylist(), strict=True)
     rows = {subject: row for row, subject in enumerate(population.subjects)}
@@ -176,11 +243,8 @@ def test_nothing_that_was_watched_is_recommended(
     assert not any(population.matrix[rows[subject], columns[item]] for subject, item in pairs)
 
 
-@every_kind
-def test_what_watched_titles_add_is_the_score(
-    kind: ModelKind, release: Release, features: CatalogueFeatures, population: Interactions
-) -> None:
-    recommender = Recommender(kind.fit(release, features))
+def test_what_watched_titles_add_is_the_score(served: Model, population: Interactions) -> None:
+    recommender = Recommender(served)
     subject = population.rows(np.array([4]))
     history = [population.items[column] for column in subject.matrix.indices]
     best = recommender.recommend(subject, 1).to_pylist()[0]
@@ -188,15 +252,14 @@ def test_what_watched_titles_add_is_the_score(
     why = recommender.explain(history, best["item"])
 
     assert sum(part.amount for part in why.parts) + why.popularity == pytest.approx(best["score"], rel=1e-5)
-    assert why.reason is (Reason.HISTORY if kind.personal else Reason.SAME_FOR_ALL)
+    same_for_all = served.kind in {kind.slug for kind in MODELS if not kind.personal}
+    assert why.reason is (Reason.SAME_FOR_ALL if same_for_all else Reason.HISTORY)
 
 
-@every_personal_kind
-def test_learns_which_half_a_subject_prefers(
-    kind: ModelKind, release: Release, features: CatalogueFeatures, population: Interactions
-) -> None:
+@every_personal_model
+def test_learns_which_half_a_subject_prefers(served: Model, population: Interactions) -> None:
     shown, _ = fold_in(population, 0.7, rng=np.random.default_rng(0))
-    table = Recommender(kind.fit(release, features)).recommend(shown, 3)
+    table = Recommender(served).recommend(shown, 3)
 
     even = np.array([int(subject, 16) % 2 == 0 for subject in table["subject"].to_pylist()])
     first_half = np.array([item < "item-20" for item in table["item"].to_pylist()])
