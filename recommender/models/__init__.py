@@ -1,4 +1,8 @@
-"""The models that one release gives, at no further privacy cost. ``MODELS`` is the registry."""
+"""The models that one release gives, at no further privacy cost. ``MODELS`` is the registry.
+
+What else a recommender is made of (embeddings that are paid for, the bandit, cold starts, rows without profiling, …)
+stands in ``recommender.systems``.
+"""
 
 from collections.abc import Collection
 
