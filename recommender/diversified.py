@@ -38,13 +38,29 @@ def diversified(
     if model.prices is not None:
         popular = popular + model.prices.per_item
     free = np.array([eligible is None or item in eligible for item in model.items], dtype=bool)
-    closest = np.zeros(len(model.items))
+    return tuple(model.items[place] for place in varied(popular, vectors, free, k, variety=variety))
+
+
+def varied(
+    popular: np.ndarray, vectors: np.ndarray, free: np.ndarray, k: int, *, variety: float = VARIETY
+) -> list[int]:
+    """The same by place: at most k of the free ones.
+
+    Args:
+        popular: how popular each is, the most popular 1 (and its price added), shape (m,).
+        vectors: what each is like, of length 1 at most, shape (m, any).
+        free: which may be in the row, shape (m,).
+        k: at most this many.
+        variety: as in ``diversified``.
+    """
+    left = free.copy()
+    closest = np.zeros(len(popular))
     row: list[int] = []
-    for _ in range(min(k, int(free.sum()))):
+    for _ in range(min(k, int(left.sum()))):
         # The first is the most popular; a tie goes to the title that comes first on the model's axis.
         value = popular if not row else (1 - variety) * popular - variety * closest
-        best = int(np.argmax(np.where(free, value, -np.inf)))
+        best = int(np.argmax(np.where(left, value, -np.inf)))
         row.append(best)
-        free[best] = False
+        left[best] = False
         closest = np.maximum(closest, vectors @ vectors[best])
-    return tuple(model.items[place] for place in row)
+    return row

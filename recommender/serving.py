@@ -15,11 +15,14 @@ import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_matrix
 
+from recommender.cold_rows import with_cold_rows
 from recommender.context import SLOTS
 from recommender.eligibility import Eligibility
 from recommender.errors import BadInteractions
 from recommender.explanation import Explanation, Reason, parts_of
+from recommender.features import CatalogueFeatures
 from recommender.interactions import Interactions
+from recommender.likeness import title_vectors
 from recommender.linear_model import LinearModel
 from recommender.model import Model, load_model
 from recommender.ranking import Ranked
@@ -48,23 +51,29 @@ class Recommender:
     Attributes:
         model: of any kind.
         threads: that batches are divided among; changes no list.
+        features: public metadata. With it, whoever has no title that a personal model knows, or must not be profiled,
+            gets popular titles that are unlike each other (``recommender.diversified``); without, the most popular.
     """
 
     model: Model
     threads: int = 2
+    features: CatalogueFeatures | None = field(default=None, repr=False, compare=False)
     _column: Mapping[str, int] = field(init=False, repr=False, compare=False)
+    _vectors: np.ndarray | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_column", {item: column for column, item in enumerate(self.model.items)})
+        vectors = None if self.features is None else title_vectors(self.features, self.model.items)
+        object.__setattr__(self, "_vectors", vectors)
 
     @classmethod
-    def load(cls, folder: Path, expected_digest: str) -> Self:
+    def load(cls, folder: Path, expected_digest: str, *, features: CatalogueFeatures | None = None) -> Self:
         """A recommender over the saved model with that digest, of whatever kind.
 
         Raises:
             CorruptArtefact: the folder holds anything else.
         """
-        return cls(load_model(folder, expected_digest))
+        return cls(load_model(folder, expected_digest), features=features)
 
     def scores(self, histories: Interactions, *, relative: bool = False, context: int | None = None) -> np.ndarray:
         """Scores of the model's titles for each subject: float32, shape (subjects, m).
@@ -111,6 +120,8 @@ class Recommender:
 
         Guarantees:
             - equal scores stand in the order of the model's titles
+            - who has no title that the model knows gets the list of ``diversified`` where there are ``features``; its
+              titles stand in that order, which is not that of their scores
             - with a ``LinearModel``, a subject's list is the same to the last bit in a batch of any size and alone
 
         Raises:
@@ -122,7 +133,8 @@ class Recommender:
 
         def ranked(batch: tuple[int, csr_matrix]) -> Ranked:
             start, rows = batch
-            return scoring.best(rows, k, None if limits is None else limits[start : start + rows.shape[0]])
+            own = None if limits is None else limits[start : start + rows.shape[0]]
+            return self._best(scoring, rows, k, own, varied=not self._same_for_all)
 
         lists, starts = [], range(0, known.shape[0], _BATCH)
         with ThreadPoolExecutor(self.threads) as pool:
@@ -140,17 +152,20 @@ class Recommender:
         available: Collection[str] | None = None,
         eligible: Eligibility | None = None,
         context: int | None = None,
+        profiled: bool = True,
     ) -> tuple[Listed, ...]:
         """The list of one subject, without tables: what ``recommend`` gives to somebody with that history.
 
         ``eligible`` has one limit for everybody. Titles of the history that the model does not know are passed over.
+        ``profiled``: False for whoever has not agreed to it: neither the history nor the context is looked at.
 
         Raises:
             BadInteractions: as ``recommend``.
         """
-        row = self._row(history)
-        scoring = self._scoring(k, available, eligible, context)
-        found = scoring.best(row, k, None if eligible is None else eligible.limits_of(("",)))
+        row = self._row(history if profiled else ())
+        scoring = self._scoring(k, available, eligible, context if profiled else None)
+        limits = None if eligible is None else eligible.limits_of(("",))
+        found = self._best(scoring, row, k, limits, varied=not (profiled and self._same_for_all))
         columns, scores = found.columns.tolist(), found.scores.tolist()
         return tuple(Listed(self.model.items[c], n, s) for n, (c, s) in enumerate(zip(columns, scores, strict=True), 1))
 
@@ -163,7 +178,7 @@ class Recommender:
             history: what they watched.
             item: the title.
             context: that of the list.
-            profiled: False for whoever has not agreed to it: the history is not looked at.
+            profiled: False for whoever has not agreed to it: neither history nor context is looked at.
 
         Guarantees:
             - the parts' amounts, popularity, what cannot be divided, and the price add up to the score
@@ -177,7 +192,7 @@ class Recommender:
             msg = "the model has no such title: it was watched too little to stand out of the noise"
             raise BadInteractions(msg)
         used, reason = set(history) if profiled else set(), self.reason(history, profiled=profiled)
-        row, lift = self._row(used), self._lift(context)
+        row, lift = self._row(used), self._lift(context if profiled else None)
         factor = 1.0 if lift is None else float(lift[column])
         scale = factor * Scoring(model=model, lift=lift).scale_of(row)
         found = model.amounts(row, column) if reason is Reason.HISTORY else None
@@ -207,12 +222,22 @@ class Recommender:
         """What the list of someone with that history rests on; see ``explain`` for the arguments."""
         if not profiled:
             return Reason.NOT_PROFILED
-        if isinstance(self.model, LinearModel) and self.model.weights is None:
+        if self._same_for_all:
             return Reason.SAME_FOR_ALL
         row = self._row(history)
         if not row.nnz:
             return Reason.NO_KNOWN_HISTORY if history else Reason.NO_HISTORY
         return Reason.WHOLE_HISTORY if self.model.amounts(row, 0) is None else Reason.HISTORY
+
+    @property
+    def _same_for_all(self) -> bool:
+        return isinstance(self.model, LinearModel) and self.model.weights is None
+
+    def _best(self, scoring: Scoring, known: csr_matrix, k: int, limits: np.ndarray | None, *, varied: bool) -> Ranked:
+        found = scoring.best(known, k, limits)
+        if self._vectors is None or not varied:
+            return found
+        return with_cold_rows(found, known, scoring, vectors=self._vectors, k=k, limits=limits)
 
     def _known(self, histories: Interactions) -> csr_matrix:
         same = histories.items == self.model.items
