@@ -93,7 +93,7 @@ def measure_keeping(
         interactions, mechanism, noise=noise, as_of=as_of, features=features, performance=performance
     )
     digest = digest_of(interactions) if inputs_digest is None else inputs_digest
-    promise = _guarantee(mechanism, noise)
+    promise = _guarantee(mechanism, noise, sums.basis)
     return _released(sums, counts, mechanism, noise, promise, inputs_digest=digest, progress=progress), sums
 
 
@@ -180,7 +180,7 @@ def release_from(
         mechanism, coordinates=_coordinates(len(sums.catalogue), len(sums.basis.items), mechanism, sums.rule.features)
     )
     counts = noisy_counts(sums.counts, mechanism, noise)
-    promise = _guarantee(mechanism, noise)
+    promise = _guarantee(mechanism, noise, sums.basis)
     if noise.exact and not sums.basis.exact:
         promise = no_guarantee(f"{noise.name}; on a basis whose noise was not exact")
     elif noise.exact:
@@ -252,7 +252,8 @@ def _coordinates(items: int, kept: int, mechanism: Mechanism, features: Catalogu
     return items + width * (width + 1) // 2 + further
 
 
-def _guarantee(mechanism: Mechanism, noise: NoiseSource) -> Guarantee:
+def _guarantee(mechanism: Mechanism, noise: NoiseSource, basis: Basis) -> Guarantee:
     if not noise.exact:
         return no_guarantee(noise.name)
-    return replace(mechanism.guarantee, mechanism=f"{mechanism.guarantee.mechanism}; {noise.name}")
+    measured = mechanism.measured(None if basis.lens is None else basis.width)
+    return replace(mechanism.guarantee, mechanism=f"{measured}; {noise.name}")

@@ -126,12 +126,17 @@ class Mechanism:
             unit=f"subject: everything one person did, at most {self.max_items_per_subject} items",
             neighbouring="add or remove one subject",
             accountant="Gaussian differential privacy, exact (Dong, Roth, Su 2022; Balle, Wang 2018)",
-            mechanism=self._measured,
+            mechanism=self.measured(),
         )
 
-    @property
-    def _measured(self) -> str:
+    def measured(self, directions: int | None = None) -> str:
+        """What gets the noise, in words; ``directions``: how many of them histories were seen along, if not all.
+
+        What is planned does not know them yet, for they follow from the noisy counts.
+        """
         gram = "on the integer Gram matrix of normalised histories"
+        if directions is not None:
+            gram = f"on the integer Gram matrix of histories seen along {directions} directions, normalised"
         if not self.shares:
             return f"discrete Gaussian on integer counts and {gram}"
         return f"discrete Gaussian on integer counts, {gram} and on the signals {', '.join(self.signal_scales)}"

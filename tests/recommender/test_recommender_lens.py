@@ -1,5 +1,6 @@
 """Histories seen along a few directions: fewer numbers, less noise, and the same bound on each subject."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,9 @@ from recommender.features import CatalogueFeatures
 from recommender.fixed_point import unit_rows
 from recommender.interactions import Interactions, ones
 from recommender.lens import AVERAGE_TASTE_KEPT, lens_for, seen_rows, taste_kernel, verify_lens
-from recommender.measurement import exact_sums, measure
+from recommender.measurement import ON_AN_EARLIER_BASIS, exact_sums, measure, measure_keeping, release_from
 from recommender.mechanism import Performance, plan
-from recommender.noise import NoiseSource
+from recommender.noise import NoiseSource, OpenDPNoise
 from recommender.release import load_release
 from recommender.sums_encoding import from_bytes, to_bytes
 
@@ -189,3 +190,37 @@ def test_a_release_of_old_whose_pairs_of_titles_went_through_a_lens_is_refused(
     assert description["format"] == "probity/release/v2"
     with pytest.raises(CorruptArtefact, match="not a release in the format probity/release/v1 or probity/release/v2"):
         load_release(tmp_path / "old", digest)
+
+
+GAUSSIAN = "discrete Gaussian on integer counts and on the integer Gram matrix of"
+SEEN = f"{GAUSSIAN} histories seen along {{}} directions, normalised"
+WHOLE = f"{GAUSSIAN} normalised histories"
+
+
+@pytest.mark.parametrize(("through_lens", "measured"), [(True, SEEN), (False, WHOLE)])
+def test_the_guarantee_says_what_was_measured(population: Interactions, measured: str, *, through_lens: bool) -> None:
+    noise = OpenDPNoise()
+    release = measure(population, plan(1.0, 1e-6, through_lens=through_lens), noise=noise)
+    directions = "" if release.lens is None else f"{release.lens.shape[1]}"
+
+    assert release.guarantee.mechanism == f"{measured.format(directions)}; {noise.name}"
+    assert (release.guarantee.epsilon, release.guarantee.mu) == (1.0, release.mechanism.mu)
+
+
+def test_a_release_from_kept_sums_says_the_same(population: Interactions) -> None:
+    mechanism = plan(1.0, 1e-6)
+    release, sums = measure_keeping(population, mechanism, noise=OpenDPNoise())
+    anew = release_from(sums, mechanism, OpenDPNoise(), inputs_digest="0" * 64)
+
+    assert anew.guarantee.mechanism == f"{release.guarantee.mechanism}; {ON_AN_EARLIER_BASIS}"
+
+
+def test_a_release_that_was_written_in_other_words_keeps_them_and_its_digest(
+    population: Interactions, tmp_path: Path
+) -> None:
+    measured = measure(population, plan(1.0, 1e-6), noise=OpenDPNoise())
+    old = replace(measured, guarantee=replace(measured.guarantee, mechanism=WHOLE))
+    read = load_release(tmp_path / "old", old.save(tmp_path / "old"))
+
+    assert read.guarantee == old.guarantee
+    assert read.digest == old.digest
