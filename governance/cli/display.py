@@ -55,8 +55,7 @@ def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[obj
 def listing(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, as_json: bool) -> None:
     """Print a listing: a table to read, or with ``as_json`` one JSON array of objects to pipe."""
     if as_json:
-        keys = [key_of(column) for column in columns]
-        write_json([dict(zip(keys, row, strict=True)) for row in rows])
+        write_json([keyed(columns, row) for row in rows])
     else:
         table(title, columns, rows)
 
@@ -67,6 +66,11 @@ def record(title: str, facts: Sequence[tuple[str, object]], *, as_json: bool) ->
         write_json({key_of(name): value for name, value in facts})
     else:
         table(title, ("", ""), facts)
+
+
+def keyed(columns: Sequence[str], row: Sequence[object]) -> dict[str, object]:
+    """A row of a listing as a JSON object."""
+    return dict(zip(map(key_of, columns), row, strict=True))
 
 
 def key_of(words: str) -> str:

@@ -9,7 +9,7 @@ from numpy.random import default_rng
 
 from governance.budget.reservations import BudgetState, state
 from governance.cli.context import HomeOption, IdentifierOption, JsonOption, acting, opened, read_identifier
-from governance.cli.display import listing, progress, record, say, stdout
+from governance.cli.display import keyed, listing, progress, record, say, stdout, table, write_json
 from governance.errors import BudgetExceeded, InvalidInput, NotFound
 from governance.pipeline.deep_training import DeepTraining
 from governance.pipeline.desk import identity_of
@@ -108,7 +108,7 @@ def quote_facts(asked: Quote) -> list[tuple[str, object]]:
     return [
         ("population", before.population),
         ("mechanism", asked.promise.mechanism),
-        ("shares of it", ", ".join(f"{name} {share:.0%}" for name, share in shares.items())),
+        ("shares of the release", ", ".join(f"{name} {share:.0%}" for name, share in shares.items())),
         ("unit", mechanism.guarantee.unit),
         ("delta", mechanism.delta),
         ("epsilon of this training", asked.promise.epsilon),
@@ -121,7 +121,10 @@ def quote_facts(asked: Quote) -> list[tuple[str, object]]:
 
 
 def budget(home: HomeOption = DEFAULT_HOME, *, as_json: JsonOption = False) -> None:
-    """What releases have cost so far, and what is left."""
+    """What releases have cost so far, and what is left.
+
+    JSON is one object: what is composed, what is left and the reservations, under the keys of `train --dry-run --json`.
+    """
     here = opened(home)
     with here.transaction() as session:
         found: BudgetState = state(session, policy=here.policies.privacy.value)
@@ -133,7 +136,22 @@ def budget(home: HomeOption = DEFAULT_HOME, *, as_json: JsonOption = False) -> N
         f"{found.population}: epsilon {found.epsilon_spent:.3f} of {found.budget_epsilon:g} spent "
         f"at delta {found.delta:g}; one more release may have {found.epsilon_left:.3f}"
     )
-    listing(title, ("reservation", "state", "epsilon", "reserved at"), rows, as_json=as_json)
+    columns = ("reservation", "state", "epsilon", "reserved at")
+    if as_json:
+        write_json(budget_facts(found) | {"reservations": [keyed(columns, row) for row in rows]})
+    else:
+        table(title, columns, rows)
+
+
+def budget_facts(found: BudgetState) -> dict[str, object]:
+    """The budget as it stands, for programs; each epsilon is at its delta."""
+    return {
+        "population": found.population,
+        "delta": found.delta,
+        "budget": found.budget_epsilon,
+        "composed_so_far": found.epsilon_spent,
+        "largest_single_release_that_fits": found.epsilon_left,
+    }
 
 
 @models.callback()

@@ -108,7 +108,7 @@ def test_a_training_on_nothing_is_refused_before_privacy_is_reserved(home: Path,
 
     assert (ran.code, ran.err.count("\n")) == (3, 2)  # its id, and why not
     assert "the lake is empty" in ran.err
-    assert "[]" in probity("budget", "--json", "--home", home).out
+    assert json.loads(probity("budget", "--json", "--home", home).out)["reservations"] == []
 
 
 def test_a_training_over_budget_is_refused_before_a_byte_is_read(home: Path, probity: Run, small_service: Path) -> None:
@@ -121,7 +121,8 @@ def test_a_training_over_budget_is_refused_before_a_byte_is_read(home: Path, pro
     assert (codes, ran.code) == ([0, 0, 0], 1)
     assert "the budget of subscribers is epsilon 10" in ran.err
     assert ran.err.count("\n") == 2  # its id, and why not
-    assert [each["state"] for each in json.loads(probity("budget", "--json", "--home", home).out)] == ["spent"] * 3
+    budget = json.loads(probity("budget", "--json", "--home", home).out)
+    assert [each["state"] for each in budget["reservations"]] == ["spent"] * 3
 
 
 def test_a_full_disk_is_one_line_and_what_was_stored_before_stays(

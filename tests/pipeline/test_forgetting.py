@@ -42,13 +42,30 @@ def test_a_dry_run_says_what_a_training_costs_and_reserves_nothing(keeping: Home
     said: dict[str, Any] = json.loads(probity("train", "--dry-run", "--json", "--home", home).out)
 
     assert said["mechanism"].endswith("and on the signals trending, time_slots, transitions, categories")
-    assert said["shares_of_it"].startswith("counts 15%, gram 60%, trending 5%")
+    assert said["shares_of_the_release"].startswith("counts 15%, gram 60%, trending 5%")
     assert (said["epsilon_of_this_training"], said["budget"]) == (2.0, 10.0)
     assert said["composed_so_far"] == pytest.approx(2.0, abs=1e-4)
     # dp-accounting's PLD for two Gaussians that have ε = 2 at δ = 1e-6 each; not 4.
     assert said["composed_after_it"] == pytest.approx(2.930, abs=0.002)
     assert said["largest_that_would_fit_after_it"] < said["largest_single_release_that_fits"] < 10.0
-    assert len(json.loads(probity("budget", "--json", "--home", home).out)) == 1
+    assert len(json.loads(probity("budget", "--json", "--home", home).out)["reservations"]) == 1
+
+
+def test_the_budget_says_to_programs_what_is_composed_and_what_is_left(keeping: Home, probity: Run) -> None:
+    home = keeping.settings.home
+    found: dict[str, Any] = json.loads(probity("budget", "--json", "--home", home).out)
+    quoted: dict[str, Any] = json.loads(probity("train", "--dry-run", "--json", "--home", home).out)
+
+    (reservation,) = found.pop("reservations")
+    assert set(reservation) == {"reservation", "state", "epsilon", "reserved_at"}
+    assert found == {
+        "population": "subscribers",
+        "delta": 1e-6,
+        "budget": 10.0,
+        "composed_so_far": pytest.approx(2.0, abs=1e-4),
+        "largest_single_release_that_fits": quoted["largest_single_release_that_fits"],
+    }
+    assert {name: quoted[name] for name in found} == found
 
 
 def test_a_release_holds_the_signals_and_its_models_say_what_they_remember(keeping: Home, probity: Run) -> None:
@@ -180,7 +197,7 @@ def test_a_training_from_sums_leaves_out_who_withdrew_and_is_paid_for(keeping: H
     assert members_of(keeping, after.snapshot) == members[1:]
     assert to_bytes(kept.open(after.release)[1]) == expected
     budget = json.loads(probity("budget", "--json", "--home", keeping.settings.home).out)
-    assert [(each["state"], each["epsilon"]) for each in budget] == [("spent", 2.0), ("spent", 2.0)]
+    assert [(each["state"], each["epsilon"]) for each in budget["reservations"]] == [("spent", 2.0), ("spent", 2.0)]
 
 
 @pytest.mark.parametrize("place", ["begin_reading", "KeptSums.keep", "_fit_models", "KeptSums.destroy"])
@@ -209,7 +226,7 @@ def test_a_training_from_sums_that_was_cut_off_goes_on_and_is_paid_for_once(
     assert kinds_of(keeping, "registry.sums") == kept_twice
     assert kinds_of(keeping, "budget.reserved") == ["budget.reserved"] * 2
     budget = json.loads(probity("budget", "--json", "--home", home).out)
-    assert [each["state"] for each in budget] == ["spent", "spent"]
+    assert [each["state"] for each in budget["reservations"]] == ["spent", "spent"]
 
 
 def test_a_training_from_sums_that_was_cut_off_while_it_measured_is_paid_for_and_lost(
