@@ -1,4 +1,4 @@
-"""Tables of principals, their tokens and their console sessions. Secrets are stored as SHA-256 only."""
+"""Tables of principals, their tokens, console sessions and calls. Secrets are stored as SHA-256 or a MAC only."""
 
 from datetime import datetime
 from uuid import UUID
@@ -42,3 +42,13 @@ class ConsoleSession(Base):
     principal_id: Mapped[UUID] = mapped_column(ForeignKey(Principal.id), index=True)
     opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Call(Base):
+    """A call that may be repeated: a MAC of who called and under which key, and the id of what the call makes."""
+
+    __tablename__ = "access_call"
+
+    name: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    made: Mapped[UUID] = mapped_column(index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -22,6 +22,7 @@ def console(home: HomeOption = DEFAULT_HOME, port: Port = None) -> None:
     """Serve the reviewers' console and the API."""
     import uvicorn
 
+    from governance.access.calls import call_key
     from governance.pipeline.desk import Desk
     from governance.pipeline.publication import trust_policy_of
     from governance.web.app import create_app
@@ -34,6 +35,7 @@ def console(home: HomeOption = DEFAULT_HOME, port: Port = None) -> None:
         policies=here.policies,
         clock=here.clock,
         ledger=here.folder("ledger"),
+        call_key=call_key(here.keyring.event_id.current),
         desk=Desk(here),
         trust=trust_policy_of(here),
     )

@@ -15,6 +15,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from governance.access.calls import KEPT, forget_calls
 from governance.database import clear_residue, reading
 from governance.errors import Conflict, PolicyError
 from governance.ledger.opening import erase_openings
@@ -193,6 +194,7 @@ def _record(home: Home, run: RetentionRun) -> RetentionRun:
     """One transaction: the requests go, counted anew now that no other run can take them, and the run is on record."""
     with home.transaction() as session:
         settle(session)
+        forget_calls(session, before=home.clock() - KEPT)
         expire_cases(session, actor=OPERATOR, clock=home.clock)
         count, openings = _delete_requests(session, run.requests.before)
         openings += delete_closed_cases(session, run.requests.before)

@@ -14,6 +14,7 @@ from uuid import uuid5
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from governance.access.calls import forget_calls_that_made
 from governance.consent.state import count_decisions, forget
 from governance.errors import Conflict, NotFound
 from governance.keys.rotation import require_in_force
@@ -124,8 +125,11 @@ def forget_control(session: Session, tools: Tools, task: Task) -> None:
 def _forget_requests(session: Session, tools: Tools, task: Task) -> int:
     """Take the subject out of every other request and delete all openings about them; how many openings there were."""
     subject = task.job.work["rights"]
-    others = select(RightsRequest).where(RightsRequest.subject == subject, RightsRequest.id != task.request.id)
-    for request in session.scalars(others):
+    query = select(RightsRequest).where(RightsRequest.subject == subject, RightsRequest.id != task.request.id)
+    others = session.scalars(query).all()
+    # How this request was called stays for its day: a retry whose answer was lost must not be told of nobody.
+    forget_calls_that_made(session, [request.id for request in others])
+    for request in others:
         package_path(tools.packages, request).unlink(missing_ok=True)
         request.subject = request.box_key = None
     # Nothing more is committed to: the key that would seal it is destroyed.

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Engine
 
+from governance.access.calls import CallKey
 from governance.access.secret import Draw, secure_draw
 from governance.clock import Clock
 from governance.ledger.trust_policy import TrustPolicy
@@ -61,6 +62,7 @@ class WebContext:
         policies: in force since the process started.
         clock: present moment, aware UTC.
         ledger: folder in which the log is published (checkpoint, tiles, ``log.vkey``).
+        call_key: names calls that may be repeated.
         desk: the identity plane's hands, or None where it cannot be reached: requests are then refused with 503.
         trust: whom this log asks readers to believe; None for the key it is published under, and no witness.
         draw: random bytes for sessions and forms.
@@ -72,6 +74,7 @@ class WebContext:
     policies: Policies
     clock: Clock
     ledger: Path
+    call_key: CallKey
     desk: RightsDesk | None
     trust: TrustPolicy | None = None
     draw: Draw = secure_draw

@@ -1,19 +1,37 @@
-"""Retried calls: what a call makes is named by caller and ``Idempotency-Key``, so the second finds the first's.
-
-Nothing is stored for it. The key is the caller's own choice of words and is only ever hashed.
-"""
+"""Retried calls: what a call makes is found by caller and ``Idempotency-Key``, so the second finds the first's."""
 
 from uuid import UUID, uuid5
 
+from sqlalchemy.orm import Session
+
+from governance.access.calls import id_of_call, name_call
 from governance.access.tables import Principal
 from governance.errors import InvalidInput
+from governance.gate.tables import AskedWaiver
+from governance.review.tables import Review
+from governance.rights.tables import RightsRequest
+from governance.web.context import WebContext
 
-LABEL = "probity/idempotency/v1"
+OLD_LABEL = "probity/idempotency/v1"
 
 
-def key_to_id(principal: Principal, idempotency_key: str | None, fresh: UUID) -> UUID:
+def id_for(
+    session: Session,
+    context: WebContext,
+    principal: Principal,
+    what: type[RightsRequest | Review | AskedWaiver],
+    idempotency_key: str | None,
+) -> UUID:
     """The id of what a call makes: the same for the same caller and key; a fresh one where there is no key."""
-    return fresh if idempotency_key is None else uuid5(principal.id, f"{LABEL}/{idempotency_key}")
+    fresh = context.new_id()
+    if idempotency_key is None:
+        return fresh
+    # Ids were once hashes of the key. No more are made; those that were given are still found.
+    before = uuid5(principal.id, f"{OLD_LABEL}/{idempotency_key}")
+    if session.get(what, before) is not None:
+        return before
+    name = name_call(context.call_key, principal, what.__tablename__, idempotency_key)
+    return id_of_call(session, name, fresh, clock=context.clock)
 
 
 def require_same(*, same: bool) -> None:

@@ -16,7 +16,7 @@ from governance.gate.withdrawing import may_withdraw, withdraw
 from governance.policy.rules import FairnessPolicy
 from governance.web.api.waiver_bodies import WaiverIn, WaiverOut, WaiversOut, WithdrawalIn
 from governance.web.dependencies import Context, IdempotencyKey, Now, Transaction, requires, requires_any
-from governance.web.idempotency import key_to_id, require_same
+from governance.web.idempotency import id_for, require_same
 from governance.web.pages import render
 
 api_router = APIRouter(prefix="/waivers", tags=["waivers"])
@@ -49,7 +49,7 @@ def ask_for(  # noqa: PLR0917 - the parts of one HTTP request
     key: IdempotencyKey = None,
 ) -> WaiverOut:
     """Ask that a rule may be missed by so much until a day. It excepts from nothing until somebody else approves it."""
-    waiver_id = key_to_id(owner, key, context.new_id())
+    waiver_id = id_for(session, context, owner, AskedWaiver, key)
     policy = context.policies.fairness.value
     return _out(_ask_once(session, policy, owner, body, waiver_id=waiver_id, clock=now), now)
 

@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from governance.access.calls import CallKey
 from governance.access.tables import Principal
 from governance.database import create_engine_for, migrate, transaction
 from governance.ledger.publish import publish
@@ -83,7 +84,7 @@ def open_house(home: Path, told: Told, policies: Policies) -> Iterator[House]:
     engine = create_engine_for(settings.control_url)
     desk = Desk(engine, clock)
     given = {"engine": engine, "settings": settings, "policies": policies, "clock": clock, "desk": desk}
-    context = WebContext(ledger=home / "ledger", **given)
+    context = WebContext(ledger=home / "ledger", call_key=CallKey(bytes(range(32))), **given)
     yield House(context, create_app(context), told.people, told.tokens, told.things, desk)
     engine.dispose()
 

@@ -6,13 +6,15 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from governance.access.calls import forget_calls_that_made
 from governance.access.principals import actor_of
 from governance.access.tables import Principal
 from governance.database import transaction
 from governance.rights.requests import get_request, list_requests
+from governance.rights.tables import RightsRequest
 from governance.web.api.bodies import DecisionIn, FulfilmentOut, RequestIn, RequestOut
 from governance.web.dependencies import Context, IdempotencyKey, Transaction, requires, requires_any
-from governance.web.idempotency import key_to_id
+from governance.web.idempotency import id_for
 from governance.web.request_reading import (
     Asked,
     RequestReading,
@@ -50,8 +52,12 @@ def record_request(
     key: IdempotencyKey = None,
 ) -> RequestOut:
     """Record a subject's request. The same subject and right again, or the same key, finds the first one."""
-    request_id = key_to_id(principal, key, context.new_id())
+    request_id = id_for(session, context, principal, RightsRequest, key)
     request = receive_once(session, context, principal, asked_of(body), request_id=request_id)
+    if (
+        request.id != request_id
+    ):  # one that is alive was found: an erasure, which finds calls by what they made, must too
+        forget_calls_that_made(session, [request_id])
     return request_out(read_request(session, request, today_of(context)))
 
 

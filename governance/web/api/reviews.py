@@ -9,9 +9,10 @@ from fastapi import APIRouter, Query
 from governance.access.tables import Principal
 from governance.registry.models import get_model
 from governance.review.board import get_review, list_reviews, vote
+from governance.review.tables import Review
 from governance.web.api.bodies import ProposalIn, ReviewOut, VoteIn, VoteOut
 from governance.web.dependencies import Context, IdempotencyKey, Now, Transaction, requires
-from governance.web.idempotency import key_to_id
+from governance.web.idempotency import id_for
 from governance.web.model_reading import ReviewReading, propose_once, read_review
 
 router = APIRouter(prefix="/reviews", tags=["reviews"])
@@ -35,7 +36,7 @@ def open_review(  # noqa: PLR0917 - the parts of one HTTP request
     key: IdempotencyKey = None,
 ) -> ReviewOut:
     """Ask the board whether a model may ship. While a review of it is open, another is refused."""
-    review_id = key_to_id(author, key, context.new_id())
+    review_id = id_for(session, context, author, Review, key)
     review = propose_once(session, get_model(session, body.model), review_id=review_id, author=author, clock=now)
     return review_out(read_review(session, review))
 
