@@ -23,6 +23,8 @@ from governance.ledger.search import Filter, search
 from governance.ledger.trust_policy import parse_policy, trusting
 from governance.moments import read_bound
 from governance.pipeline.publication import Publication, publish_log, trust_policy_of, verify_published
+from governance.rights.openings import VaultBoxes
+from governance.rights.openings_check import check_openings
 from governance.settings import DEFAULT_HOME
 
 ledger = typer.Typer(help="The append-only log of every change to the pipeline.", no_args_is_help=True)
@@ -126,8 +128,13 @@ def prove_entry(
 def fsck(home: HomeOption = DEFAULT_HOME) -> None:
     """Verify the published log, rebuild everything from the entries in the database, and compare."""
     here = opened(home)
+    witnesses = [each.key for each in trust_policy_of(here).witnesses]
     with progress("rebuilding") as step:
-        found = check_database(here.engine, *here.ledger_keys, published=verify_published(here), progress=step)
+        found = check_database(
+            here.engine, *here.ledger_keys, witnesses=witnesses, published=verify_published(here), progress=step
+        )
+    with progress("opening") as step:
+        openings = check_openings(here.engine, VaultBoxes(here.vault), progress=step)
     with reading(here.engine) as session:
         missing, powers = missing_guards(session), powers_over_log(session)
     if missing:
@@ -136,8 +143,13 @@ def fsck(home: HomeOption = DEFAULT_HOME) -> None:
     if powers:
         say(f"the application's role {powers[0]}, so it could switch the log's triggers off: see `control.owner_url`")
     say(
-        f"{found.size} entries, {found.tiles} full tiles, {found.checkpoints} checkpoints: "
-        "what is stored and what was signed agree"
+        f"{found.size} entries, {found.tiles} full tiles, {found.checkpoints} checkpoints, {found.cosignatures} "
+        f"cosignatures, {openings.opened} openings: what is stored and what was signed agree"
     )
+    if found.unknown_witnesses:
+        say(
+            f"{found.unknown_witnesses} cosignatures are of witnesses that the trust policy does not name: only their "
+            "form was checked"
+        )
     if found.waiting:
         say(f"{found.waiting} entries wait for their place; `probity ledger publish` gives it to them")

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import Session
 
 from governance.database import reading
 from governance.errors import BrokenProof
+from governance.ledger.check_cosigned import read_cosignatures, require_witnessed
 from governance.ledger.checkpoint import Checkpoint
+from governance.ledger.cosigned import SomeWitnessKey
 from governance.ledger.entry import Entry, decode_entry
 from governance.ledger.merkle import root_of
 from governance.ledger.note import VerifierKey
@@ -23,31 +27,40 @@ ROWS_PER_READ = 8 * TILE_WIDTH
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What was found to agree: ``size`` entries, ``tiles`` full tiles and ``checkpoints``; ``waiting`` wait."""
+    """What was found to agree: ``size`` entries, ``tiles`` full tiles and ``checkpoints``; ``waiting`` wait.
+
+    ``cosignatures`` hold; those of ``unknown_witnesses`` could not be verified, because their keys were not given.
+    """
 
     size: int
     tiles: int
     checkpoints: int
     waiting: int
+    cosignatures: int = 0
+    unknown_witnesses: int = 0
 
 
 def check_database(
     engine: Engine,
     *keys: VerifierKey,
+    witnesses: Sequence[SomeWitnessKey] = (),
     published: Checkpoint | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Checked:
     """Rebuild everything from the entries and compare: leaf hashes, columns, tiles, mentions, signed roots, the inbox.
 
-    ``keys`` are all under which the log was ever signed; ``published`` is what readers were given last.
+    ``keys`` are all under which the log was ever signed, ``witnesses`` those of the witnesses that are believed;
+    ``published`` is what readers were given last. When a checkpoint was signed (``signed_at``) is in no signature: that
+    column is bookkeeping, and is not checked.
 
     Raises:
-        BrokenProof: names the entry, tile or checkpoint that does not hold.
+        BrokenProof: names the entry or tile, or the table and the size, that does not hold.
         UnreadableEntry: an entry is in no encoding we know.
     """
     with reading(engine) as session:
-        count, signed = size(session), list_checkpoints(session)
+        count, signed = size(session), _signed(session)
         roots = {row.size: _verified(row, trusting(*keys)).root for row in signed}
+        found = read_cosignatures(session, signed, witnesses)
         _require_published(roots, published, count)
         tree, tiles = GrowingTiles(), 0
         _require_root(tree, roots)
@@ -56,7 +69,9 @@ def check_database(
             for filled in _grow(tree, rows, roots):
                 _require_tile(session, filled)
                 tiles += 1
-            _require_mentions(session, begin, [decode_entry(row.seq, row.body) for row in rows])
+            entries = [decode_entry(row.seq, row.body) for row in rows]
+            _require_mentions(session, begin, entries)
+            require_witnessed(entries, found)
             if progress is not None:
                 progress(tree.size, count)
         if signed and signed[-1].size > count:
@@ -64,7 +79,15 @@ def check_database(
             raise BrokenProof(msg)
         _require_no_more_tiles(session, tiles)
         _require_no_more_mentions(session, count)
-        return Checked(size=count, tiles=tiles, checkpoints=len(signed), waiting=_waiting(session))
+        _require_remembered(signed, published)
+        return Checked(
+            size=count,
+            tiles=tiles,
+            checkpoints=len(signed),
+            waiting=_waiting(session),
+            cosignatures=found.verified,
+            unknown_witnesses=found.unknown,
+        )
 
 
 def _grow(tree: GrowingTiles, rows: Sequence[LedgerEntry], roots: dict[int, bytes]) -> Iterator[Tile]:
@@ -75,16 +98,30 @@ def _grow(tree: GrowingTiles, rows: Sequence[LedgerEntry], roots: dict[int, byte
         _require_root(tree, roots)
 
 
+def _signed(session: Session) -> list[SignedCheckpoint]:
+    try:
+        return list_checkpoints(session)
+    except (StatementError, TypeError, ValueError) as cause:
+        msg = "ledger_checkpoint: a row does not hold what its columns are for"
+        raise BrokenProof(msg) from cause
+
+
 def _verified(row: SignedCheckpoint, policy: TrustPolicy) -> Checkpoint:
-    checkpoint = verify_cosigned(row.note, policy).checkpoint
+    place = f"ledger_checkpoint, size {row.size}"
+    try:
+        checkpoint = verify_cosigned(row.note, policy).checkpoint
+    except (BrokenProof, AttributeError) as cause:
+        # SQLite keeps text in a column of bytes if it is told to.
+        msg = f"{place}: {cause if isinstance(cause, BrokenProof) else 'its note is text, expected bytes'}"
+        raise BrokenProof(msg) from cause
     if (checkpoint.size, checkpoint.root) != (row.size, row.root):
-        msg = f"checkpoint {row.size}: its note says size {checkpoint.size} and root {checkpoint.root.hex()}"
+        msg = f"{place}: its note says size {checkpoint.size} and root {checkpoint.root.hex()}"
         raise BrokenProof(msg)
     return checkpoint
 
 
 def _require_published(roots: dict[int, bytes], published: Checkpoint | None, count: int) -> None:
-    """Await the published root among the signed ones."""
+    """Await the published root on the way through the entries."""
     if published is None:
         return
     if published.size > count:
@@ -92,6 +129,15 @@ def _require_published(roots: dict[int, bytes], published: Checkpoint | None, co
         raise BrokenProof(msg)
     if roots.setdefault(published.size, published.root) != published.root:
         msg = f"checkpoint {published.size}: another root was published than the database signed"
+        raise BrokenProof(msg)
+
+
+def _require_remembered(signed: Sequence[SignedCheckpoint], published: Checkpoint | None) -> None:
+    if published is not None and published.size not in [row.size for row in signed]:
+        msg = (
+            f"ledger_checkpoint, size {published.size}: missing, but that checkpoint is published and holds; if a "
+            "backup from before it was restored, `probity ledger publish` takes it up again"
+        )
         raise BrokenProof(msg)
 
 
@@ -150,8 +196,9 @@ def _waiting(session: Session) -> int:
     """How many entries wait in the inbox, each of them readable and of an id that the log does not have."""
     query = select(LedgerInbox.id, LedgerInbox.body, LedgerEntry.seq)
     waiting = session.execute(query.outerjoin(LedgerEntry, LedgerEntry.id == LedgerInbox.id)).all()
-    for entry_id, body, taken in waiting:
-        if decode_entry(-1, body).id != entry_id or taken is not None:
+    for entry_id, stored, taken in waiting:
+        body: Any = stored  # SQLite keeps text in a column of bytes if it is told to
+        if not isinstance(body, bytes) or decode_entry(-1, body).id != entry_id or taken is not None:
             msg = f"inbox: the entry {entry_id} is another one, or has its place already"
             raise BrokenProof(msg)
     return len(waiting)

@@ -114,7 +114,8 @@ def export(
 
     Raises:
         Conflict: ``to`` is not empty.
-        BrokenProof: a published file is missing, or ``policy`` does not accept the published checkpoint.
+        BrokenProof: a published file is missing, ``policy`` does not accept the published checkpoint, or a kept
+            cosignature is none: it names the row.
     """
     key = read_vkey(published)
     note = read_note(published)
@@ -124,7 +125,8 @@ def export(
         msg = f"{to}: expected an empty folder to export into"
         raise Conflict(msg)
     with reading(engine) as session:
-        older = {signed.size: signed.note for signed in list_cosigned(session) if signed.size < checkpoint.size}
+        signed = list_cosigned(session, [each.key for each in proposed.witnesses])
+    older = {each.size: each.note for each in signed if each.size < checkpoint.size}
     unfinished = to.absolute().with_name(f".{to.absolute().name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     make_folder(unfinished)

@@ -151,7 +151,7 @@ def _cosigned(engine: Engine, folder: Path, checkpoint: Checkpoint, note: bytes,
     if witnesses is None:
         return note
     with reading(engine) as session:
-        note = with_cosignatures(session, checkpoint.size, note)
+        note = with_cosignatures(session, checkpoint.size, note, [each.key for each in witnesses.policy.witnesses])
     last_sizes(note, witnesses.policy)  # raises where what was kept does not hold
     subtree = subtree_from_tiles(checkpoint.size, tile_reader(folder))
     answers = witnesses.collect(note, checkpoint, lambda old: consistency_path(old, checkpoint.size, subtree))

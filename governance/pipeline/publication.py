@@ -9,14 +9,15 @@ from sqlalchemy import select
 from governance.errors import ConfigurationError, InvalidInput
 from governance.keys.rotation import require_in_force
 from governance.ledger.checkpoint import Checkpoint
+from governance.ledger.cosigned import list_kept
 from governance.ledger.events import CheckpointWitnessed
 from governance.ledger.note import encode_vkey
 from governance.ledger.publish import Witnesses, publish
 from governance.ledger.published import CHECKPOINT, read_note
 from governance.ledger.search import Filter, search
 from governance.ledger.sequencer import settle
-from governance.ledger.store import append, is_recorded
-from governance.ledger.tables import LedgerCosignature, LedgerEntry
+from governance.ledger.store import append, is_recorded, last_checkpoint
+from governance.ledger.tables import LedgerEntry
 from governance.ledger.trust_policy import TrustPolicy, parse_policy, trusting
 from governance.ledger.verify import verify_folder
 from governance.ledger.witness_client import Cosigned, ProveFrom, WitnessAnswer, collect, last_sizes, open_client
@@ -87,7 +88,7 @@ def publish_log(home: Home, *, progress: Progress | None = None) -> Publication:
             permit=lambda session: require_in_force(session, LEDGER.name, LEDGER.public(home.ledger_signer).id),
             progress=progress,
         )
-    _record_witnesses(home, checkpoint)
+    _record_witnesses(home, checkpoint, policy)
     return Publication(checkpoint=checkpoint, answers=tuple(answers))
 
 
@@ -104,15 +105,17 @@ def verify_published(home: Home) -> Checkpoint | None:
     return Checkpoint(found.origin, found.size, found.root)
 
 
-def _record_witnesses(home: Home, checkpoint: Checkpoint) -> None:
+def _record_witnesses(home: Home, checkpoint: Checkpoint, policy: TrustPolicy) -> None:
     with home.transaction() as session:
         settle(session)
         last = search(session, Filter(kinds=(CheckpointWitnessed.kind,)), limit=1)
-        cosignatures = session.scalars(select(LedgerCosignature).where(LedgerCosignature.size == checkpoint.size)).all()
+        signed, keys = last_checkpoint(session), [each.key for each in policy.witnesses]
+        kept = list_kept(session, signed.size, signed.note, keys) if signed and signed.size == checkpoint.size else []
+        cosignatures = [each for each in kept if each.verified]
         event = CheckpointWitnessed(
             size=checkpoint.size,
             root=checkpoint.root.hex(),
-            witnesses={each.witness: int(each.cosigned_at.timestamp()) for each in cosignatures},
+            witnesses={each.witness: each.time_s for each in cosignatures},
         )
         entry_id = uuid5(NAMESPACE_URL, f"probity:{event.kind}:{checkpoint.origin}:{checkpoint.size}")
         actor = f"key:{home.ledger_signer.verifier_key.key_id.hex()}"

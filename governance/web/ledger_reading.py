@@ -6,19 +6,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from governance.errors import BrokenProof, NotFound
 from governance.ledger import stored_tiles
 from governance.ledger.checkpoint import Checkpoint
 from governance.ledger.entry import Entry
-from governance.ledger.note import encode_vkey
+from governance.ledger.note import decode_note, encode_vkey, verified_lines
 from governance.ledger.proving import SignedTree
 from governance.ledger.published import CHECKPOINT, read_note, read_vkey, tile_reader
 from governance.ledger.store import get_entry
-from governance.ledger.tables import LedgerCheckpoint, LedgerCosignature
-from governance.ledger.trust_policy import trusting, verify_cosigned
+from governance.ledger.tables import LedgerCheckpoint
+from governance.ledger.trust_policy import TrustPolicy, trusting, verify_cosigned
 
 State = Literal["proved", "waiting", "broken"]
 
@@ -55,7 +54,7 @@ class Standing:
     Attributes:
         published: the newest checkpoint, or None before the first.
         signed_at: when it was signed, as the database remembers; the note itself says no time.
-        witnesses: how many witnesses have cosigned it.
+        witnesses: how many witnesses of the trust policy have cosigned it.
         states: by entry: proved, waiting for the next checkpoint, or broken.
         broken: what does not hold, one sentence each; empty when all is well.
     """
@@ -106,10 +105,16 @@ def read_entry(session: Session, folder: Path, seq: int) -> EntryReading:
     return EntryReading(entry=entry, proof=Proof(path=path, published=published))
 
 
-def read_standing(session: Session, folder: Path, entries: Sequence[Entry]) -> Standing:
-    """What the published log proves about ``entries`` as the database has them. What is broken is told, not raised."""
+def read_standing(
+    session: Session, folder: Path, entries: Sequence[Entry], trust: TrustPolicy | None = None
+) -> Standing:
+    """What the published log proves about ``entries`` as the database has them. What is broken is told, not raised.
+
+    Witnesses count where ``trust`` names them and their cosignatures hold.
+    """
     try:
         published = find_published(folder)
+        witnesses = 0 if published is None else _witnesses(published, trust)
     except BrokenProof as finding:
         states: dict[int, State] = {each.seq: "broken" for each in entries}
         return Standing(published=None, signed_at=None, witnesses=0, states=states, broken=(f"{finding}",))
@@ -120,7 +125,7 @@ def read_standing(session: Session, folder: Path, entries: Sequence[Entry]) -> S
     return Standing(
         published=published,
         signed_at=_signed_at(session, published.checkpoint),
-        witnesses=_witnesses(session, published.checkpoint),
+        witnesses=witnesses,
         states=states,
         broken=broken,
     )
@@ -153,6 +158,11 @@ def _signed_at(session: Session, checkpoint: Checkpoint) -> datetime | None:
     return None if row is None or row.root != checkpoint.root else row.signed_at
 
 
-def _witnesses(session: Session, checkpoint: Checkpoint) -> int:
-    counted = select(func.count()).select_from(LedgerCosignature).where(LedgerCosignature.size == checkpoint.size)
-    return session.scalar(counted) or 0
+def _witnesses(published: PublishedCheckpoint, trust: TrustPolicy | None) -> int:
+    """How many witnesses of the policy cosigned what is published; a row in the database says nothing.
+
+    Raises:
+        BrokenProof: a line says that it is of one of them, and is not.
+    """
+    keys = [each.key for each in trust.witnesses] if trust is not None else []
+    return len({key for key, _ in verified_lines(decode_note(published.note.encode()), keys)})

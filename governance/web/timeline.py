@@ -4,13 +4,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
 from itertools import groupby
-from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from governance.ledger.entry import Entry
 from governance.ledger.search import Filter
 from governance.moments import begin_of, end_of, read_day
+from governance.web.context import WebContext
 from governance.web.ledger_reading import Standing, State, read_standing
 from governance.web.links import Links, Piece, find_links
 
@@ -64,9 +64,14 @@ class Asked:
         return {name: getattr(self, name) for name in self.__slots__ if getattr(self, name)}
 
 
-def read_timeline(session: Session, folder: Path, entries: Sequence[Entry], permissions: Collection[str]) -> Timeline:
+def read_timeline(
+    session: Session, context: WebContext, entries: Sequence[Entry], permissions: Collection[str]
+) -> Timeline:
     """Entries to show, with links to what one may read."""
-    standing, links = read_standing(session, folder, entries), find_links(session, entries, permissions)
+    standing, links = (
+        read_standing(session, context.ledger, entries, context.trust),
+        find_links(session, entries, permissions),
+    )
     lines = [
         Line(entry=each, pieces=links.sentence(each), actor=links.actor(each.actor), state=standing.states[each.seq])
         for each in entries

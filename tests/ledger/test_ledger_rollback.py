@@ -158,8 +158,12 @@ def test_an_entry_changed_together_with_its_hash_is_found(
             "update ledger_entry set actor = 'role:x' where seq = 1",
             "entry 1: its columns do not say what its bytes say",
         ),
-        ("update ledger_checkpoint set root = zeroblob(32)", "checkpoint 5: its note says size 5"),
-        ("update ledger_checkpoint set size = 4", "checkpoint 4: its note says size 5"),
+        ("update ledger_checkpoint set root = zeroblob(32)", "ledger_checkpoint, size 5: its note says size 5"),
+        ("update ledger_checkpoint set size = 4", "ledger_checkpoint, size 4: its note says size 5"),
+        ("update ledger_checkpoint set note = cast(note as text)", "ledger_checkpoint, size 5: its note is text"),
+        ("update ledger_checkpoint set note = 'x'", "ledger_checkpoint, size 5: its note is text"),
+        ("update ledger_checkpoint set note = x'00'", "ledger_checkpoint, size 5: expected a text"),
+        ("update ledger_checkpoint set signed_at = 'noon'", "ledger_checkpoint: a row does not hold what"),
         ("delete from ledger_entry where seq = 4", "5 entries were signed, but the database has 4"),
     ],
 )
@@ -200,6 +204,7 @@ class Deployed:
         ("update ledger_mention set seq = 2", "entry 2: the search index does not say what it names"),
         ("insert into ledger_tile values (0, 5, x'00', x'00')", "the entries fill 0 tiles, but the database has 1"),
         (f"{INTO_INBOX} '{99:032x}' {AN_ENTRY}", "inbox: the entry 0000"),
+        (f"{INTO_INBOX} id, 'text' from ledger_entry where seq = 1", "inbox: the entry 0000.*0001"),
         (f"{INTO_INBOX} id {AN_ENTRY}", "inbox: the entry 0000.*0001"),
     ],
 )

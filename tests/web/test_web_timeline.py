@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
 from governance.access.tokens import issue_token
 from governance.database import transaction
 from governance.evidence.chain import chain_of
+from governance.ledger.cosignature import WitnessSigner, cosign
+from governance.ledger.note import SignatureLine, add_signatures, decode_note
 from governance.ledger.publish import publish
+from governance.ledger.published import CHECKPOINT, read_note
 from governance.ledger.search import Filter, search
 from governance.ledger.tables import LedgerCosignature
+from governance.ledger.trust_policy import PolicyWitness, trusting
 from governance.pipeline.policies import record_policies
 from governance.policy.policies import Policies
 from governance.policy.texts import PolicyText
@@ -27,6 +31,8 @@ from tests.governance.story import SIGNER
 
 if TYPE_CHECKING:
     from conftest import House
+
+WITNESSES = (WitnessSigner("auditor.example/w", bytes(32)), WitnessSigner("customer.example/w", b"c" * 32))
 
 
 def text_of(house: "House", address: str, who: str = "auditor") -> str:
@@ -75,13 +81,40 @@ def test_entries_are_sentences_by_day_with_who_acted_and_their_proof(shared_hous
     assert "cosigned by no witness" in page
 
 
-def test_a_checkpoint_says_how_many_witnesses_cosigned_it(house: "House") -> None:
-    with transaction(house.context.engine) as session:
-        for name in ("auditor.example/w", "customer.example/w"):
-            row = LedgerCosignature(size=33, witness=name, line=b"", cosigned_at=house.context.clock())
-            session.add(row)
+def cosigned_house(house: "House", *lines: SignatureLine) -> "House":
+    """The house with these lines under what it published, trusting two witnesses."""
+    note = read_note(house.context.ledger)
+    (house.context.ledger / CHECKPOINT).write_bytes(add_signatures(note, lines))
+    named = tuple(PolicyWitness(f"w{n}", each.witness_key) for n, each in enumerate(WITNESSES))
+    context = replace(house.context, trust=replace(trusting(SIGNER.verifier_key), witnesses=named))
+    return replace(house, context=context, app=create_app(context))
 
-    assert "cosigned by 2 witnesses" in text_of(house, "/ledger")
+
+def test_a_checkpoint_says_how_many_witnesses_of_the_policy_cosigned_it(house: "House") -> None:
+    text = decode_note(read_note(house.context.ledger)).text
+    stranger = WitnessSigner("stranger.example/w", bytes(range(32)))
+    lines = [cosign(text, house.context.clock(), each) for each in (*WITNESSES, stranger)]
+
+    assert "cosigned by 1 witness." in text_of(cosigned_house(house, lines[0], lines[2]), "/ledger")
+    assert "cosigned by 2 witnesses" in text_of(cosigned_house(house, *lines), "/ledger")
+
+
+def test_a_row_that_anybody_put_into_the_database_is_no_witness(house: "House") -> None:
+    with transaction(house.context.engine) as session:
+        for each in WITNESSES:
+            witness = f"{each.name}+{each.key_id.hex()}"
+            session.add(LedgerCosignature(size=33, witness=witness, line=b"", cosigned_at=house.context.clock()))
+
+    assert "cosigned by no witness" in text_of(cosigned_house(house), "/ledger")
+
+
+def test_a_cosignature_that_does_not_hold_is_told(house: "House") -> None:
+    forged = cosign("other.example/log\n33\n" + "A" * 43 + "=\n", house.context.clock(), WITNESSES[0])
+
+    page = text_of(cosigned_house(house, forged), "/ledger")
+
+    assert "The log does not hold." in page
+    assert "the cosignature of auditor.example/w" in page
 
 
 def test_an_entry_after_the_checkpoint_is_not_published_yet(house: "House") -> None:
@@ -325,12 +358,3 @@ def test_every_page_of_the_ledger_holds_no_script_and_no_inline_style(house: "Ho
     client = house.client("auditor")
     for address in ("/ledger", f"/ledger/{seq}", f"/models/{house.things['plain']}/history"):
         assert not re.search(r"<script|<style|\sstyle=|\son[a-z]+=|javascript:", client.get(address).text)
-
-
-def test_counting_cosignatures_reads_those_of_this_checkpoint_only(house: "House") -> None:
-    with transaction(house.context.engine) as session:
-        session.add(LedgerCosignature(size=7, witness="w", line=b"", cosigned_at=house.context.clock()))
-        session.flush()
-        assert session.scalar(select(func.count()).select_from(LedgerCosignature)) == 1
-
-    assert "cosigned by no witness" in text_of(house, "/ledger")

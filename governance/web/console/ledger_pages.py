@@ -53,7 +53,7 @@ def show_ledger(  # noqa: PLR0917 - the parts of one HTTP request
     permissions = permissions_of(principal, context.policies.access.value)
     older = {**wanted.query(), "before": str(found[PAGE - 1].seq)} if len(found) > PAGE else None
     values = {
-        "timeline": read_timeline(session, context.ledger, found[:PAGE], permissions),
+        "timeline": read_timeline(session, context, found[:PAGE], permissions),
         "older": None if older is None else urlencode(older),
         "newest": before is None,
         "asked": wanted,

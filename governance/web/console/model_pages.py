@@ -56,7 +56,7 @@ def show_history(
     chain = chain_of(session, model_id)
     values = {
         "chain": chain,
-        "standing": read_standing(session, context.ledger, chain.entries),
+        "standing": read_standing(session, context.ledger, chain.entries, context.trust),
         "links": find_links(session, chain.entries, permissions_of(principal, context.policies.access.value)),
     }
     return render(request, "chain.html", values, principal=principal)

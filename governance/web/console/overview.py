@@ -40,6 +40,6 @@ def show_overview(
         "needed": policies.access.value.review.approvals,
         "requests": [read_request(session, r, today_of(context)) for r in list_alive(session)] if may_read else [],
         "rights": policies.rights.value.rights,
-        "timeline": read_timeline(session, context.ledger, search(session, limit=LATEST), permissions),
+        "timeline": read_timeline(session, context, search(session, limit=LATEST), permissions),
     }
     return render(request, "overview.html", values, principal=principal)
