@@ -22,7 +22,14 @@ from governance.ledger.proving import prove
 from governance.ledger.search import Filter, search
 from governance.ledger.trust_policy import parse_policy, trusting
 from governance.moments import read_bound
-from governance.pipeline.publication import Publication, publish_log, trust_policy_of, verify_published
+from governance.pipeline.home import Home
+from governance.pipeline.publication import (
+    Publication,
+    publish_log,
+    repair_published,
+    trust_policy_of,
+    verify_published,
+)
 from governance.rights.openings import VaultBoxes
 from governance.rights.openings_check import check_openings
 from governance.settings import DEFAULT_HOME
@@ -124,10 +131,25 @@ def prove_entry(
     say(f"{to}" if entry_to is None else f"{to}, {entry_to}")
 
 
+def _repair(here: Home) -> None:
+    with progress("restoring") as step:
+        restored = repair_published(here, progress=step)
+    for name in restored:
+        say(f"restored: {name}")
+
+
 @ledger.command("fsck")
-def fsck(home: HomeOption = DEFAULT_HOME) -> None:
+def fsck(
+    home: HomeOption = DEFAULT_HOME,
+    *,
+    restore: Annotated[
+        bool, typer.Option("--repair", help="First write again what is missing or cut short in the published folder.")
+    ] = False,
+) -> None:
     """Verify the published log, rebuild everything from the entries in the database, and compare."""
     here = opened(home)
+    if restore:
+        _repair(here)
     witnesses = [each.key for each in trust_policy_of(here).witnesses]
     with progress("rebuilding") as step:
         found = check_database(

@@ -55,16 +55,23 @@ def create(folder: Path, name: str, data: bytes) -> None:
 
 def replace(folder: Path, name: str, data: bytes) -> None:
     """Put ``data`` in the place of the file ``name``: readers see the old bytes or the new. Durable when it returns."""
-    staged = _stage(folder, data)
-    with _synchronised(folder):
-        staged.rename(folder / name)
+    target, staged = folder / name, _stage(folder, data)
+    with _synchronised(target.parent):
+        staged.rename(target)
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, each durable in its parent."""
+    """Make a folder and those above it, each durable in its parent.
+
+    An empty one may have been made just before a crash, so its place in its parent is synchronised too. One that holds
+    something was synchronised before that came.
+    """
     if folder.is_dir():
-        return
-    make_folder(folder.parent)
+        with os.scandir(folder) as inside:
+            if any(inside):
+                return
+    else:
+        make_folder(folder.parent)
     with _synchronised(folder.parent):
         folder.mkdir(exist_ok=True)
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from governance.clock import Clock
 from governance.database import reading, transaction
 from governance.errors import BrokenProof, Conflict, QuorumMissed, Rollback
+from governance.ledger import stored_tiles
 from governance.ledger.checkpoint import Checkpoint, sign_checkpoint
 from governance.ledger.cosigned import keep_cosignatures, with_cosignatures
 from governance.ledger.durable_files import create, locked, replace
@@ -72,7 +73,10 @@ def publish(
     permit: Callable[[Session], None] = lambda _: None,
     progress: Progress | None = None,
 ) -> Checkpoint:
-    """Bring ``folder`` to the present size of the log and sign it. With nothing new, nothing is written.
+    """Bring ``folder`` to the present size of the log and sign it.
+
+    With nothing new nothing is written, but the tiles at the edge, in the folder and in the database, must still give
+    the published root.
 
     Args:
         engine: the control plane's database.
@@ -109,9 +113,10 @@ def publish(
         _refuse_behind(count, signed, published)
         if published is not None and not is_known:
             signed = _adopt(engine, published, read_note(folder), signed, clock)
-        if published is not None and count == published.size and _is_witnessed(folder, witnesses):
-            return published
         tree = _resume(folder, published)
+        if published is not None and count == published.size and _is_witnessed(folder, witnesses):
+            _require_stored_root(engine, published)
+            return published
         for done in _write_tiles(engine, folder, tree, signed, count):
             if progress is not None:
                 progress(done, count)
@@ -188,7 +193,7 @@ def _adopt(
     """
     tree = GrowingTiles()
     for begin in range(0, published.size, ROWS_PER_READ):
-        tree.extend([leaf for leaf, _ in _read(engine, begin, min(begin + ROWS_PER_READ, published.size))])
+        tree.extend([leaf for leaf, _ in read_entries(engine, begin, min(begin + ROWS_PER_READ, published.size))])
     if tree.root() != published.root:
         msg = f"the first {published.size} entries of the database are not the published ones: was a backup restored?"
         raise Rollback(msg)
@@ -206,7 +211,7 @@ def _write_tiles(
     """Grow ``tree`` to ``count`` entries and write what that completes; gives the size reached after each read."""
     _require_root(tree, signed)
     for begin in range(tree.size // TILE_WIDTH * TILE_WIDTH, count, ROWS_PER_READ):
-        rows = _read(engine, begin, min(begin + ROWS_PER_READ, count))
+        rows = read_entries(engine, begin, min(begin + ROWS_PER_READ, count))
         _require_same_edge(tree, begin, rows)
         for first in range(0, len(rows), TILE_WIDTH):
             bundle = rows[first : first + TILE_WIDTH]
@@ -230,9 +235,17 @@ def _resume(folder: Path, published: Checkpoint | None) -> GrowingTiles:
         return GrowingTiles()
     tree = resume(published.size, tile_reader(folder))
     if tree.root() != published.root:
-        msg = f"the published tiles of size {published.size} do not give the published root: publish into a new folder"
+        msg = f"the published tiles of size {published.size} do not give the published root: see `fsck`"
         raise BrokenProof(msg)
     return tree
+
+
+def _require_stored_root(engine: Engine, published: Checkpoint) -> None:
+    with reading(engine) as session:
+        root = subtree_from_tiles(published.size, stored_tiles.tile_reader(session))(0, published.size)
+    if root != published.root:
+        msg = f"the tiles of size {published.size} in the database do not give the published root: see `fsck`"
+        raise BrokenProof(msg)
 
 
 def _require_root(tree: GrowingTiles, signed: SignedCheckpoint | None) -> None:
@@ -252,8 +265,12 @@ def _require_same_edge(tree: GrowingTiles, begin: int, rows: list[tuple[bytes, b
         raise Rollback(msg)
 
 
-def _read(engine: Engine, begin: int, end: int) -> list[tuple[bytes, bytes]]:
-    """Leaf hash and bytes of the entries ``begin <= seq < end``, the hash computed anew."""
+def read_entries(engine: Engine, begin: int, end: int) -> list[tuple[bytes, bytes]]:
+    """Leaf hash and bytes of the entries ``begin <= seq < end``, the hash computed anew.
+
+    Raises:
+        BrokenProof: one is missing, or its bytes do not give the hash stored beside them.
+    """
     with reading(engine) as session:
         rows = list_rows(session, begin, end)
     if [row.seq for row in rows] != list(range(begin, end)):

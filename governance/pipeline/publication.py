@@ -1,7 +1,7 @@
 """The log leaves the house: published under the home's keys, cosigned by the witnesses that its operator named."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import NAMESPACE_URL, uuid5
 
 from sqlalchemy import select
@@ -14,11 +14,12 @@ from governance.ledger.events import CheckpointWitnessed
 from governance.ledger.note import encode_vkey
 from governance.ledger.publish import Witnesses, publish
 from governance.ledger.published import CHECKPOINT, read_note
+from governance.ledger.repair import repair
 from governance.ledger.search import Filter, search
 from governance.ledger.sequencer import settle
 from governance.ledger.store import append, is_recorded, last_checkpoint
 from governance.ledger.tables import LedgerEntry
-from governance.ledger.trust_policy import TrustPolicy, parse_policy, trusting
+from governance.ledger.trust_policy import PolicyLog, TrustPolicy, parse_policy, trusting
 from governance.ledger.verify import verify_folder
 from governance.ledger.witness_client import Cosigned, ProveFrom, WitnessAnswer, collect, last_sizes, open_client
 from governance.pipeline.home import Home
@@ -103,6 +104,18 @@ def verify_published(home: Home) -> Checkpoint | None:
         return None
     found = verify_folder(folder, trusting(*home.ledger_keys))
     return Checkpoint(found.origin, found.size, found.root)
+
+
+def repair_published(home: Home, *, progress: Progress | None = None) -> tuple[str, ...]:
+    """Write again what is missing or cut short in the published folder; the names of those files.
+
+    Raises:
+        BrokenProof: a file has other bytes than the entries give, or the entries are not the published ones.
+    """
+    policy = trust_policy_of(home)
+    named = [log.key for log in policy.logs]
+    logs = (*policy.logs, *(PolicyLog(key) for key in home.ledger_keys if key not in named))
+    return repair(home.engine, home.folder("ledger"), replace(policy, logs=logs), progress=progress)
 
 
 def _record_witnesses(home: Home, checkpoint: Checkpoint, policy: TrustPolicy) -> None:
