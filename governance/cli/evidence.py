@@ -36,7 +36,8 @@ def pack(
 ) -> None:
     """Write entries, proofs, reports, decisions and policies of a period into one file; prints its SHA-256.
 
-    The entries must be published. Making the file is an entry of its own, which names the digest.
+    The entries must be published. Making the file is an entry of its own, which names the digest. Who makes it is named
+    by the token in PROBITY_TOKEN, or typed when asked for; a role of theirs must allow `evidence:export`.
     """
     from governance.pipeline.evidence import take_evidence
     from governance.pipeline.publication import trust_policy_of

@@ -5,8 +5,9 @@
     group <name> all|any|<k> <member>...
     quorum <name>|none
 
-Items are parted by spaces and tabs, a line that begins with # is a comment, and a name is defined before it is used.
-The file is octets: what is not ASCII is opaque, so it is carried as surrogates where it is not UTF-8.
+Each line ends in a newline, items are parted by spaces and tabs, a line that begins with # is a comment, and a name is
+defined before it is used. The file is octets: what is not ASCII is opaque, so it is carried as surrogates where it is
+not UTF-8.
 """
 
 import re
@@ -184,7 +185,11 @@ def parse_policy(text: str | bytes) -> TrustPolicy:
         msg = f"a trust policy has at most {LARGEST_POLICY_BYTES} characters, got {len(text)}"
         raise InvalidInput(msg)
     reading = _Reading()
-    for number, line in enumerate(text.split("\n"), start=1):
+    *lines, rest = text.split("\n")
+    if rest:
+        msg = f"trust policy line {len(lines) + 1}: expected a newline at its end, as each line has"
+        raise InvalidInput(msg)
+    for number, line in enumerate(lines, start=1):
         try:
             reading.read(line)
         except InvalidInput as cause:

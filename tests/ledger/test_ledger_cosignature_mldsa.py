@@ -64,7 +64,9 @@ def test_the_signature_on_a_part_of_a_log_is_none_on_its_checkpoint() -> None:
 
 def test_a_policy_counts_witnesses_of_both_kinds() -> None:
     witnesses = (PolicyWitness("new", KEY), PolicyWitness("old", OLDER.witness_key))
-    both = TrustPolicy(logs=parse_policy(f"log {encode_vkey(LOG.verifier_key)}\nquorum none").logs, witnesses=witnesses)
+    both = TrustPolicy(
+        logs=parse_policy(f"log {encode_vkey(LOG.verifier_key)}\nquorum none\n").logs, witnesses=witnesses
+    )
     policy = parse_policy(encode_policy(both).replace("quorum none", "group both all new old\nquorum both"))
     note = sign_checkpoint(CHECKPOINT, LOG)
     lines = [line_over(CHECKPOINT), cosign(encode_checkpoint(CHECKPOINT), NOON, OLDER)]
@@ -108,7 +110,7 @@ def test_it_says_nothing_about_extension_lines_but_the_log_does() -> None:
     extended = Checkpoint(LOG.name, 7, EMPTY_ROOT, ("more",))
 
     KEY.verify(line_over(CHECKPOINT).signature, encode_checkpoint(extended).encode())
-    policy = parse_policy(f"log {encode_vkey(LOG.verifier_key)}\nwitness w {encode_mldsa_vkey(KEY)}\nquorum w")
+    policy = parse_policy(f"log {encode_vkey(LOG.verifier_key)}\nwitness w {encode_mldsa_vkey(KEY)}\nquorum w\n")
     forged = sign_note(encode_checkpoint(extended), LedgerSigner(LOG.name, bytes(32)))
     with pytest.raises(BrokenProof, match="expected a signature of"):
         verify_cosigned(add_signatures(forged, [line_over(CHECKPOINT)]), policy)

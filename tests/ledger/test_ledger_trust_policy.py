@@ -179,13 +179,16 @@ def test_a_text_that_is_no_checkpoint_is_refused_though_signed() -> None:
     ("text", "quorum"),
     [
         ("quorum none\n", "none"),
-        (f"\n# comment\n\t # another comment\n\twitness \t w1  {W1}   https://w1.example.com/  \n\n  quorum\tw1", "w1"),
+        (
+            f"\n# comment\n\t # another\n\twitness \t w1  {W1}   https://w1.example.com/  \n\n  quorum\tw1\n",
+            "w1",
+        ),
         (f"log {L} https://log.example.com/\nwitness w1 {W1}\nquorum w1\n", "w1"),
         (f"witness all {W1}\nwitness any {W2}\ngroup group 2 all any\nquorum group\n", "group"),
         (f"witness w1 {W1}\nquorum w1\nwitness w2 {W2}\nlog {L}\n", "w1"),
         (f"# \u00e4\u2028\u0085\u00a0\nwitness \u212a\u00a0w {W1}\nquorum \u212a\u00a0w\n", "\u212a\u00a0w"),
         (
-            f"log {L}\nwitness same {encode_vkey(WitnessKey('w', LOG.verifier_key.public_key))}\nquorum same",
+            f"log {L}\nwitness same {encode_vkey(WitnessKey('w', LOG.verifier_key.public_key))}\nquorum same\n",
             "same",
         ),
     ],
@@ -207,10 +210,13 @@ def test_names_are_octets() -> None:
 
 
 REFUSED = [
-    ("quorum none\n\x01", "line 2: expected no control character but tab, got 0x01"),
+    ("quorum none\n\x01\n", "line 2: expected no control character but tab, got 0x01"),
     ("quorum none\r\n", "line 1: .*got 0x0d"),
     ("# \x0c\nquorum none\n", "line 1: .*got 0x0c"),
     ("# \x7f\nquorum none\n", "line 1: .*got 0x7f"),
+    ("quorum none", "line 1: expected a newline at its end, as each line has"),
+    ("quorum none\n# the end", "line 2: expected a newline at its end"),
+    ("quorum none\n ", "line 2: expected a newline at its end"),
     ("", "expected one quorum line, got none"),
     (f"witness w1 {W1}\n", "expected one quorum line, got none"),
     ("quibble w1\nquorum none\n", "line 1: expected one of log, witness, group, quorum"),
@@ -260,7 +266,7 @@ def test_what_the_format_forbids_is_refused_with_its_line(text: str, why: str) -
 @pytest.mark.parametrize("present", list(product([False, True], repeat=3)))
 def test_a_group_inside_a_group_is_met_by_its_threshold(present: tuple[bool, ...]) -> None:
     policy = parse_policy(
-        f"witness w1 {W1}\nwitness w2 {W2}\nwitness w3 {W3}\ngroup in any w2 w3\ngroup out all w1 in\nquorum out"
+        f"witness w1 {W1}\nwitness w2 {W2}\nwitness w3 {W3}\ngroup in any w2 w3\ngroup out all w1 in\nquorum out\n"
     )
     one, two, three = present
 
