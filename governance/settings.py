@@ -55,6 +55,9 @@ class Gateway(_Section):
     port: Annotated[int, Field(ge=1, le=65535)] = 8001
 
 
+DEFAULT_ORIGIN = "probity.example/ledger"
+
+
 class Ledger(_Section):
     """How the log is known outside, and who may fetch it.
 
@@ -67,7 +70,7 @@ class Ledger(_Section):
     them; searching, single entries and proofs keep asking for ``ledger:read``.
     """
 
-    origin: Annotated[str, Field(pattern=r"^[^\s+]+$")] = "probity.example/ledger"
+    origin: Annotated[str, Field(pattern=r"^[^\s+]+$")] = DEFAULT_ORIGIN
     trust_policy: Path | None = None
     public: bool = False
 

@@ -10,7 +10,7 @@ from governance.clock import system_clock
 from governance.ledger.store import size
 from governance.pipeline.home import initialise
 from governance.registry.models import list_models, serving
-from governance.settings import DEFAULT_HOME, load_settings
+from governance.settings import DEFAULT_HOME, DEFAULT_ORIGIN, load_settings
 
 
 def register(app: typer.Typer) -> None:
@@ -23,6 +23,11 @@ def init(home: HomeOption = DEFAULT_HOME) -> None:
     """Make a home: folders, keys, both databases at their newest schema, policies on record. Safe to run again."""
     made = initialise(load_settings(home), clock=system_clock)
     say(f"{made.settings.home} is ready; policies from {made.settings.policies_folder}")
+    if made.ledger_signer.name == DEFAULT_ORIGIN:
+        say(
+            f"its log is named {DEFAULT_ORIGIN}, like that of every home that names none: before others follow it, "
+            "make a home whose probity.toml has an origin of yours ([ledger] origin)"
+        )
 
 
 def status(home: HomeOption = DEFAULT_HOME, *, as_json: JsonOption = False) -> None:

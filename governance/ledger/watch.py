@@ -3,6 +3,7 @@
 The watcher's folder:
 
     latest                             the newest checkpoint that was accepted
+    log.vkey                           the log's key that signed it
     <size>                             each accepted checkpoint, under its number of entries
     evidence/<old>-<new>-<digest>/     ``kept`` and ``shown``: two checkpoints of one log that cannot both be true
 
@@ -24,8 +25,8 @@ from governance.ledger.checkpoint import Checkpoint, decode_checkpoint
 from governance.ledger.durable_files import create, locked
 from governance.ledger.durable_files import replace as replace_file
 from governance.ledger.merkle import HASH_BYTES, consistency_path, verify_consistency
-from governance.ledger.note import LARGEST_NOTE_BYTES, decode_note
-from governance.ledger.published import CHECKPOINT
+from governance.ledger.note import LARGEST_NOTE_BYTES, VerifierKey, decode_note, encode_vkey, verified_lines
+from governance.ledger.published import CHECKPOINT, VKEY, read_vkey
 from governance.ledger.tiles import TILE_WIDTH, ReadTile, TileName, decode_tile, subtree_from_tiles
 from governance.ledger.trust_policy import CosignedCheckpoint, TrustPolicy, verify_cosigned
 
@@ -62,7 +63,8 @@ def observe(fetch: Fetch, policy: TrustPolicy, keep: Path) -> Sighting:
     Raises:
         Rollback: the log shows fewer entries than it did, or other ones.
         BrokenProof: the checkpoint is not one that the policy accepts, or its tiles do not lead to it.
-        InvalidInput: the folder follows another log.
+        InvalidInput: the folder follows another log, of another origin or key. A log that replaced its key is still
+            that log where its old key signs beside the new one, or ``policy`` names both.
         Unreachable: the log cannot be read at the moment, or is not shown to us.
     """
     with locked(keep):
@@ -72,13 +74,15 @@ def observe(fetch: Fetch, policy: TrustPolicy, keep: Path) -> Sighting:
         kept = read_kept(keep)
         before = _kept_checkpoint(keep, kept)
         if kept is not None and before is not None:
+            if before.origin == cosigned.checkpoint.origin:
+                _require_same_key(keep, kept, note, cosigned.log, policy)
             try:
                 _verify_growth(before, cosigned.checkpoint, fetch)
             except BrokenProof as cause:
                 raise BrokenProof(_with_evidence(cause, keep, kept, note)) from cause
             except Rollback as cause:
                 raise Rollback(_with_evidence(cause, keep, kept, note)) from cause
-        _keep(keep, note, cosigned.checkpoint)
+        _keep(keep, note, cosigned)
     return Sighting(cosigned=cosigned, before=before)
 
 
@@ -208,7 +212,28 @@ def _kept_checkpoint(keep: Path, kept: bytes | None) -> Checkpoint | None:
         raise BrokenProof(msg) from cause
 
 
-def _keep(keep: Path, note: bytes, checkpoint: Checkpoint) -> None:
+def _require_same_key(keep: Path, kept: bytes, shown: bytes, shown_by: VerifierKey, policy: TrustPolicy) -> None:
+    """Two logs may have one origin; that one does not begin with the other is evidence against neither."""
+    named = [log.key for log in policy.logs]
+    if (keep / VKEY).exists():
+        known = [read_vkey(keep)]
+    else:  # a folder from before keys were kept: whoever of the policy signed what it holds
+        known = [key for key, _ in verified_lines(decode_note(kept), named)]
+    if any(key == shown_by or key in named for key in known) or verified_lines(decode_note(shown), known):
+        return
+    follows = known[0].key_id.hex() if known else "another key"
+    msg = (
+        f"this folder follows the log {shown_by.name} under the key {follows}, and was shown one of "
+        f"{shown_by.key_id.hex()}: keep another log in a folder of its own; if the log replaced its key, let the "
+        "policy name both"
+    )
+    raise InvalidInput(msg)
+
+
+def _keep(keep: Path, note: bytes, cosigned: CosignedCheckpoint) -> None:
+    checkpoint, vkey = cosigned.checkpoint, f"{encode_vkey(cosigned.log)}\n".encode()
+    if not (keep / VKEY).exists() or (keep / VKEY).read_bytes() != vkey:
+        replace_file(keep, VKEY, vkey)
     if not (keep / str(checkpoint.size)).exists():
         create(keep, str(checkpoint.size), note)
     if read_kept(keep) != note:

@@ -334,3 +334,35 @@ def test_a_damaged_source_is_told_of_by_the_gateway_and_not_by_the_count(small_s
     paced(open_source(small_service), lambda done, total: steps.append((done, total))).progress(7)
 
     assert steps == [(7, 0)]
+
+
+def test_a_home_whose_log_has_the_name_of_every_other_is_told_so(tmp_path: Path, probity: Run) -> None:
+    (tmp_path / "named").mkdir(mode=0o700)
+    (tmp_path / "named/probity.toml").write_text('[ledger]\norigin = "logs.example.com/recommender"\n')
+
+    nameless = probity("init", "--home", tmp_path / "nameless")
+    named = probity("init", "--home", tmp_path / "named")
+
+    assert (nameless.code, named.code) == (0, 0)
+    assert "its log is named probity.example/ledger, like that of every home" in " ".join(nameless.err.split())
+    assert "its log is named" not in named.err
+    vkey = probity("ledger", "publish", "--home", tmp_path / "named").out
+    assert vkey.startswith("logs.example.com/recommender+")
+
+
+def test_the_check_restores_what_a_disk_lost_only_when_it_is_asked_to(home: Path, probity: Run) -> None:
+    assert probity("ledger", "publish", "--home", home).code == 0
+    lost = next((home / "ledger/tile/entries").glob("000.p/*"))
+    lost.unlink()
+
+    without = probity("ledger", "fsck", "--home", home)
+    repaired = probity("ledger", "fsck", "--repair", "--home", home)
+
+    assert (without.code, repaired.code) == (1, 0)
+    assert f"restored: {lost.relative_to(home / 'ledger')}" in repaired.err
+    assert "0 cosignatures, 0 openings: what is stored and what was signed agree" in " ".join(repaired.err.split())
+    assert probity("ledger", "fsck", "--home", home).code == 0
+
+
+def test_the_help_of_evidence_pack_says_who_makes_it(probity: Run) -> None:
+    assert "PROBITY_TOKEN" in probity("evidence", "pack", "--help").out

@@ -13,8 +13,9 @@ import pytest
 
 from governance.cli.main import main
 from governance.errors import BrokenProof, InvalidInput, NotFound, Rollback, Unreachable
+from governance.ledger.checkpoint import sign_checkpoint
 from governance.ledger.cosignature import WitnessSigner, cosign
-from governance.ledger.note import LedgerSigner, add_signatures, decode_note
+from governance.ledger.note import LedgerSigner, add_signatures, decode_note, encode_vkey
 from governance.ledger.trust_policy import PolicyWitness, encode_policy, trusting
 from governance.ledger.watch import Fetch, folder_source, observe, web_source
 from tests.witness.growing_log import LOG, NOON, GrowingLog
@@ -54,7 +55,16 @@ def test_a_log_that_grows_is_followed_and_each_checkpoint_kept(site: Path, keep:
         assert found.cosigned.checkpoint == log.at(size)
         assert (found.before.size if found.before else None) == before
         assert (keep / "latest").read_bytes() == log.note(size)
-    assert {path.name for path in keep.iterdir() if path.is_file()} == {".lock", "latest", "3", "256", "300", "1000"}
+    assert {path.name for path in keep.iterdir() if path.is_file()} == {
+        ".lock",
+        "latest",
+        "log.vkey",
+        "3",
+        "256",
+        "300",
+        "1000",
+    }
+    assert (keep / "log.vkey").read_text() == encode_vkey(LOG.verifier_key) + "\n"
     assert (keep / "300").read_bytes() == log.note(300)
 
 
@@ -173,6 +183,41 @@ def test_a_folder_follows_one_log(site: Path, keep: Path, log: GrowingLog) -> No
 
     with pytest.raises(InvalidInput, match=r"this folder follows probity\.example/ledger"):
         observe(folder_source(site), trusting(other.signer.verifier_key), keep)
+
+
+@pytest.mark.parametrize("remembered", ["in log.vkey", "by its checkpoint only"])
+def test_another_log_of_the_same_origin_is_refused_and_is_no_evidence(
+    remembered: str, site: Path, keep: Path, log: GrowingLog
+) -> None:
+    log.publish(site, 3)
+    observe(folder_source(site), POLICY, keep)
+    if remembered == "by its checkpoint only":  # a folder from before keys were kept
+        (keep / "log.vkey").unlink()
+    other = GrowingLog(signer=LedgerSigner(LOG.name, bytes(32)), history=b"other")
+    other.publish(site, 4)
+
+    with pytest.raises(InvalidInput, match=f"was shown one of {other.signer.key_id.hex()}: keep another log in a"):
+        observe(folder_source(site), trusting(other.signer.verifier_key), keep)
+    assert not (keep / "evidence").exists()
+    assert (keep / "latest").read_bytes() == log.note(3)
+
+
+@pytest.mark.parametrize("how", ["its old key signs beside the new one", "the policy names both"])
+def test_a_log_that_replaced_its_key_is_followed(how: str, site: Path, keep: Path, log: GrowingLog) -> None:
+    log.publish(site, 3)
+    observe(folder_source(site), POLICY, keep)
+    new = LedgerSigner(LOG.name, bytes(32))
+    log.publish(site, 5)
+    signers, keys = ([new, LOG], [new]) if how.startswith("its old") else ([new], [new, LOG])
+    (site / "checkpoint").write_bytes(sign_checkpoint(log.at(5), *signers))
+
+    found = observe(folder_source(site), trusting(*(each.verifier_key for each in keys)), keep)
+
+    assert found.cosigned.checkpoint.size == 5
+    assert (keep / "log.vkey").read_text() == encode_vkey(new.verifier_key) + "\n"
+    log.publish(site, 6)
+    with pytest.raises(InvalidInput, match="keep another log in a folder of its own"):
+        observe(folder_source(site), POLICY, keep)
 
 
 def test_a_broken_memory_is_said_and_nothing_is_kept_over_it(site: Path, keep: Path, log: GrowingLog) -> None:
