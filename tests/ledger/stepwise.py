@@ -1,7 +1,7 @@
 """Stopping work at each of its steps: every statement, every commit and every call that touches the disk, in turn.
 
 A step is stopped by an error, before it took effect or after, or by killing the process before it: a process killed
-after a step is one that was killed before the next.
+after a step is one that was killed before the next. A write can also be torn: half of it reaches the disk.
 """
 
 import io
@@ -10,19 +10,20 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import pytest
 from sqlalchemy import Engine, event
 
-How = Literal["failed", "failed but persisted", "killed"]
+How = Literal["failed", "failed but persisted", "killed", "torn", "torn and killed"]
 ERRORS: tuple[How, ...] = ("failed", "failed but persisted")
 KILLS: tuple[How, ...] = ("killed",)
+TEARS: tuple[How, ...] = ("torn", "torn and killed")
+"""Of these only the writes of files are steps."""
 
 DISK = [
     (os, "open"),
     (os, "fsync"),
-    (os, "fdopen"),
     (Path, "hardlink_to"),
     (Path, "rename"),
     (Path, "mkdir"),
@@ -43,6 +44,8 @@ class Stop:
         self.steps = 0
 
     def before(self) -> None:
+        if self.how in TEARS:
+            return
         self.steps += 1
         if self.steps == self.number:
             self._happen({"failed", "killed"})
@@ -58,6 +61,20 @@ class Stop:
             os.kill(os.getpid(), signal.SIGKILL)
         raise InjectedFaultError
 
+    def open(self, descriptor: int, mode: str) -> "_File":
+        """Stands for `os.fdopen`, whose file writes and closes in steps."""
+        return _File(self, io.FileIO(descriptor, mode.replace("b", "")))
+
+    def write(self, file: io.FileIO, data: bytes) -> int:
+        if self.how in TEARS:
+            self.steps += 1
+            if self.steps == self.number:
+                file.write(data[: len(data) // 2])
+                if self.how == "torn and killed":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                raise InjectedFaultError
+        return self.around(file.write)(data) or 0
+
     def around(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - stands for any of the calls
             self.before()
@@ -69,12 +86,31 @@ class Stop:
             except InjectedFaultError:
                 if isinstance(result, int) and real.__name__ == "open":
                     os.close(result)
-                if isinstance(result, io.IOBase):
-                    result.close()
                 raise
             return result
 
         return call
+
+
+class _File:
+    """A file that is written and closed in steps. It is unbuffered, so what was written is on its way to the disk."""
+
+    def __init__(self, stop: Stop, file: io.FileIO) -> None:
+        self.stop = stop
+        self.file = file
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # The descriptor is given back even by a close that fails.
+        try:
+            self.stop.around(self.file.close)()
+        finally:
+            self.file.close()
+
+    def write(self, data: bytes) -> int:
+        return self.stop.write(self.file, data)
 
 
 @contextmanager
@@ -93,6 +129,7 @@ def stopping(engine: Engine, stop: Stop) -> Iterator[None]:
     event.listen(engine, "after_cursor_execute", after)
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(engine.dialect, "do_commit", stop.around(engine.dialect.do_commit))
+        monkeypatch.setattr(os, "fdopen", stop.open)
         for owner, name in DISK:
             monkeypatch.setattr(owner, name, stop.around(getattr(owner, name)))
         try:

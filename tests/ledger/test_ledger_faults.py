@@ -1,9 +1,8 @@
-"""No fault at any step of an append or a publication loses, doubles or forges anything, on either database."""
+"""No fault at any step of an append loses, doubles or forges anything, on either database."""
 
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from uuid import UUID
 
@@ -16,12 +15,9 @@ from governance.ledger.check import check_database
 from governance.ledger.entry import Entry
 from governance.ledger.note import LedgerSigner
 from governance.ledger.opening import LedgerOpening, keep_opening
-from governance.ledger.publish import publish
-from governance.ledger.published import read_note
 from governance.ledger.search import follow
 from governance.ledger.sequencer import sequence
-from governance.ledger.trust_policy import trusting, verify_cosigned
-from governance.ledger.verify import verify_folder
+from governance.ledger.trust_policy import trusting
 from tests.ledger.conftest import ModelTrained
 from tests.ledger.stepwise import ERRORS, KILLS, How, InjectedFaultError, Stop, run_and_kill, stopping
 
@@ -121,74 +117,3 @@ def stop_appending(log: Engine, first: int, number: int, how: How) -> tuple[int,
     acknowledged: list[bytes] = []
     work(acknowledged.append)
     return len(acknowledged), stop.steps >= number
-
-
-@pytest.mark.parametrize("how", [*ERRORS, *KILLS])
-@pytest.mark.parametrize(
-    ("before", "after", "stride"),
-    [
-        pytest.param(3, 5, 1, id="every step"),
-        pytest.param(254, 257, 13, id="a full tile, every thirteenth step"),
-    ],
-)
-def test_a_publication_that_is_stopped_at_any_step_leaves_a_log_that_verifies_and_can_go_on(
-    before: int, after: int, stride: int, how: How, request: pytest.FixtureRequest
-) -> None:
-    log, append_many, backup, tmp_path = (
-        request.getfixturevalue(name) for name in ("sqlite_log", "append_many", "backup", "tmp_path")
-    )
-    append_many(log, before)
-    publish(log, tmp_path / "start", SIGNER, clock=noon)
-    kept = read_note(tmp_path / "start")
-    append_many(log, after - before)
-    for number in count(1, stride):
-        folder, engine = tmp_path / f"ledger{number}", backup(log, tmp_path / f"{number}.db")
-        copy_folder(tmp_path / "start", folder)
-        stopped = stop_publishing(str(engine.url), folder, number, how)
-
-        assert verify_folder(folder, TRUSTED, old_checkpoint=kept).size in {before, after}
-        assert publish(engine, folder, SIGNER, clock=noon).size == after
-        verified = verify_folder(folder, TRUSTED, old_checkpoint=kept)
-        assert (verified.size, verified.unsigned) == (after, ())
-        assert check_database(engine, SIGNER.verifier_key).size == after
-        engine.dispose()
-        if not stopped:
-            break
-
-    assert number > 13
-
-
-def stop_publishing(url: str, folder: Path, number: int, how: How) -> bool:
-    def work(_: Callable[[bytes], None]) -> None:
-        engine = create_engine_for(url)
-        with stopping(engine, stop), suppress(InjectedFaultError):
-            publish(engine, folder, SIGNER, clock=noon)
-        engine.dispose()
-
-    stop = Stop(number, how)
-    if how in KILLS:
-        return run_and_kill(work)[1]
-    work(lambda _: None)
-    return stop.steps >= number
-
-
-def copy_folder(source: Path, to: Path) -> None:
-    for name in (path.relative_to(source) for path in source.rglob("*") if path.is_file()):
-        (to / name).parent.mkdir(parents=True, exist_ok=True)
-        (to / name).write_bytes((source / name).read_bytes())
-
-
-def test_a_fault_before_the_signature_is_stored_leaves_the_old_checkpoint(
-    sqlite_log: Engine, append_many: Append, tmp_path: Path
-) -> None:
-    append_many(sqlite_log, 3)
-    publish(sqlite_log, tmp_path, SIGNER, clock=noon)
-    append_many(sqlite_log, 3)
-
-    def failing_clock() -> datetime:
-        raise TimeoutError
-
-    with pytest.raises(TimeoutError):
-        publish(sqlite_log, tmp_path, SIGNER, clock=failing_clock)
-    assert verify_cosigned(read_note(tmp_path), TRUSTED).checkpoint.size == 3
-    assert publish(sqlite_log, tmp_path, SIGNER, clock=noon).size == 6
