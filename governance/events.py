@@ -124,7 +124,7 @@ KINDS: Final = (
     Kind(
         WaiverWithdrawn, "an exception was taken back before its day", "its owner, or a board member (principal:<id>)"
     ),
-    Kind(WaiverGranted, "an exception to the gate was granted", BOARD),
+    Kind(WaiverGranted, "a decision rests on an exception to the gate", OPERATOR),
     Kind(WaiverExpired, "an exception to the gate ended", OPERATOR),
     Kind(ReleaseProposed, "a model set out for service", ENGINEER),
     Kind(ReviewOpened, "the board was asked", ENGINEER),
@@ -145,7 +145,7 @@ KINDS: Final = (
     Kind(ReidentificationApproved, "a second person allowed it, once", BOARD),
     Kind(ReidentificationUsed, "it was answered, expired, or nobody was left", EXPIRY),
     Kind(EvidenceOpened, "a reviewer was shown whom an entry is about", "reviewer (principal:<id>)"),
-    Kind(CheckpointWitnessed, "witnesses cosigned a checkpoint", OPERATOR),
+    Kind(CheckpointWitnessed, "witnesses cosigned a checkpoint", "the log's key (key:<id>)"),
     Kind(EvidenceExported, "a period's evidence was taken out", "reviewer (principal:<id>)"),
     Kind(AttestationMade, "a statement was signed", OPERATOR),
     Kind(AttestationWithdrawn, "a signed statement was withdrawn", OPERATOR),

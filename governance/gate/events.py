@@ -89,7 +89,8 @@ class WaiverGranted:
 class WaiverExpired:
     """A waiver's time is over, and the rule binds again.
 
-    Written by the first decision that finds it expired, on whichever model, once for each model that it had let pass.
+    Written by the first decision that finds it expired, on whichever model, or by the next run of retention; once for
+    each model that it had let pass.
     ``model_state`` is that of the model it was for: one that still serves must be judged anew.
     """
 

@@ -12,7 +12,7 @@ from governance.clock import Clock
 from governance.errors import Conflict, NotFound
 from governance.gate.decision import Decision, Finding
 from governance.gate.events import GateDecided, WaiverExpired, WaiverGranted
-from governance.gate.tables import GateRecord
+from governance.gate.tables import AskedWaiver, GateRecord
 from governance.gate.waivers import AppliedWaiver, WaiverState
 from governance.ledger.store import append, is_recorded
 from governance.registry.tables import AuditRecord, Model
@@ -73,6 +73,25 @@ def record_decision(
     _log_granted(session, record, decision, actor=actor, clock=clock)
     _log_expired(session, decision, actor=actor, clock=clock)
     return record
+
+
+def log_ended_waivers(session: Session, *, actor: str, clock: Clock) -> None:
+    """Put on record which waivers have ended by today, once for each model that a decision had let pass by one.
+
+    A decision does so for those that it finds expired; where nobody decides again, retention does. What was withdrawn
+    before its day is on record already.
+    """
+    withdrawn = {
+        str(each) for each in session.scalars(select(AskedWaiver.id).where(AskedWaiver.withdrawn_at.is_not(None)))
+    }
+    rows = session.execute(
+        select(Model, GateRecord.waivers).join(GateRecord, GateRecord.model_id == Model.id).order_by(Model.id)
+    )
+    for model, granted in rows:
+        for each in granted:
+            ended = date.fromisoformat(each["expires_on"]) < clock().date()
+            if ended and each["state"] == WaiverState.USED and each["waiver"] not in withdrawn:
+                _log_end(session, model, each["waiver"], each["expires_on"], actor=actor, clock=clock)
 
 
 def decision_of(record: GateRecord) -> Decision:
@@ -160,12 +179,14 @@ def _log_expired(session: Session, decision: Decision, *, actor: str, clock: Clo
         if waiver.state != WaiverState.EXPIRED:
             continue
         for model in _models_by(session, waiver):
-            event = WaiverExpired(
-                waiver=waiver.waiver, model=str(model.id), expires_on=waiver.expires_on, model_state=model.state
-            )
-            entry_id = uuid5(model.id, f"{event.kind}/{waiver.waiver}/{waiver.expires_on}")
-            if not is_recorded(session, entry_id):
-                append(session, event, actor=actor, entry_id=entry_id, clock=clock)
+            _log_end(session, model, waiver.waiver, waiver.expires_on, actor=actor, clock=clock)
+
+
+def _log_end(session: Session, model: Model, waiver: str, expires_on: str, *, actor: str, clock: Clock) -> None:
+    event = WaiverExpired(waiver=waiver, model=str(model.id), expires_on=expires_on, model_state=model.state)
+    entry_id = uuid5(model.id, f"{event.kind}/{waiver}/{expires_on}")
+    if not is_recorded(session, entry_id):
+        append(session, event, actor=actor, entry_id=entry_id, clock=clock)
 
 
 def _models_by(session: Session, waiver: AppliedWaiver) -> list[Model]:

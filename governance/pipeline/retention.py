@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from governance.access.calls import KEPT, forget_calls
 from governance.database import clear_residue, reading
 from governance.errors import Conflict, PolicyError
+from governance.gate.records import log_ended_waivers
 from governance.ledger.opening import erase_openings
 from governance.ledger.search import Filter, search
 from governance.ledger.sequencer import settle
@@ -196,6 +197,7 @@ def _record(home: Home, run: RetentionRun) -> RetentionRun:
         settle(session)
         forget_calls(session, before=home.clock() - KEPT)
         expire_cases(session, actor=OPERATOR, clock=home.clock)
+        log_ended_waivers(session, actor=OPERATOR, clock=home.clock)
         count, openings = _delete_requests(session, run.requests.before)
         openings += delete_closed_cases(session, run.requests.before)
         run = replace(run, requests=replace(run.requests, count=count))

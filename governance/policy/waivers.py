@@ -6,6 +6,7 @@ A file with nothing but ``waivers`` may be given beside it where one policy serv
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,6 +15,7 @@ from governance.policy.loader import LINE
 
 PRINCIPAL = "principal:"
 """How a waiver that two people granted, in no file, names them."""
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 
 class Misplaced(ValueError):  # noqa: N818 - reads as the finding it is
@@ -49,6 +51,9 @@ class Waiver:
             if not getattr(self, name).strip():
                 msg = f"{name} '', where a waiver names it"
                 raise ValueError(msg)
+        if not _ID.fullmatch(self.id):
+            msg = f"id {self.id!r}, where the log would name it: letters, digits, '.', '_' and '-', 100 at most"
+            raise ValueError(msg)
         if not math.isfinite(self.worst_value):
             msg = f"worst_value {self.worst_value}: a waiver that tolerates everything is none"
             raise ValueError(msg)

@@ -16,7 +16,7 @@ from governance.evidence.chain import chain_of
 from governance.evidence.recomputing import same_json
 from governance.gate.decision import Decision, decide
 from governance.gate.granting import approve, ask, get_waiver, granted_to, list_waivers, standing_of
-from governance.gate.records import decision_of, get_decision, record_decision
+from governance.gate.records import decision_of, get_decision, log_ended_waivers, record_decision
 from governance.gate.tables import AskedWaiver, GateRecord
 from governance.gate.waivers import AppliedWaiver, WaiverState
 from governance.ledger.search import Filter, follow
@@ -177,6 +177,20 @@ def test_a_waiver_that_has_ended_is_told_as_ended_and_binds_again(office: Office
     assert (ended["waiver"], ended["model"]) == (str(asked.id), str(office.model.id))
     with pytest.raises(Conflict, match="its time has passed"):
         office.approve(asked, "board 2")
+
+
+def test_where_nobody_decides_again_retention_tells_the_end_of_a_waiver_once(office: Office) -> None:
+    asked = office.approve(office.ask())
+    office.decide()
+    told: list[int] = []
+    for later in (0, 1, 2):
+        office.now = datetime(2026, 12, 31, 9, tzinfo=office.now.tzinfo) + timedelta(days=later)
+        with transaction(office.engine) as session:
+            log_ended_waivers(session, actor="role:operator", clock=office.clock)
+        told.append(len(office.entries("gate.waiver_expired")))
+
+    assert told == [0, 1, 1]
+    assert office.entries("gate.waiver_expired")[0][1]["waiver"] == str(asked.id)
 
 
 def test_nobody_approves_what_lets_their_own_model_ship(office: Office) -> None:

@@ -130,6 +130,11 @@ waivers:
         ("expires_on: 2026-12-31", "expires_on: 2026-02-30", ":9: waivers.0..expires_on: expected date"),
         ("expires_on: 2026-12-31", "expires_on: never", ":9: waivers.0..expires_on: expected date, got 'never'"),
         ("    expires_on: 2026-12-31\n", "", ":2: waivers.0.: expected the key 'expires_on'"),
+        (
+            "id: until-spring",
+            "id: for Jane Roe",
+            ":[0-9]: waivers.0.: .* got id 'for Jane Roe', where the log would name it",
+        ),
         ("worst_value: 0.2", "worst_value: .inf", ":4: waivers.0.: .* got worst_value inf"),
         ("worst_value: 0.2", "worst_value: 0.3", ":2: .* worst_value 0.3, which the rule allows anyway .at least 0.3."),
         ("worst_value: 0.2", "worst_value: -0.1", ":2: .* worst_value -0.1, outside what exposure_share can be"),

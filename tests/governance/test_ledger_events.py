@@ -43,7 +43,7 @@ def test_every_kind_is_registered_once_and_has_an_example() -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=_NAMES)
 def test_every_kind_says_in_a_sentence_what_it_records_and_who_answers_for_it(kind: Kind) -> None:
     assert 2 < len(kind.records.split()) < 12
-    assert re.search(r"\((role:operator|principal:<id>)\)$", kind.accountable)
+    assert re.search(r"\((role:operator|principal:<id>|key:<id>)\)$", kind.accountable)
     assert kind.event.__doc__.splitlines()[0].endswith((".", ":", ","))
     assert kind.version == max(_versions(kind.name))
     assert sorted(_versions(kind.name)) == list(range(1, kind.version + 1))
