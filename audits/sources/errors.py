@@ -31,4 +31,6 @@ def malformed(place: str, column: str, *, expected: str, got: str) -> MalformedS
 
 def missing_engine(what: str, extra: str) -> MissingEngine:
     """The one sentence for a library that an optional extra brings."""
-    return MissingEngine(f"reading {what} needs an extra that is not installed: pip install 'probity[{extra}]'")
+    return MissingEngine(
+        f"reading {what} needs an extra that is not installed: install Probity with its extra `{extra}`"
+    )

@@ -115,7 +115,7 @@ def extra_of(module: str) -> str | None:
 
 def missing_extra(what: str, extra: str) -> MissingExtra:
     """The one sentence for an installation that lacks an extra."""
-    return MissingExtra(f"{what} needs an extra that is not installed: pip install 'probity[{extra}]'")
+    return MissingExtra(f"{what} needs an extra that is not installed: install Probity with its extra `{extra}`")
 
 
 def contents(app: typer.Typer) -> None:

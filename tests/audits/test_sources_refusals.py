@@ -391,5 +391,5 @@ def test_without_the_extra_an_engine_says_which_to_install(monkeypatch: pytest.M
     (tmp_path / "f.db").write_bytes(b"")
     monkeypatch.setitem(__import__("sys").modules, "ibis", None)
 
-    with pytest.raises(MissingEngine, match=r"pip install 'probity\[tables\]'"):
+    with pytest.raises(MissingEngine, match=r"install Probity with its extra `tables`"):
         read_recommendations(f"duckdb://{tmp_path}/f.db#lists")

@@ -150,6 +150,48 @@ def test_without_a_decisions_file_an_exit_code_is_no_verdict(shop: Path, code: i
     assert gitlab.returncode == 4
 
 
+INSTALLS = {
+    "action": (ACTION["runs"]["steps"][0]["run"], "INSTALL"),
+    "gitlab": (GITLAB["probity-gate"]["before_script"][0], "PROBITY"),
+}
+
+
+@pytest.mark.parametrize("template", INSTALLS)
+@pytest.mark.parametrize(
+    ("given", "code", "asked"),
+    [
+        ("", 2, ""),
+        ("none", 0, ""),
+        (
+            "vendor/probity-0.1.0-py3-none-any.whl",
+            0,
+            "-m pip install --quiet -- vendor/probity-0.1.0-py3-none-any.whl\n",
+        ),
+        ("probity; touch pwned", 0, "-m pip install --quiet -- probity; touch pwned\n"),
+    ],
+)
+def test_only_what_somebody_named_is_installed(shop: Path, template: str, given: str, code: int, asked: str) -> None:
+    (shop / "bin" / "python").write_text('#!/bin/sh\necho "$*"\n')
+    (shop / "bin" / "python").chmod(0o755)
+    script, variable = INSTALLS[template]
+
+    done = run(shop, script, **{variable: given})
+
+    assert done.returncode == code
+    assert (done.stdout == asked) or (code and "got nothing" in done.stdout + done.stderr)
+    assert not (shop / "pwned").exists()
+
+
+def test_no_template_installs_by_a_name_that_is_somebody_elses_unless_it_is_told_to() -> None:
+    assert ACTION["inputs"]["install"]["required"] is True
+    assert "default" not in ACTION["inputs"]["install"]
+    assert GITLAB["probity-gate"]["variables"]["PROBITY"] == ""
+    (step,) = [each for each in WORKFLOW["jobs"]["gate"]["steps"] if each.get("id") == "gate"]
+    assert step["with"]["install"].endswith(".whl")
+    shell = "".join(path.read_text() for path in CI.rglob("*") if path.is_file())
+    assert not re.search(r"pip install (?!--quiet -- \"\$)", shell)
+
+
 def test_gitlabs_job_fails_on_a_missed_limit_and_keeps_its_report(shop: Path) -> None:
     job = GITLAB["probity-gate"]
     write_policy(shop, 0.9)
