@@ -7,6 +7,7 @@ the file's bytes, so that an auditor can recompute it with ``sha256sum``.
 
 import dataclasses
 import hashlib
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -19,6 +20,22 @@ import yaml
 from governance.errors import PolicyError
 
 P = TypeVar("P")
+
+_BOOLEAN = "tag:yaml.org,2002:bool"
+
+
+class _PlainWords(yaml.SafeLoader):
+    """YAML's safe loader, with the booleans of YAML 1.2: true and false.
+
+    YAML 1.1 reads on, off, yes and no as booleans too: ``level: off`` would be no word, and Norway's ``no`` false.
+    """
+
+
+_PlainWords.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOLEAN]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_PlainWords.add_implicit_resolver(_BOOLEAN, re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
 
 LINE: typing.Final = types.MappingProxyType({"filled with": "line"})
 """Metadata of a field that no file gives: it is filled with the line on which the mapping begins."""
@@ -58,7 +75,7 @@ def parse(content: bytes, path: PurePath, policy: type[P]) -> Loaded[P]:
     """
     try:
         text = content.decode()  # as it is: a text with its line ends rewritten has another digest
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_PlainWords)
     except UnicodeDecodeError as cause:
         msg = f"{path}: expected UTF-8, found another byte at offset {cause.start}"
         raise PolicyError(msg) from cause
@@ -177,7 +194,7 @@ class _Reader:
 
     def _constructed(self, node: yaml.ScalarNode, key: str, expected: str) -> Any:  # noqa: ANN401 - see build
         try:
-            return yaml.SafeLoader("").construct_object(node)
+            return _PlainWords("").construct_object(node)
         except ValueError as cause:  # 2026-02-30 looks like a date
             raise self.error(node, key, expected, repr(node.value)) from cause
 

@@ -111,6 +111,7 @@ BROKEN = [
         "    level: fatal",
         r"rules\[0\].level: expected one of off, warn, error, got 'fatal'",
     ),
+    ("rights.yaml", "    approval: false", "    approval: off", "rights.access.approval: expected bool, got 'off'"),
     ("access.yaml", "  engineer: [", "  engineer: {a: b} #", "roles.engineer: expected a list, got a mapping"),
 ]
 
@@ -184,6 +185,26 @@ def test_an_impossible_value_is_told_with_file_and_line(
 
     with pytest.raises(PolicyError, match=rf"^{path}:\d+: .*{message}"):
         load(path, KINDS[name])
+
+
+def test_a_level_is_off_as_the_shipped_policy_itself_spells_it(change: Change) -> None:
+    path = change("fairness.yaml", "    level: warn", "    level: off")
+
+    assert [rule.level for rule in load(path, FairnessPolicy).value.rules] == ["error", "error", "error", "off", "warn"]
+
+
+@pytest.mark.parametrize("word", ["no", "NO", "on", "Off", "yes", "y", "trueish"])
+def test_a_word_that_an_older_yaml_takes_for_a_boolean_is_a_word(change: Change, word: str) -> None:
+    path = change("fairness.yaml", "category: european", f"category: {word}")
+
+    assert load(path, FairnessPolicy).value.rules[0].category == word
+
+
+@pytest.mark.parametrize(("word", "value"), [("true", True), ("False", False), ("TRUE", True)])
+def test_true_and_false_are_booleans(change: Change, word: str, value: bool) -> None:  # noqa: FBT001 - a value to expect
+    path = change("access.yaml", "tell_open: false", f"tell_open: {word}")
+
+    assert load(path, AccessPolicy).value.reidentification.tell_open is value
 
 
 def test_a_policy_in_which_nothing_can_fail_is_refused(change: Change) -> None:
