@@ -32,7 +32,7 @@ class AuditConfig:
         cold_below: a title with fewer interactions is cold, and so is a subject with a shorter history.
         ratio_share: groups with a smaller part of the subjects count in no worst group and no ratio; their own figures
             are given all the same (0.02 is what New York's Local Law 144 allows).
-        random_traffic: whether held-out targets come from randomised lists; if not, the report marks quality as
+        random_traffic: whether held-out targets come from randomised lists; the report says so, or marks quality as
             conditional.
         sensitivity: whether figures are also measured under other attention models.
         popularity_split: what counts as head, middle and tail of the catalogue.

@@ -39,6 +39,10 @@ _NOT_RANDOM = (
     "Held-out choices come from what subjects were shown before, not from random lists: "
     "quality, and popularity lift where it rests on them, are conditional on that."
 )
+_RANDOM = (
+    "Held-out choices come from random lists, as whoever ordered the audit says: "
+    "quality does not hang on what subjects were shown before."
+)
 
 
 def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = None) -> Report:
@@ -232,7 +236,7 @@ def _caveats(given: AuditInput, evidence: Evidence, config: AuditConfig) -> tupl
             "Concentration and coverage describe an audience of this size: compare audits of as many subjects only.",
             True,
         ),
-        (_NOT_RANDOM, evidence.targets is not None and not config.random_traffic),
+        (_RANDOM if config.random_traffic else _NOT_RANDOM, evidence.targets is not None),
         ("No held-out choices were given: quality is not measured.", evidence.targets is None),
         *_about_popularity(evidence, config),
         (

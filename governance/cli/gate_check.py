@@ -80,6 +80,12 @@ def run(
     items: ItemsOption,
     policy: Annotated[Path, typer.Option(help="The fairness policy.", show_default=False)],
     relevance: RelevanceOption = None,
+    relevance_is_random: Annotated[
+        bool,
+        typer.Option(
+            "--relevance-is-random", help="--relevance comes from lists in random order; or say so in the policy."
+        ),
+    ] = False,
     history: HistoryOption = None,
     groups: GroupsOption = None,
     popularity: PopularityOption = None,
@@ -104,13 +110,14 @@ def run(
         day = day_of(today)
         _require_signable(sign_with, today=day, seed=seed)
         rules = load(policy, FairnessPolicy)
+        asked = _of_random_lists(rules.value, relevance) if relevance_is_random else rules.value
         exceptions = None if waivers is None else load_waivers(waivers, rules.value)
         report, lists = _compared_with(baseline)
         given = _attacked(read_tables(recommendations, items, relevance, history, groups, popularity, lists), attack)
         with progress("resampling subjects") as step:
             checked = check(
                 given,
-                rules.value,
+                asked,
                 today=day,
                 waivers=() if exceptions is None else exceptions.value.waivers,
                 baseline=report,
@@ -149,6 +156,18 @@ def _compared_with(baseline: str | None) -> tuple[Report | None, str | None]:
     return None, baseline
 
 
+def _of_random_lists(policy: FairnessPolicy, relevance: str | None) -> FairnessPolicy:
+    """The policy for held-out choices from random lists.
+
+    Raises:
+        InvalidInput: there are no held-out choices.
+    """
+    if relevance is None:
+        msg = "--relevance-is-random: expected held-out choices (--relevance), got none"
+        raise InvalidInput(msg)
+    return replace(policy, relevance_is_random=True)
+
+
 def _require_signable(sign_with: Path | None, *, today: date, seed: int | None) -> None:
     """Refuse to sign, as of now, what was decided for another day or by another seed than the policy's.
 
@@ -173,7 +192,8 @@ def _again(given: Mapping[str, Any], day: date | None) -> str:
     """
     tables = {name: shown_place(given[name]) for name in _TABLES if given[name] is not None}
     files = {name: shown_path(given[name]) for name in _FILES if given[name] is not None}
-    return command_line(["probity", "gate", "check"], {**tables, **files, "seed": given["seed"], "today": day})
+    said = {"relevance-is-random": given["relevance_is_random"], "seed": given["seed"], "today": day}
+    return command_line(["probity", "gate", "check"], {**tables, **files, **said})
 
 
 def _bound(

@@ -108,9 +108,10 @@ def digests_of(*places: str) -> dict[str, str]:
 
 
 def command_line(words: Sequence[str], options: Mapping[str, object | None]) -> str:
-    """A command to type again: its words, and the options that were given."""
-    given = [(name, value) for name, value in options.items() if value is not None]
-    return shlex.join([*words, *(part for name, value in given for part in (f"--{name}", str(value)))])
+    """A command to type again: its words, and the options that were given; of a switch that is on the name alone."""
+    given = [(name, value) for name, value in options.items() if value is not None and value is not False]
+    parts = ([f"--{name}"] if value is True else [f"--{name}", str(value)] for name, value in given)
+    return shlex.join([*words, *(part for option in parts for part in option)])
 
 
 def shown_place(place: str) -> str:

@@ -93,6 +93,7 @@ def configuration(
         replicates=policy.replicates,
         level=policy.confidence,
         attributes=tuple(sorted(asked & set(membership.attributes))),
+        random_traffic=policy.relevance_is_random,
     )
 
 

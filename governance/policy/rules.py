@@ -245,6 +245,8 @@ class FairnessPolicy:
     rules: tuple[FairnessRule, ...]
     decision_valid_days: int = 90
     """For so long after its audit a pass lets a model ship and serve."""
+    relevance_is_random: bool = False
+    """Whether held-out choices come from lists in random order, so that reports need not call quality conditional."""
     waivers: tuple[Waiver, ...] = ()
     disclose_at_least: int = 10
     """A figure of fewer subjects is never published, whatever whoever publishes asks for."""

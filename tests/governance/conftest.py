@@ -14,6 +14,7 @@ from governance.resources import migrations_dir, policies_dir
 from pseudonymisation.keyring import generate_keyring
 from pseudonymisation.vault import Vault, create_vault_engine, vault_migrate
 from tests.governance.builders import Build
+from tests.governance.gate_files import gate, lists  # noqa: F401 - fixtures
 from tests.governance.house import House, make_house
 
 

@@ -4,13 +4,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from audits.metrics import METRICS
 from audits.report import Report
@@ -20,36 +18,7 @@ from governance.errors import PolicyError
 from governance.gate.ratchet import tighten
 from governance.policy.loader import load
 from governance.policy.rules import FairnessPolicy
-
-POLICY = """\
-# Two promises.
-list_length: 5
-attention: logarithmic
-replicates: 200
-confidence: 0.95
-seed: 1
-max_unknown_share: 0.05
-rules:
-  - id: documentaries
-    metric: exposure_share
-    attribute: category
-    category: documentary
-    comparison: at_least
-    limit: 0.2      # a fifth of the attention
-    aim: 0.25
-    level: error
-    rationale: They are a third of the catalogue.
-    approved_by: the board
-  - id: concentration
-    metric: exposure_gini
-    comparison: at_most
-    limit: 0.9
-    level: warn
-    rationale: Not everybody the same.
-    approved_by: the board
-"""
-
-Gate = Callable[..., Result]
+from tests.governance.gate_files import POLICY, Gate, edited
 
 WITHOUT = """\
 import sys
@@ -66,53 +35,11 @@ main()
 """
 
 
-@pytest.fixture(scope="module")
-def lists(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """60 subjects with five titles each of 30, every third title a documentary; and what each of them chose."""
-    folder, rng = tmp_path_factory.mktemp("lists"), np.random.default_rng(7)
-    rows = [(s, item, r + 1) for s in range(60) for r, item in enumerate(rng.choice(30, 5, replace=False))]
-    shown = [f"s{s},i{item},{rank}" for s, item, rank in rows]
-    # In the lists before, every fourth subject saw the first two titles the other way round.
-    before = [f"s{s},i{item},{3 - rank if rank < 3 and s % 4 == 0 else rank}" for s, item, rank in rows]
-    kinds = [f"i{item},{'documentary' if item % 3 == 0 else 'drama'}" for item in range(30)]
-    chosen = [f"s{s},i{item}" for s in range(60) for item in sorted({s % 30, (s * 7 + 1) % 30})]
-    for name, heading, lines in (
-        ("lists", "subject,item,rank", shown),
-        ("before", "subject,item,rank", before),
-        ("items", "item,category", kinds),
-        ("relevance", "subject,item", chosen),
-        ("groups", "subject,attribute,group", [f"s{s},age,{'old' if s % 2 else 'young'}" for s in range(60)]),
-    ):
-        (folder / f"{name}.csv").write_text("\n".join([heading, *lines]) + "\n")
-    return folder
-
-
-@pytest.fixture
-def gate(lists: Path, tmp_path: Path) -> Gate:
-    (tmp_path / "policy.yaml").write_text(POLICY)
-
-    def run(command: str, *options: object, policy: str | None = "policy.yaml") -> Result:
-        tables = (
-            ["--recommendations", lists / "lists.csv", "--items", lists / "items.csv"] if command != "ratchet" else []
-        )
-        rules = [] if policy is None else ["--policy", tmp_path / policy]
-        given = [str(each) for each in ("gate", command, *tables, *rules, *options)]
-        return CliRunner().invoke(build(given), given)
-
-    return run
-
-
-def _edited(tmp_path: Path, old: str, new: str) -> None:
-    path = tmp_path / "policy.yaml"
-    assert old in path.read_text()
-    path.write_text(path.read_text().replace(old, new))
-
-
 @pytest.mark.parametrize(
     ("limit", "code", "said"), [("0.2", 0, "pass"), ("0.33", 3, "which this audit cannot decide"), ("0.6", 1, "fail")]
 )
 def test_the_exit_code_is_the_decision(gate: Gate, tmp_path: Path, limit: str, code: int, said: str) -> None:
-    _edited(tmp_path, "limit: 0.2      # a fifth of the attention\n    aim: 0.25", f"limit: {limit}")
+    edited(tmp_path, "limit: 0.2      # a fifth of the attention\n    aim: 0.25", f"limit: {limit}")
     result = gate("check")
 
     assert (result.exit_code, said in " ".join(result.stdout.split())) == (code, True)
@@ -180,8 +107,8 @@ def test_only_what_the_policy_names_is_measured(gate: Gate, tmp_path: Path, list
 def test_against_a_baselines_lists_a_change_is_known_better_than_against_its_report(
     gate: Gate, tmp_path: Path, lists: Path
 ) -> None:
-    _edited(tmp_path, "comparison: at_least\n", "comparison: no_regression\n    better: higher\n")
-    _edited(tmp_path, "limit: 0.2      # a fifth of the attention\n    aim: 0.25", "tolerance: 0.1")
+    edited(tmp_path, "comparison: at_least\n", "comparison: no_regression\n    better: higher\n")
+    edited(tmp_path, "limit: 0.2      # a fifth of the attention\n    aim: 0.25", "tolerance: 0.1")
     before = ("--recommendations", lists / "before.csv", "--out", tmp_path / "out")
     assert gate("check", *before, "--baseline", lists / "lists.csv").exit_code == 0
     widths = []
@@ -194,8 +121,8 @@ def test_against_a_baselines_lists_a_change_is_known_better_than_against_its_rep
 
 
 def test_without_a_baseline_a_rule_about_one_is_not_decidable(gate: Gate, tmp_path: Path) -> None:
-    _edited(tmp_path, "comparison: at_least\n", "comparison: no_regression\n    better: higher\n")
-    _edited(tmp_path, "limit: 0.2      # a fifth of the attention\n    aim: 0.25", "tolerance: 0.1")
+    edited(tmp_path, "comparison: at_least\n", "comparison: no_regression\n    better: higher\n")
+    edited(tmp_path, "limit: 0.2      # a fifth of the attention\n    aim: 0.25", "tolerance: 0.1")
     result = gate("check")
 
     assert (result.exit_code, "against a baseline" in " ".join(result.stdout.split())) == (3, True)
@@ -203,7 +130,7 @@ def test_without_a_baseline_a_rule_about_one_is_not_decidable(gate: Gate, tmp_pa
 
 def test_a_baseline_that_was_measured_otherwise_is_refused(gate: Gate, tmp_path: Path) -> None:
     assert gate("check", "--out", tmp_path / "out").exit_code == 0
-    _edited(tmp_path, "list_length: 5", "list_length: 4")
+    edited(tmp_path, "list_length: 5", "list_length: 4")
     result = gate("check", "--baseline", tmp_path / "out" / "report.json")
 
     assert (result.exit_code, "k: expected 4 as in this audit, got 5" in result.stderr) == (2, True)
@@ -267,7 +194,7 @@ def test_a_file_that_is_not_there_is_a_usage_error(gate: Gate, tmp_path: Path, o
 
 
 def test_what_a_rule_would_take_is_said(gate: Gate, tmp_path: Path) -> None:
-    _edited(tmp_path, "metric: exposure_gini\n    comparison: at_most\n", "metric: ndcg\n    comparison: at_least\n")
+    edited(tmp_path, "metric: exposure_gini\n    comparison: at_most\n", "metric: ndcg\n    comparison: at_least\n")
     result = gate("check")
 
     assert "measuring it takes what subjects chose (relevance)" in " ".join(result.stdout.split())
@@ -336,7 +263,7 @@ def test_a_pipe_gets_utf_8_whatever_the_encoding_of_the_terminal(
 
 def test_a_sign_that_the_terminal_cannot_show_changes_no_exit_code(gate: Gate, tmp_path: Path) -> None:
     assert gate("check", "--out", tmp_path / "out").exit_code == 0
-    _edited(tmp_path, "limit: 0.2      # a fifth of the attention\n    aim: 0.25", "limit: 0.6")
+    edited(tmp_path, "limit: 0.2      # a fifth of the attention\n    aim: 0.25", "limit: 0.6")
     command = [sys.executable, "-m", "governance.cli", "gate", "ratchet", "--policy", "policy.yaml"]
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONIOENCODING": "cp1252"}
     report = ["--report", str(tmp_path / "out" / "report.json")]
@@ -380,7 +307,7 @@ def test_a_ratchet_moves_numbers_and_nothing_else_and_only_once(gate: Gate, tmp_
 
 def test_a_report_that_does_not_pass_tightens_nothing(gate: Gate, tmp_path: Path) -> None:
     assert gate("check", "--out", tmp_path / "out").exit_code == 0
-    _edited(tmp_path, "limit: 0.2      # a fifth of the attention\n    aim: 0.25", "limit: 0.6")
+    edited(tmp_path, "limit: 0.2      # a fifth of the attention\n    aim: 0.25", "limit: 0.6")
     before = (tmp_path / "policy.yaml").read_text()
 
     assert gate("ratchet", "--report", tmp_path / "out" / "report.json").exit_code == 1
