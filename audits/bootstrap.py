@@ -59,8 +59,9 @@ class Intervals:
         defined: whether the figure and its interval exist.
         steady: False where some resample left a figure undefined that the input itself defines.
         standard_errors: 0 where resampling sees no variation.
-        half_widths: of the simultaneous interval.
-        pointwise_half_widths: of the interval for that cell alone.
+        reach: how far the simultaneous interval reaches below and above the figure, (cells, 2); as far on both sides
+            unless a cell knows more.
+        pointwise_reach: the same of the interval for that cell alone.
         critical_value: q, the joint quantile of max |t| with its Monte-Carlo error added; cells of few subjects use a
             larger one.
         critical_value_error: Monte-Carlo standard error of q.
@@ -75,14 +76,24 @@ class Intervals:
     defined: NDArray[np.bool_]
     steady: NDArray[np.bool_]
     standard_errors: Floats
-    half_widths: Floats
-    pointwise_half_widths: Floats
+    reach: Floats
+    pointwise_reach: Floats
     critical_value: float
     critical_value_error: float
     makers: Ints
     parts: Ints
     units: str
     weights: str
+
+    @property
+    def half_widths(self) -> Floats:
+        """Of the simultaneous interval: how far it reaches on its longer side."""
+        return np.asarray(self.reach.max(axis=1), dtype=np.float64)
+
+    @property
+    def pointwise_half_widths(self) -> Floats:
+        """The same of the interval for that cell alone."""
+        return np.asarray(self.pointwise_reach.max(axis=1), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -144,6 +155,7 @@ def intervals_of(
       - no interval is narrower than the normal one, pointwise intervals are no wider than simultaneous ones
       - a cell without variation gets the exact binomial width, not width 0: if none of n subjects differs, the share of
         subjects that would differ is below 1 - alpha^(1/n)
+      - an interval that reaches less far than its resamples say does so by a bound of the cell's own (``Cell.reach``)
     """
     columns = Columns(order.size, order, blocks_of(order.size, resampling.blocks, resampling.seed))
     entered = _entered(makers, columns)
@@ -169,9 +181,10 @@ def intervals_of(
     q += q_error
     normal = NormalDist().inv_cdf((1 + resampling.level) / 2)
     q = max(q, normal)
-    half = _unseen(cells, 1 - resampling.level, family=max(1, int(defined.sum())))
+    alpha, family = 1 - resampling.level, max(1, int(defined.sum()))
+    half = _unseen(cells, alpha, family=family)
     half[varying] = _student(np.full(int(varying.sum()), q), freedom[varying]) * errors[varying]
-    pointwise = _unseen(cells, 1 - resampling.level, family=1)
+    pointwise = _unseen(cells, alpha, family=1)
     if varying.any():
         alone = np.minimum(np.maximum(np.quantile(t, resampling.level, axis=0), normal), q)
         pointwise[varying] = _student(alone, freedom[varying]) * errors[varying]
@@ -181,8 +194,8 @@ def intervals_of(
         defined=defined,
         steady=steady,
         standard_errors=np.where(varying, errors, 0.0),
-        half_widths=half,
-        pointwise_half_widths=pointwise,
+        reach=_at_most(cells, half, least=np.where(varying, q * errors, 0.0), error=alpha / family),
+        pointwise_reach=_at_most(cells, pointwise, least=np.where(varying, normal * errors, 0.0), error=alpha),
         critical_value=q,
         critical_value_error=q_error,
         makers=np.repeat(np.arange(len(makers)), [sum(len(part.cells) for part in each) for each in entered]),
@@ -251,6 +264,15 @@ def _quantile(largest: Floats, level: float) -> tuple[float, float]:
     spread = np.sqrt(level * (1 - level) / largest.size)
     low, q, high = np.quantile(largest, [max(level - spread, 0.0), level, min(level + spread, 1.0)])
     return float(q), float((high - low) / 2)
+
+
+def _at_most(cells: Sequence[Cell], half: Floats, *, least: Floats, error: float) -> Floats:
+    """How far intervals reach below and above, (cells, 2): no further than a cell knows, nor less than ``least``."""
+    reach = np.column_stack([half, half])
+    for at, cell in enumerate(cells):
+        if cell.reach is not None:
+            reach[at] = np.minimum(reach[at], np.maximum(cell.reach(error), least[at]))
+    return reach
 
 
 def _unseen(cells: Sequence[Cell], alpha: float, *, family: int) -> Floats:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audits.channels import beside
-from audits.statistics import Cell, Scattered, Smooth, Statistics, Stepped
+from audits.statistics import Cell, Reach, Scattered, Smooth, Statistics, Stepped
 
 
 def difference(candidate: Statistics, baseline: Statistics) -> Statistics:
@@ -25,7 +25,7 @@ def difference(candidate: Statistics, baseline: Statistics) -> Statistics:
         msg = f"comparison: expected the same {len(candidate.cells)} cells, got {len(baseline.cells)} or others"
         raise ValueError(msg)
     cells = tuple(
-        replace(ours, n=min(ours.n, theirs.n), span=ours.span + theirs.span, target=0.0)
+        replace(ours, n=min(ours.n, theirs.n), span=ours.span + theirs.span, target=0.0, reach=_reach(ours, theirs))
         for ours, theirs in zip(candidate.cells, baseline.cells, strict=True)
     )
     if isinstance(candidate, Stepped) and isinstance(baseline, Stepped):
@@ -44,6 +44,19 @@ def difference(candidate: Statistics, baseline: Statistics) -> Statistics:
         return _smooth(cells, candidate, baseline)
     msg = "comparison: expected two statistics of one kind"
     raise ValueError(msg)
+
+
+def _reach(ours: Cell, theirs: Cell) -> Reach | None:
+    """How far a difference reaches: as far as ours one way and theirs the other, half of the error for each."""
+    here, there = ours.reach, theirs.reach
+    if here is None or there is None:
+        return None
+
+    def both(error: float) -> tuple[float, float]:
+        (below, above), (lower, higher) = here(error / 2), there(error / 2)
+        return below + higher, above + lower
+
+    return both
 
 
 def _about(cell: Cell) -> Cell:

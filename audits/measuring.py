@@ -27,14 +27,14 @@ def measurement(metric: Measured, found: Intervals, index: int, min_subjects: in
     cell = found.cells[index]
     # Only rounding can carry a figure out of its range.
     value = min(max(float(found.values[index]), metric.low), metric.high)
-    half, pointwise = float(found.half_widths[index]), float(found.pointwise_half_widths[index])
+    (below, above), (beneath, beyond) = found.reach[index].tolist(), found.pointwise_reach[index].tolist()
     numbers: dict[str, float | None]
     if found.defined[index]:
         ends = {
-            "low": value - half,
-            "high": value + half,
-            "pointwise_low": value - pointwise,
-            "pointwise_high": value + pointwise,
+            "low": value - below,
+            "high": value + above,
+            "pointwise_low": value - beneath,
+            "pointwise_high": value + beyond,
         }
         numbers = {name: rounded(min(max(end, metric.low), metric.high)) for name, end in ends.items()}
         numbers |= {"value": rounded(value), "standard_error": rounded(float(found.standard_errors[index]))}

@@ -7,7 +7,7 @@ determines; its change when one subject leaves gives the standard error by the E
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,9 @@ ValueOf = Callable[[NDArray[np.inexact]], NDArray[np.inexact]]
 # The same for real means, (replicates, channels) -> (replicates, cells); not finite where a denominator is 0.
 AtMeans = Callable[[Floats], Floats]
 
+# From the error allowed to how far below and above a figure what it estimates can lie.
+Reach = Callable[[float], tuple[float, float]]
+
 _STEP = 1e-30
 _ROWS = 4_096
 _PRIOR_SUBJECTS = 10
@@ -42,6 +45,8 @@ class Cell:
         target: the value that means parity, where there is one.
         span: by how much the figure could differ were every subject different; used where resampling sees no variation
             at all.
+        reach: how far below and above the figure what it estimates can lie with a given error, where more is known of
+            that than resamples show.
     """
 
     n: int
@@ -50,6 +55,7 @@ class Cell:
     category: str | None = None
     group: str | None = None
     target: float | None = None
+    reach: Reach | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
