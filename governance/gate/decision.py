@@ -53,6 +53,9 @@ class Finding:
         line: the rule's line in the policy file, or None where the policy was not read from one.
         waived_by: id of the waiver that lets the model ship although the rule was not met, or None. The verdict stays
             what it is.
+        floor: what the figure has to reach, or None; in the unit of ``limit``.
+        ceiling: what it may reach, or None.
+        fails: whether it makes the decision a failure: the rule was missed, or is undecided and says that this fails.
     """
 
     rule: str
@@ -72,6 +75,9 @@ class Finding:
     n_to_decide: int | None = None
     line: int | None = None
     waived_by: str | None = None
+    floor: float | None = None
+    ceiling: float | None = None
+    fails: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +137,7 @@ def decide(
     findings = [*_wrong_settings(report, policy), *(finding for finding, _ in found)]
     met = [each for _, exceptions in found for each in exceptions]
     return Decision(
-        outcome=_outcome(findings, applied),
+        outcome=_outcome(findings),
         findings=tuple(sorted(findings, key=_severity)),
         not_applicable=tuple(f"{rule.id}: {absent[rule.id]}." for rule in left_out),
         waivers=tuple(applied_waiver(each, rules, met, today) for each in case.granted),
@@ -154,17 +160,16 @@ _Found = tuple[Finding, tuple[Excepted, ...]]
 """What a rule says about one figure, and the waivers that are about it."""
 
 
-def _outcome(findings: Sequence[Finding], applied: Sequence[FairnessRule]) -> Outcome:
-    strict = {rule.id for rule in applied if rule.when_inconclusive == "fail"}
-    blocking = [finding for finding in findings if finding.blocks]
-    if any(finding.verdict == Outcome.FAIL or finding.rule in strict for finding in blocking):
+def _outcome(findings: Sequence[Finding]) -> Outcome:
+    if any(finding.fails for finding in findings):
         return Outcome.FAIL
     settled = any(
         finding.level == "error" and (finding.verdict == Outcome.PASS or finding.waived_by is not None)
         for finding in findings
     )
     # Nothing may ship because nothing was asked: without one met requirement there is no evidence.
-    return Outcome.INCONCLUSIVE if blocking or not settled else Outcome.PASS
+    blocked = any(finding.blocks for finding in findings)
+    return Outcome.INCONCLUSIVE if blocked or not settled else Outcome.PASS
 
 
 def _findings(rule: FairnessRule, case: _Case, absent: str | None) -> Iterator[_Found]:
@@ -222,6 +227,8 @@ def _judged(rule: FairnessRule, figure: Figure, case: _Case) -> _Found:
         exceptions = excepted(rule, figure, case.granted, critical_value=report.critical_value, today=case.today)
     waiver = next((each.waiver for each in exceptions if each.state == WaiverState.USED), None)
     read, measured = figure.read, figure.measured
+    blocks = _blocks(rule, verdict.outcome) and waiver is None
+    floor, ceiling = rule.bounds
     sentence = figure_sentence(rule, figure, verdict, level=report.level)
     finding = Finding(
         rule=rule.id,
@@ -232,7 +239,7 @@ def _judged(rule: FairnessRule, figure: Figure, case: _Case) -> _Found:
         low=read.low,
         high=read.high,
         limit=verdict.nearest_limit or 0.0,
-        blocks=_blocks(rule, verdict.outcome) and waiver is None,
+        blocks=blocks,
         sentence=" ".join([sentence, *(excepted_words(rule, each) for each in exceptions)]),
         metric=rule.metric,
         comparison=rule.comparison,
@@ -241,6 +248,9 @@ def _judged(rule: FairnessRule, figure: Figure, case: _Case) -> _Found:
         n_to_decide=verdict.n_to_decide,
         line=rule.line,
         waived_by=None if waiver is None else waiver.id,
+        floor=floor,
+        ceiling=ceiling,
+        fails=blocks and _fails(rule, verdict.outcome),
     )
     return finding, exceptions
 
@@ -256,8 +266,14 @@ def _blocks(rule: FairnessRule, verdict: Outcome) -> bool:
     return rule.level == "error" and verdict != Outcome.PASS and not tolerated
 
 
+def _fails(rule: FairnessRule, verdict: Outcome) -> bool:
+    """Whether what blocks is a failure, not merely undecided."""
+    return verdict == Outcome.FAIL or rule.when_inconclusive == "fail"
+
+
 def _refusal(rule: FairnessRule, about: str, sentence: str, verdict: Outcome = Outcome.INCONCLUSIVE) -> Finding:
     """The finding of a rule without usable evidence: nothing tolerates or waives it, and it is never passed over."""
+    floor, ceiling = rule.bounds
     return Finding(
         rule=rule.id,
         level=rule.level,
@@ -266,12 +282,15 @@ def _refusal(rule: FairnessRule, about: str, sentence: str, verdict: Outcome = O
         value=None,
         low=None,
         high=None,
-        limit=next(bound for bound in rule.bounds if bound is not None),
+        limit=next(bound for bound in (floor, ceiling) if bound is not None),
         blocks=rule.level == "error",
         sentence=f"{sentence} The policy asks for {limit_in_words(rule)}.",
         metric=rule.metric,
         comparison=rule.comparison,
         line=rule.line,
+        floor=floor,
+        ceiling=ceiling,
+        fails=rule.level == "error" and _fails(rule, verdict),
     )
 
 

@@ -8,6 +8,8 @@ import pytest
 from audits.report import Report
 from tests.governance.gate_files import Gate, edited
 
+LIMIT = "limit: 0.2      # a fifth of the attention\n    aim: 0.25"
+
 
 def _caveats(out: Path) -> str:
     return " ".join(Report.from_json((out / "report.json").read_bytes()).caveats)
@@ -39,3 +41,31 @@ def test_without_held_out_choices_none_can_be_random(gate: Gate) -> None:
     result = gate("check", "--relevance-is-random")
 
     assert (result.exit_code, "expected held-out choices (--relevance), got none" in result.stderr) == (2, True)
+
+
+def test_no_verdict_is_printed_of_which_the_files_cannot_be_written(gate: Gate, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = gate("check", "--out", tmp_path / "file" / "out")
+
+    assert (result.exit_code, result.stdout) == (4, "")
+    assert "nothing was decided" in " ".join(result.stderr.split())
+
+
+def test_what_is_undecided_counts_as_failed_where_its_rule_says_that_it_fails(gate: Gate, tmp_path: Path) -> None:
+    edited(tmp_path, LIMIT, "limit: 0.33\n    when_inconclusive: fail")
+    result = gate("check", "--format", "json")
+    said = json.loads(result.stdout)
+
+    assert (result.exit_code, said["counts"]["failed"], said["counts"]["undecided"]) == (1, 1, 0)
+    assert said["summary"].startswith("Gate: fail, may not ship. 1 failed, 0 undecided, ")
+    assert (said["findings"][0]["standing"], said["findings"][0]["verdict"]) == ("failed", "inconclusive")
+    assert 'type="inconclusive, which fails"' in gate("check", "--format", "junit").stdout
+
+
+def test_both_ends_of_what_a_rule_allows_are_told(gate: Gate, tmp_path: Path) -> None:
+    edited(tmp_path, "comparison: at_least\n", "comparison: between\n")
+    edited(tmp_path, LIMIT, "floor: 0.1\n    ceiling: 0.9")
+    found = {each["rule"]: each for each in json.loads(gate("check", "--format", "json").stdout)["findings"]}
+
+    assert (found["documentaries"]["floor"], found["documentaries"]["ceiling"]) == (0.1, 0.9)
+    assert (found["concentration"]["floor"], found["concentration"]["ceiling"]) == (None, 0.9)

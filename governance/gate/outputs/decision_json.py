@@ -100,6 +100,8 @@ def _finding(finding: Finding) -> dict[str, object]:
         "about": finding.about,
         "comparison": finding.comparison,
         "limit": finite(finding.limit),
+        "floor": finite(finding.floor),
+        "ceiling": finite(finding.ceiling),
         "value": finite(finding.value),
         "low": finite(finding.low),
         "high": finite(finding.high),

@@ -8,6 +8,7 @@ common schema (Jenkins' xUnit plug-in, junit-10.xsd). No time of day, so equal d
 import re
 from xml.etree import ElementTree as ET
 
+from audits.verdict import Outcome
 from governance.gate.decision import Finding
 from governance.gate.outputs.decided import Decided
 from governance.gate.outputs.plain_text import steadied
@@ -48,7 +49,8 @@ def _outcome(case: ET.Element, finding: Finding) -> None:
     if stands is Standing.WAIVED:
         _skip(case, f"waived by {finding.waived_by}: {finding.sentence}")
     elif stands is Standing.FAILED and finding.value is not None:
-        _tell(case, "failure", "limit missed", finding.sentence)
+        missed = "limit missed" if finding.verdict == Outcome.FAIL else "inconclusive, which fails"
+        _tell(case, "failure", missed, finding.sentence)
     elif stands in {Standing.FAILED, Standing.UNDECIDED}:
         kind = "no evidence" if finding.value is None else "inconclusive"
         _tell(case, "error", kind, finding.sentence)

@@ -45,7 +45,8 @@ def standing(finding: Finding) -> Standing:
         return Standing.WAIVED
     if not finding.blocks:
         return Standing.WARNED
-    return Standing.FAILED if finding.verdict == Outcome.FAIL else Standing.UNDECIDED
+    # What was recorded before findings said so has only its verdict.
+    return Standing.FAILED if finding.fails or finding.verdict == Outcome.FAIL else Standing.UNDECIDED
 
 
 def worst_first(findings: Sequence[Finding]) -> list[Finding]:
