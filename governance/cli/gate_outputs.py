@@ -56,21 +56,22 @@ def hand_out(
     sign_with: Path | None = None,
     subjects: Mapping[str, str] | None = None,
 ) -> None:
-    """Print what is to be read, and write the rest.
+    """Write what goes into files, and then print what is to be read: no verdict is seen of which the files are missing.
 
     Without a folder one format goes to stdout as it is, to pipe; with one, the report is written beside them.
     """
-    asked = find_outputs(formats)
-    if any(each.slug == TERMINAL for each in asked):
-        if stdout.is_terminal:
+    if out is not None:
+        _keep(decided, formats, out)
+        if sign_with is not None:
+            _sign(decided, out, sign_with, subjects)
+    for output in find_outputs(formats):
+        if output.slug == TERMINAL and stdout.is_terminal:
             terminal.show(decided, stdout)
-        else:
-            _write(terminal.render(decided))
-    if out is None:
-        for output in asked:
-            if output.slug != TERMINAL:
-                _write(output.render(decided))
-        return
+        elif output.slug == TERMINAL or out is None:
+            _write(output.render(decided))
+
+
+def _keep(decided: Decided, formats: Sequence[str], out: Path) -> None:
     write_outputs(
         decided.decision,
         decided.report,
@@ -81,8 +82,6 @@ def hand_out(
         command=decided.command,
     )
     write_atomically(out / REPORT, decided.report.to_json(), mode=0o644)
-    if sign_with is not None:
-        _sign(decided, out, sign_with, subjects)
 
 
 def _write(content: bytes) -> None:
