@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, get_args, get_type_hints
 
 import typer
 
-from audits.errors import AuditError, CorruptReport, InvalidTable
+from audits.errors import AuditError, CorruptReport, InvalidConfig, InvalidTable
 from audits.privacy import MembershipInference, PrivacyAttack
 from audits.report import Report
 from audits.sources import load
@@ -106,8 +106,7 @@ def read_attack(path: Path) -> tuple[PrivacyAttack | None, MembershipInference |
     file with neither is read as what canaries found, alone.
 
     Raises:
-        CorruptReport: it is none; begins with the file.
-        InvalidConfig: a number in it is out of range.
+        CorruptReport: it is none, or a number in it is out of range; begins with the file.
         InvalidInput: there is no such file.
     """
     try:
@@ -129,7 +128,7 @@ def read_attack(path: Path) -> tuple[PrivacyAttack | None, MembershipInference |
             None if attack is None and not alone else PrivacyAttack.from_json(_one_encoding(attack, PrivacyAttack)),
             None if inference is None else MembershipInference.from_json(_one_encoding(inference, MembershipInference)),
         )
-    except CorruptReport as cause:
+    except (CorruptReport, InvalidConfig) as cause:  # a number in a file is data, not a setting
         msg = f"{path}: {cause}"
         raise CorruptReport(msg) from cause
 

@@ -104,7 +104,11 @@ def test_the_decision_rests_on_the_attack_and_names_the_model_that_it_attacked(t
         ({"privacy_attack": {"epsilon": 1.0}}, 4, "missing"),
         (ATTACK | {"canaries": 4.5}, 4, "attack.json: PrivacyAttack.canaries: expected int"),
         (ATTACK | {"lower_bound": "high"}, 4, "expected float"),
-        (ATTACK | {"epsilon": 0}, 2, "epsilon: expected a positive number"),
+        (ATTACK | {"epsilon": 0}, 4, "attack.json: privacy attack, epsilon: expected a positive number"),
+        (ATTACK | {"epsilon": -1.5}, 4, "attack.json: privacy attack, epsilon: expected a positive number"),
+        (ATTACK | {"epsilon": float("nan")}, 4, "attack.json: "),
+        (ATTACK | {"epsilon": float("inf")}, 4, "attack.json: "),
+        (ATTACK | {"confidence": 1}, 4, "attack.json: privacy attack, confidence: expected between 0 and 1"),
     ],
 )
 def test_what_is_no_attack_is_told_and_never_passes(tmp_path: Path, attack: object, code: int, said: str) -> None:
