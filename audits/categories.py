@@ -16,6 +16,19 @@ Floats = NDArray[np.float64]
 UNKNOWN = "unknown"
 
 
+def unseparated(membership: Membership) -> str | None:
+    """What to say of categories whose name looks like several of one title, such as ``documentary|drama``; or None."""
+    names = pc.unique(membership.table["category"])
+    found = int(pc.sum(pc.match_substring(names, "|")).as_py() or 0)
+    if not found:
+        return None
+    of = "1 category has" if found == 1 else f"{found} categories have"
+    return (
+        f"{of} | in the name and is taken as one: give a title that has several a row for each, or say "
+        "?attributes=category behind the place of the items."
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Attribute:
     """One attribute of the catalogue.

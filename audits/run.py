@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audits.bootstrap import Intervals, Resampling, intervals_of
-from audits.categories import UNKNOWN
+from audits.categories import UNKNOWN, unseparated
 from audits.cold_start import rules as cold_start_rules
 from audits.columns import Progress
 from audits.comparison import difference
@@ -229,6 +229,7 @@ def _lorenz(evidence: Evidence) -> tuple[float, ...]:
 
 
 def _caveats(given: AuditInput, evidence: Evidence, config: AuditConfig) -> tuple[str, ...]:
+    joined = unseparated(given.membership)
     left_out = sorted(set(given.membership.attributes) - set(audited_attributes(given, config)))
     sentences = (
         ("Intervals describe other subjects like these; the catalogue is taken as it is.", True),
@@ -247,6 +248,7 @@ def _caveats(given: AuditInput, evidence: Evidence, config: AuditConfig) -> tupl
         *((sentence, True) for sentence in cold_start_rules(evidence.popularity, evidence.history_lengths, config)),
         (f"Attributes not audited: {', '.join(left_out)}.", bool(left_out)),
         ("" if given.inference is None else given.inference.sentence, given.inference is not None),
+        (joined or "", joined is not None),
     )
     return tuple(sentence for sentence, applies in sentences if applies)
 

@@ -25,7 +25,7 @@ def read_items(place: Place, *, progress: Progress = untold) -> tuple[Membership
 
     Three layouts: ``item, category[, weight]``; ``item, attribute, category[, weight]``, both with one row per
     membership and an empty category where an item has none; or one row per item with a column per attribute, whose
-    values ``|`` separates.
+    values ``|`` separates, or which are lists. So is a table without an attribute whose column category holds lists.
 
     Raises:
         UnknownSource: nothing is there, or no format is known for it.
@@ -35,12 +35,19 @@ def read_items(place: Place, *, progress: Progress = untold) -> tuple[Membership
     source = source_at(place)
     rows = rows_of(source, LABELS, as_they_are, progress)
     items = names(rows, "item")
-    table = _long(rows, items) if rows.has("category") and source.attributes is None else _wide(rows, items, source)
+    table = _long(rows, items) if _is_long(rows, source) else _wide(rows, items, source)
     try:
         membership = Membership(table)
     except InvalidTable as cause:
         raise placed(cause, rows) from cause
     return membership, tuple(sorted(pc.unique(items).to_pylist()))
+
+
+def _is_long(rows: Rows, source: Source) -> bool:
+    if source.attributes is not None or not rows.has("category"):
+        return False
+    lists = pa.types.is_nested(rows.table.schema.field("category").type)
+    return not lists or rows.has("attribute") or rows.has("weight")
 
 
 def _long(rows: Rows, items: pa.ChunkedArray) -> pa.Table:

@@ -89,7 +89,7 @@ def _catalogue(
         if len(unlisted) and not allow_unlisted:
             msg = (
                 f"{source_at(place).place}, column item: expected items that {source_at(items).place} lists, "
-                f"got {len(unlisted)} others of {len(distinct)}; allow unlisted items to count them as unknown"
+                f"got {len(unlisted)} others of {len(distinct)}; list these too, without a category where none is known"
             )
             raise MalformedSource(msg)
         others.update(unlisted.to_pylist())

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, get_args, get_type_hints
 
 import typer
 
+from audits.categories import unseparated
 from audits.errors import AuditError, CorruptReport, InvalidConfig, InvalidTable
 from audits.privacy import MembershipInference, PrivacyAttack
 from audits.report import Report
@@ -152,7 +153,7 @@ def read_tables(  # noqa: PLR0917 - in the order of the options
 ) -> AuditInput:
     """The tables at these places: files of any layout that `audits.sources` reads, or tables in an engine."""
     with progress("reading") as step:
-        return load(
+        given = load(
             recommendations=recommendations,
             items=items,
             relevance=relevance,
@@ -162,6 +163,9 @@ def read_tables(  # noqa: PLR0917 - in the order of the options
             baseline=baseline,
             progress=lambda _: step,
         )
+    if (joined := unseparated(given.membership)) is not None:
+        say(f"probity: {joined}")
+    return given
 
 
 def day_of(said: str | None) -> date:

@@ -105,6 +105,14 @@ def test_recboles_atomic_files_carry_types_in_their_headings(tmp_path: Path) -> 
     assert ("1", "gender", "F") in rows(read_groups(tmp_path / "ml.user").select(["subject", "attribute", "group"]))
 
 
+def test_recboles_lists_of_categories_are_one_each_also_where_the_column_is_called_category(tmp_path: Path) -> None:
+    (tmp_path / "ml.item").write_text("item_id:token\tcategory:token_seq\n10\tDrama War\n20\t\n")
+    membership, items = read_items(tmp_path / "ml.item")
+
+    assert rows(membership.table) == {("10", "category", "Drama"), ("10", "category", "War")}
+    assert items == ("10", "20")
+
+
 def test_lists_saved_as_an_atomic_file_are_ranked_by_rank_or_score(tmp_path: Path) -> None:
     (tmp_path / "score.inter").write_text("user_id:token\titem_id:token\tscore:float\n1\t10\t.1\n1\t20\t.2\n")
     (tmp_path / "rank.inter").write_text("user_id:token\titem_id:token\trank:float\n1\t10\t2.0\n1\t20\t1.0\n")

@@ -374,7 +374,7 @@ def test_items_that_are_not_listed(tmp_path: Path) -> None:
     message = said(lambda path: load(recommendations=path, items=tmp_path / "items.csv"), tmp_path / "lists.csv")
     assert message == (
         "lists.csv, column item: expected items that items.csv lists, got 1 others of 2; "
-        "allow unlisted items to count them as unknown"
+        "list these too, without a category where none is known"
     )
 
 
