@@ -16,6 +16,8 @@ from rich.text import Text
 stdout = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
 
+_ANY_WIDTH = Console(width=1_000_000)
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to pipe instead of a table to read.")]
 
 Steps = Callable[[int, int], None]
@@ -42,14 +44,17 @@ def progress(label: str) -> Iterator[Steps]:
 
 
 def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows to stdout; figures are right-aligned."""
+    """Print rows to stdout; figures are right-aligned. Lines are as long as they have to be where nobody looks on."""
     shown = Table(title=title, title_justify="left", header_style="bold", title_style="bold")
     for index, column in enumerate(columns):
         figures = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
         shown.add_column(column, justify="right" if figures else "left", overflow="fold")
     for row in rows:
         shown.add_row(*(_text(cell) for cell in row))
-    stdout.print(shown)
+    if stdout.is_terminal:
+        stdout.print(shown)
+    else:  # a name or an id that is broken over lines is found by no program
+        Console(highlight=False, width=_ANY_WIDTH.measure(shown).maximum).print(shown)
 
 
 def listing(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, as_json: bool) -> None:

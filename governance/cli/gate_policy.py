@@ -119,14 +119,26 @@ def ratchet(
         text, changes = tighten(rules.text, policy, measured, slack=slack)
         if changes and not dry_run:
             write_atomically(policy, text.encode(), mode=policy.stat().st_mode & 0o777)
+        if not changes:
+            say(f"{policy}: left as it is, because the report keeps to no limit by more than its slack")
+            return
         rows = [(each.rule, each.field, each.before, each.after, each.line) for each in changes]
         table("Tightened" if not dry_run else "Would be tightened", ("rule", "field", "before", "after", "line"), rows)
 
 
 def metrics_of_rules(*, as_json: JsonOption = False) -> None:
-    """List the metrics that rules may name: what each is, its range, which way is better, and what it takes."""
-    rows = [(each.slug, each.title, *_range(each), each.better, ", ".join(sorted(each.needs))) for each in METRICS]
-    listing("Metrics", ("metric", "what", "from", "to", "better", "takes"), rows, as_json=as_json)
+    """List the metrics that rules may name: what each is, its range and better end, what it takes, what a rule names."""
+    rows = [
+        (each.slug, each.title, *_range(each), each.better, ", ".join(sorted(each.needs)), _asked_by(each))
+        for each in METRICS
+    ]
+    listing("Metrics", ("metric", "what", "from", "to", "better", "takes", "asked by"), rows, as_json=as_json)
+
+
+def _asked_by(metric: Metric) -> str:
+    """What a rule on it has to name, without which it has no figure to be about."""
+    keys = {"attribute": "attributes", "group": "groups"}
+    return ", ".join(key for key, need in keys.items() if need in metric.needs)
 
 
 def _range(metric: Metric) -> tuple[float | None, float | None]:

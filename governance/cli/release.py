@@ -64,7 +64,7 @@ def list_all(home: HomeOption = DEFAULT_HOME, *, as_json: JsonOption = False) ->
             (
                 str(each.id),
                 each.kind,
-                each.attempt,
+                each.attempt if each.model_id is None else 0,  # a model that was there is trained by nobody
                 f"{each.begun_at:%Y-%m-%d %H:%M}",
                 "open" if each.ended_at is None else f"ended {each.ended_at:%Y-%m-%d %H:%M}",
             )

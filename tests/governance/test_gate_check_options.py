@@ -4,8 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from audits.metrics import METRICS
 from audits.report import Report
+from governance.cli.main import build
 from tests.governance.gate_files import Gate, edited
 
 LIMIT = "limit: 0.2      # a fifth of the attention\n    aim: 0.25"
@@ -69,3 +72,39 @@ def test_both_ends_of_what_a_rule_allows_are_told(gate: Gate, tmp_path: Path) ->
 
     assert (found["documentaries"]["floor"], found["documentaries"]["ceiling"]) == (0.1, 0.9)
     assert (found["concentration"]["floor"], found["concentration"]["ceiling"]) == (None, 0.9)
+
+
+def test_several_categories_in_one_name_are_warned_of_and_separated_where_asked(
+    gate: Gate, lists: Path, tmp_path: Path
+) -> None:
+    text = (lists / "items.csv").read_text().replace("i3,documentary", "i3,documentary|drama")
+    (tmp_path / "items.csv").write_text(text)
+    given = ("--out", tmp_path / "out", "--items")
+    joined = gate("check", *given, tmp_path / "items.csv")
+
+    assert joined.exit_code == 0
+    assert "1 category has | in the name and is taken as one" in " ".join(joined.stderr.split())
+    assert "1 category has | in the name" in _caveats(tmp_path / "out")
+    separated = gate("check", *given, f"{tmp_path / 'items.csv'}?attributes=category")
+    assert (separated.exit_code, separated.stderr) == (0, "")
+    assert "in the name" not in _caveats(tmp_path / "out")
+
+
+def test_a_ratchet_with_nothing_to_tighten_says_so(gate: Gate, tmp_path: Path) -> None:
+    assert gate("check", "--out", tmp_path / "out").exit_code == 0
+    options = ("--report", tmp_path / "out" / "report.json", "--slack", 10)
+    result = gate("ratchet", *options)
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "left as it is, because the report keeps to no limit by more than its slack" in result.stderr
+
+
+def test_a_metrics_name_stands_on_one_line_and_what_its_rule_has_to_name_beside_it() -> None:
+    asked = ["gate", "metrics"]
+    lines = CliRunner().invoke(build(asked), asked).stdout.splitlines()
+    named = {metric.slug: [line for line in lines if f" {metric.slug} " in line] for metric in METRICS}
+
+    assert {slug: len(found) for slug, found in named.items()} == dict.fromkeys(named, 1)
+    assert named["ndcg_gap"][0].rstrip(" │").endswith(" group")
+    assert named["exposure_share"][0].rstrip(" │").endswith(" attribute")
+    assert named["category_gap"][0].rstrip(" │").endswith(" attribute, group")
