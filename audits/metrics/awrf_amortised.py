@@ -12,7 +12,8 @@ def measure(evidence: Evidence) -> Stepped:
 
     As ``awrf``, but the lists of all subjects are pooled first: a platform may balance what no single list can. Range
     [1 - ln 2, 1], higher is better. It is never below ``awrf`` of lists with equal labelled attention, because
-    divergence is convex.
+    divergence is convex. AWRF: Sapiezynski et al. (WWW 2019 Companion), with TREC's distance; that attention is owed
+    over many rankings, not in each: Biega, Gummadi & Weikum (SIGIR 2018).
 
     Example: one subject sees only documentaries, one only comedies, half of the catalogue each: 1 (and ``awrf``
         0.7842).

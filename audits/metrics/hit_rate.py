@@ -10,7 +10,8 @@ from audits.statistics import Smooth
 def per_subject(evidence: Evidence) -> Quality:
     """1 where the list holds at least one held-out target, else 0.
 
-    Range {0, 1}, higher is better.
+    Range {0, 1}, higher is better. Deshpande & Karypis (ACM TOIS 22(1), 2004), who hold out one item each; with more,
+    finding any of them counts.
 
     Example: targets {a, b}, list (c, a): 1; list (c, d): 0.
     """

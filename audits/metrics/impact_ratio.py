@@ -11,6 +11,7 @@ def measure(evidence: Evidence) -> Stepped:
 
     min_g(s_g / t_g) / max_g(s_g / t_g). Range [0, 1], 1 is parity; higher is better. "Four fifths" (29 CFR 1607.4(D),
     a rule of thumb of employment law) is 0.8. With many small categories chance alone lowers it: judge the interval.
+    A ratio of selection rates as the measure of disparate impact: Feldman et al. (KDD 2015); here of attention.
 
     Example: attention 0.6131 and 0.3869, catalogue a half each: 0.3869 / 0.6131 = 0.6309.
     """

@@ -17,7 +17,7 @@ def measure(evidence: Evidence) -> Smooth:
 
     H_u = -sum_g q_ug log2 q_ug, q_ug = share of the subject's attention that goes to category g. Range [0, log2
     categories]; higher is more varied. What falls from generation to generation where a filter bubble closes
-    (``audits.drift``).
+    (``audits.drift``). Shannon (Bell System Technical Journal 27, 1948).
 
     Example: half the attention on dramas, a quarter each on comedies and westerns: 1.5.
     """

@@ -11,7 +11,8 @@ def per_subject(evidence: Evidence) -> Quality:
     """Precision@k of every subject: held-out targets in the list / k.
 
     Range [0, 1], higher is better; a list shorter than k is divided by k all the same, as ranx does, and a subject with
-    fewer than k targets cannot reach 1.
+    fewer than k targets cannot reach 1. Cleverdon (Aslib Proceedings 19, 1967); for recommenders Herlocker, Konstan,
+    Terveen & Riedl (ACM TOIS 22(1), 2004).
 
     Example: targets {a, b}, list (c, a) of at most k = 4: 1 / 4.
     """

@@ -14,7 +14,9 @@ def stated(attack: PrivacyAttack) -> Measurement:
     """The attack's figure: lower bound on epsilon / epsilon claimed.
 
     Range [0, inf), lower is better; above 1 the claim is refuted, so a rule asks for at most 1. It is a bound already,
-    at the attack's own confidence, so it has no interval; its n is the number of canaries.
+    at the attack's own confidence, so it has no interval; its n is the number of canaries. A bound from
+    below as an audit of a claim: Jagielski, Ullman & Oprea (NeurIPS 2020); of one training: Steinke, Nasr & Jagielski
+    (NeurIPS 2023).
 
     Example: a bound of 0.4 on a claim of 1: 0.4.
     """

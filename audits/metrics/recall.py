@@ -11,7 +11,8 @@ from audits.statistics import Smooth
 def per_subject(evidence: Evidence) -> Quality:
     """Recall@k of every subject: targets in the list / targets.
 
-    Range [0, 1], higher is better; a subject with more than k targets cannot reach 1.
+    Range [0, 1], higher is better; a subject with more than k targets cannot reach 1. Cleverdon (Aslib Proceedings
+    19, 1967); for recommenders Herlocker, Konstan, Terveen & Riedl (ACM TOIS 22(1), 2004).
 
     Example: targets {a, b, c}, list (c, x): 1 / 3.
     """

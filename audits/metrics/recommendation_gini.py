@@ -13,7 +13,8 @@ def measure(evidence: Evidence) -> Stepped:
 
     As ``exposure_gini`` with x_i = number of lists that hold item i; m = every item of the catalogue, shown or not.
     Range [0, 1 - 1/m]; lower is more even. The figure that LensKit and RecBole call Gini; others divide by m - 1, give
-    1 - G, or count recommended items only, which makes hiding part of the catalogue look even.
+    1 - G, or count recommended items only, which makes hiding part of the catalogue look even. Gini
+    (1912); of recommended items Fleder & Hosanagar (Management Science 55(5), 2009).
 
     Example: lists (a, b), (a, c), (a, d) of a catalogue a to e: counts 0, 1, 1, 1, 3, so (-4*0 - 2*1 + 0*1 + 2*1 + 4*3)
         / (5 * 6) = 0.4.

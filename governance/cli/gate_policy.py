@@ -127,7 +127,7 @@ def ratchet(
 
 
 def metrics_of_rules(*, as_json: JsonOption = False) -> None:
-    """List the metrics that rules may name: what each is, its range and better end, what it takes, what a rule names."""
+    """List the metrics that rules may name: each with its range, better end, what it takes and what a rule names."""
     rows = [
         (each.slug, each.title, *_range(each), each.better, ", ".join(sorted(each.needs)), _asked_by(each))
         for each in METRICS
