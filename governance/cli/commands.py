@@ -99,6 +99,8 @@ ALONE: dict[tuple[str, ...], str] = {
     ("ledger", "check-opening"): "opening_check",
     ("attest", "verify"): "attest_verify",
     ("audit", "disclose"): "audit_disclose",
+    ("audit", "drift"): "audit_files",
+    ("audit", "experiment"): "audit_files",
     ("gate", "check"): "gate_check",
     ("gate", "init"): "gate_policy",
     ("gate", "ratchet"): "gate_policy",
