@@ -37,11 +37,13 @@ def test_the_page_runs_from_two_files_to_a_table_in_a_database(tmp_path: Path, m
                 exec(compile(block, PAGE.name, "exec"), {})  # noqa: S102 - our own page
             printed.append(told.getvalue())
 
-    gate, report, run, rows = printed
+    gate, report, generations, run, rows = printed
     assert "pass" in gate
     assert gate == run
     assert re.search(r"documentary 0\.\d+ from 0\.\d+ to 0\.\d+", report)
     assert rows == "800\n"
+    assert re.search(r"finished .* pass ", generations)
+    assert '"churn"' in (tmp_path / "drift.json").read_text()
 
 
 def test_the_table_of_layouts_names_every_format_and_suffix() -> None:
