@@ -22,6 +22,8 @@ from benchmarks.protocol import others, records, summary, work
 from benchmarks.protocol.bars import progress
 from benchmarks.protocol.data import read_dataset
 from benchmarks.protocol.further import FURTHER
+from benchmarks.protocol.ours import SILENT_EPSILON
+from recommender.models import MODELS
 
 EPSILONS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, math.inf)
 
@@ -77,6 +79,7 @@ def report(plan: work.Plan, keys: Collection[records.Key], name: str, folder: Pa
             summary.headline(figures, our_slugs),
             summary.losses(figures, our_slugs),
             summary.times(figures),
+            notes(plan, keys),
         ]
     )
     (folder / "tables.txt").write_text(text, encoding="utf-8")
@@ -89,6 +92,16 @@ def report(plan: work.Plan, keys: Collection[records.Key], name: str, folder: Pa
     except ModuleNotFoundError:
         text += "\nno plot: matplotlib is not installed\n"
     return text
+
+
+def notes(plan: work.Plan, keys: Collection[records.Key]) -> str:
+    """What the tables do not show by themselves."""
+    asked_for = {key.method for key in keys}
+    absent = [kind.slug for kind in MODELS if kind.slug in plan.methods and kind.slug not in asked_for]
+    lines = [f"∞: without noise, along the directions of taste that ε = {SILENT_EPSILON:g} lets through.\n"]
+    if absent:
+        lines.append(f"Left out, because the data has no times: {', '.join(absent)}.\n")
+    return "".join(lines)
 
 
 def main() -> None:

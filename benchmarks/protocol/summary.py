@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class Summary:
         seconds: of the wall, from interactions to a model that can serve.
         processor: the same, of all threads.
         all_ours: of the wall and of all threads, for a release and every model of it, by ε.
-        groups: Recall@20 of each group, over all held-out subjects of all seeds.
+        groups: Recall@20 of each group: mean over all held-out subjects of all seeds, deviation between the seeds.
     """
 
     recall: Mapping[tuple[str, float], Figure]
@@ -42,7 +42,7 @@ class Summary:
     seconds: Mapping[tuple[str, float], Figure]
     processor: Mapping[tuple[str, float], Figure]
     all_ours: Mapping[float, tuple[Figure, Figure]]
-    groups: Mapping[tuple[str, float], Mapping[str, float]]
+    groups: Mapping[tuple[str, float], Mapping[str, Figure]]
     subjects: Mapping[str, int]
 
     @property
@@ -80,14 +80,18 @@ def figure(values: Iterable[float]) -> Figure:
     return Figure(float(found.mean()), float(found.std(ddof=1)) if len(found) > 1 else math.nan, len(found))
 
 
-def pooled(records: Sequence[Record]) -> dict[str, float]:
-    """Recall@20 of each group over all subjects of these records: small groups have few in one seed."""
+def pooled(records: Sequence[Record]) -> dict[str, Figure]:
+    """Recall@20 of each group over all subjects of these records: small groups have few in one seed.
+
+    The deviation is between the seeds, each of which weighs the same in it.
+    """
     groups = dict.fromkeys(group for record in records for group in record.recall)
-    return {
-        group: sum(r.recall[group] * r.subjects[group] for r in records if group in r.recall)
-        / sum(r.subjects[group] for r in records if group in r.recall)
-        for group in groups
-    }
+    found = {}
+    for group in groups:
+        within = [(r.recall[group], r.subjects[group]) for r in records if group in r.recall]
+        mean = sum(recall * count for recall, count in within) / sum(count for _, count in within)
+        found[group] = replace(figure(recall for recall, _ in within), mean=mean)
+    return found
 
 
 def best(summary: Summary, methods: Collection[str], epsilon: float) -> str | None:
@@ -150,12 +154,15 @@ def headline(summary: Summary, methods: Collection[str]) -> str:
         others = [(method, WITHOUT_NOISE), ("ease_exact", WITHOUT_NOISE), ("ials_exact", WITHOUT_NOISE),
                   ("adadpals", epsilon), ("dpsgd", epsilon)]  # fmt: skip
         shares = [f"{recall / summary.recall[o].mean:.3f}" if o in summary.recall else "" for o in others]
+        ndcg = summary.ndcg[method, epsilon]
+        peer = summary.ndcg.get(("dpsgd", epsilon))
+        ranked = [str(ndcg), f"{ndcg.mean / peer.mean:.3f}" if peer else ""]
         faster = ["", ""]
         if ("dpsgd", epsilon) in summary.processor:
             slower = summary.processor["dpsgd", epsilon].mean
             ours = summary.processor[method, epsilon], summary.all_ours[epsilon][1]
             faster = [f"{slower / each.mean:.1f}" for each in ours]
-        rows.append([named(epsilon), method, str(summary.recall[method, epsilon]), *shares, *faster])
+        rows.append([named(epsilon), method, str(summary.recall[method, epsilon]), *shares, *ranked, *faster])
     header = [
         "ε",
         "best of ours",
@@ -164,6 +171,8 @@ def headline(summary: Summary, methods: Collection[str]) -> str:
         "/ EASE",
         "/ iALS",
         "/ AdaDPALS",
+        "/ DP-SGD",
+        "NDCG@100",
         "/ DP-SGD",
         "times as fast",
         "with all models",
@@ -188,10 +197,10 @@ def losses(summary: Summary, methods: Collection[str]) -> str:
     return aligned("Recall@20 by group, and the loss against the same model without noise", header, rows)
 
 
-def _loss(here: float | None, free: float | None) -> str:
+def _loss(here: Figure | None, free: Figure | None) -> str:
     if here is None:
         return ""
-    return f"{here:.3f}" + (f" {100 * (here / free - 1):+.1f} %" if free else "")
+    return str(here) + (f" {100 * (here.mean / free.mean - 1):+.1f} %" if free and free.mean else "")
 
 
 def named(epsilon: float) -> str:

@@ -115,9 +115,10 @@ def test_groups_are_pooled_over_subjects_and_compared_with_the_same_model_withou
     lines = summary.losses(figures, ["ease"]).splitlines()
 
     # (0.5 · 1 + 0.2 · 2)/3 = 0.3, half of 0.6
-    assert figures.groups["ease", 1.0]["few"] == pytest.approx(0.3)
-    assert lines[2].split() == ["everyone", "(20)", "0.300", "-25.0", "%", "0.400", "+0.0", "%"]
-    assert lines[3].split() == ["few", "(3)", "0.300", "-50.0", "%", "0.600", "+0.0", "%"]
+    few = figures.groups["ease", 1.0]["few"]
+    assert (few.mean, few.deviation) == (pytest.approx(0.3), pytest.approx(0.3 / 2**0.5))
+    assert lines[2].split() == ["everyone", "(20)", "0.300", "±0.000", "-25.0", "%", "0.400", "±0.000", "+0.0", "%"]
+    assert lines[3].split() == ["few", "(3)", "0.300", "±0.212", "-50.0", "%", "0.600", "±0.000", "+0.0", "%"]
     assert figures.seconds["ease", 1.0].mean == 2.0
 
 
