@@ -1,10 +1,15 @@
 """What an audit by canaries showed: of the whole release, and of each of its sums alone. Pure."""
 
+import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from recommender.accounting import compose_mu, epsilon_at
+from recommender.accounting import LARGEST_MU, compose_mu, epsilon_at
 from recommender.mechanism import Mechanism
+
+SURE = 0.8
+"""How likely an audit has to find half of the noise missing, for its finding nothing to mean something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,15 +19,18 @@ class SumBound:
     Attributes:
         name: ``counts``, ``gram``, or a signal's slug.
         mu: claimed: what the sum's noise costs.
-        guesses: r, fixed beforehand.
-        correct: v.
-        mu_lower: shown; 0 where nothing is.
+        statistic: by how many of its estimated errors the canaries' coins stand out of it
+            (``attacks.signal_to_noise``).
+        needed: the statistic that refutes the claim; None where the canaries add nothing to this sum.
+        chance: with which it would have been exceeded, had this sum half of its noise.
+        mu_lower: shown, if the sum has Gaussian noise of one size; 0 where nothing is.
     """
 
     name: str
     mu: float
-    guesses: int
-    correct: int
+    statistic: float
+    needed: float | None
+    chance: float
     mu_lower: float
 
     @property
@@ -44,12 +52,16 @@ class AttackReport:
         canaries: m, each in with probability ½.
         included: how many were.
         guesses: r, fixed beforehand.
+        needed: the fewest right guesses that refute the claimed μ; None where not even r do, as for a large ε.
         correct: v.
         confidence: with which all bounds hold together.
         epsilon_lower: on ε at the claimed δ, whatever the mechanism is; 0 where nothing is shown.
-        mu_lower: on μ, of a mechanism that is Gaussian, as this one claims to be; 0 where nothing is shown.
+        mu_lower: on μ by the guesses, of a mechanism that is Gaussian, as this one claims to be; 0 where nothing is
+            shown.
         noise: where the noise came from.
         sums: what each sum shows alone, in the order of the release.
+        chance: with which the sums would have refuted the claim, had all of them half of their noise.
+        canaries_needed: how many make that chance ``SURE``; None if more than a million.
         directions: of the lens that the Gram matrix was measured through; None where there was none.
     """
 
@@ -61,12 +73,15 @@ class AttackReport:
     canaries: int
     included: int
     guesses: int
+    needed: int | None
     correct: int
     confidence: float
     epsilon_lower: float
     mu_lower: float
     noise: str
     sums: tuple[SumBound, ...]
+    chance: float
+    canaries_needed: int | None
     directions: int | None = None
 
     @property
@@ -82,18 +97,17 @@ class AttackReport:
     @property
     def gaussian_epsilon_lower(self) -> float:
         """The ε that a Gaussian mechanism of ``mu_lower`` has at the claimed δ."""
-        return epsilon_at(self.mu_lower, self.delta)
+        return self._epsilon(self.mu_lower)
 
     @property
     def epsilon_lower_by_sums(self) -> float:
-        """The ε of a mechanism in which one sum leaks what it alone shows, and all others what is claimed of them.
+        """The ε of what all sums show together; or what one shows beside what is claimed of the others, if it is more.
 
-        0 unless a sum alone shows more than is claimed of it. It is a bound if no other sum has more noise than it
-        should.
+        The second where one shows more than is claimed of it: a bound if no other has more noise than it should.
         """
         rest = {part.name: compose_mu(each.mu for each in self.sums if each is not part) for part in self.sums}
-        whole = (compose_mu((rest[part.name], part.mu_lower)) for part in self.sums if part.refuted)
-        return max((epsilon_at(mu, self.delta) for mu in whole), default=0.0)
+        beyond = [compose_mu((rest[part.name], part.mu_lower)) for part in self.sums if part.refuted]
+        return self._epsilon(max([compose_mu(part.mu_lower for part in self.sums), *beyond]))
 
     @property
     def lower_bound(self) -> float:
@@ -107,8 +121,10 @@ class AttackReport:
 
     @property
     def verdict(self) -> str:
-        """``refuted`` or ``not refuted``."""
-        return "refuted" if self.refuted else "not refuted"
+        """``refuted``; ``undecided`` where half of the noise would likely have passed as well; or ``not refuted``."""
+        if self.refuted:
+            return "refuted"
+        return "not refuted" if self.chance >= SURE else "undecided"
 
     @property
     def attacked(self) -> tuple[str, ...]:
@@ -123,10 +139,24 @@ class AttackReport:
         return (
             f"Of {self.canaries:,} canary subjects, each in with probability one half, the attacker guessed "
             f"{self.guesses:,} and was right {self.correct:,} times: with {self.confidence:.0%} confidence epsilon is "
-            f"at least {self.epsilon_lower:.3g} for any mechanism and {self.gaussian_epsilon_lower:.3g} for a Gaussian "
-            f"one, at delta {self.delta:g}; {self.epsilon:g} is claimed and {self.verdict}. "
-            f"Attacked, together and each alone: {', '.join(self.attacked)}.{self._beyond}"
+            f"at least {self.epsilon_lower:.3g} for any mechanism, {self.gaussian_epsilon_lower:.3g} for a Gaussian "
+            f"one and {self.epsilon_lower_by_sums:.3g} for Gaussian noise in each sum, at delta {self.delta:g}; "
+            f"{self.epsilon:g} is claimed and {self.verdict}. "
+            f"Attacked, together and each alone: {', '.join(self.attacked)}.{self._beyond} {self.could_find}"
         )
+
+    @property
+    def could_find(self) -> str:
+        """What the audit could have refuted, in words."""
+        guessed = "no number of right guesses" if self.needed is None else f"{self.needed:,} right guesses"
+        said = (
+            f"Half of the noise would have been found with a chance of {_percent(self.chance)}; {guessed} would have "
+            f"refuted the claim."
+        )
+        if self.chance >= SURE:
+            return said
+        would = "more than a million" if self.canaries_needed is None else f"{self.canaries_needed:,}"
+        return f"{said} For a chance of {SURE:.0%} it takes {would} canaries."
 
     @property
     def _beyond(self) -> str:
@@ -137,6 +167,9 @@ class AttackReport:
         ]
         return f" By themselves, {', '.join(beyond)}." if beyond else ""
 
+    def _epsilon(self, mu: float) -> float:
+        return epsilon_at(min(mu, LARGEST_MU), self.delta)
+
     def as_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
         found = asdict(self)
@@ -144,3 +177,13 @@ class AttackReport:
         found |= {"attacked": list(self.attacked), "verdict": self.verdict}
         found |= {"epsilon_lower_by_sums": self.epsilon_lower_by_sums}
         return found | {"gaussian_epsilon_lower": self.gaussian_epsilon_lower}
+
+
+def chance_of_any(chances: Iterable[float]) -> float:
+    """Of one at least, of sums whose noises are independent."""
+    return 1 - math.prod(1 - chance for chance in chances)
+
+
+def _percent(chance: float) -> str:
+    """Never quite certain, nor quite impossible."""
+    return "more than 99 %" if chance > 0.99 else "less than 1 %" if chance < 0.01 else f"{100 * chance:.0f} %"  # noqa: PLR2004

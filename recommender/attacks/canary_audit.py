@@ -7,18 +7,20 @@ everything that is released, through the lens if there is one, further signals i
 A report that is not refuted proves nothing but that this attack failed.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
 import numpy as np
 
-from recommender.attacks.attack_report import AttackReport, SumBound
+from recommender.attacks.attack_report import SURE, AttackReport, SumBound, chance_of_any
 from recommender.attacks.canaries import AS_OF, Canaries, plant
 from recommender.attacks.fitting import fitted
 from recommender.attacks.likelihood import Reading, guessed_coins, reading
 from recommender.attacks.one_run import epsilon_lower_bound, mu_lower_bound
-from recommender.attacks.power import best_guesses
+from recommender.attacks.power import fewest_canaries, fewest_for_mu
+from recommender.attacks.signal_to_noise import Standing, standing
 from recommender.errors import BadAttack
 from recommender.exact_sums import rule_for
 from recommender.features import CatalogueFeatures
@@ -93,6 +95,14 @@ def audit_mechanism(
     release, seen = _attacked(run, plant(interactions, planted, np.ones(canaries, bool)), planted, mechanism, included)
     correct = right_guesses(guessed_coins(seen, tuple(seen.sums)), included, guesses)
     each, found = 1 - (1 - confidence) / 3, {"canaries": canaries, "guesses": guesses, "correct": correct}
+    needed = fewest_for_mu(mechanism.mu, canaries, guesses, confidence=each)
+    alone, part = {name: standing(seen, name, included) for name in seen.sums}, 1 - (1 - each) / len(seen.sums)
+    sums = tuple(_alone(name, mechanism.mu_by_sum[name], alone[name], part) for name in seen.sums)
+
+    def chance(number: int) -> float:
+        grown = number / canaries
+        return chance_of_any(alone[name].chance(mechanism.mu_by_sum[name], part, canaries=grown) for name in alone)
+
     return AttackReport(
         mechanism=mechanism,
         subjects=len(interactions.subjects),
@@ -104,7 +114,10 @@ def audit_mechanism(
         epsilon_lower=epsilon_lower_bound(**found, delta=mechanism.delta, confidence=each),
         mu_lower=mu_lower_bound(**found, confidence=each),
         noise=noise.name,
-        sums=tuple(_alone(seen, name, mechanism, included, each) for name in seen.sums),
+        sums=sums,
+        needed=needed if needed <= guesses else None,
+        chance=chance(canaries),
+        canaries_needed=fewest_canaries(chance, SURE),
         directions=None if release.lens is None else release.lens.shape[1],
         **found,
     )
@@ -127,13 +140,17 @@ def _attacked(
     return release, reading(release, suspects, others, rule)
 
 
-def _alone(seen: Reading, name: str, mechanism: Mechanism, included: np.ndarray, confidence: float) -> SumBound:
+def _alone(name: str, mu: float, found: Standing, confidence: float) -> SumBound:
     """One of the sums, which share the error that the confidence leaves."""
-    mu, canaries, each = mechanism.mu_by_sum[name], len(included), 1 - (1 - confidence) / len(seen.sums)
-    guesses = best_guesses(mu, canaries=canaries, confidence=each).guesses
-    correct = right_guesses(guessed_coins(seen, (name,)), included, guesses)
-    found = mu_lower_bound(canaries=canaries, guesses=guesses, correct=correct, confidence=each)
-    return SumBound(name=name, mu=mu, guesses=guesses, correct=correct, mu_lower=found)
+    needed = found.needed(mu, confidence)
+    return SumBound(
+        name=name,
+        mu=mu,
+        statistic=found.statistic,
+        needed=needed if needed < math.inf else None,
+        chance=found.chance(mu, confidence),
+        mu_lower=found.mu_lower(confidence),
+    )
 
 
 def right_guesses(scores: np.ndarray, included: np.ndarray, guesses: int) -> int:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.attacks.one_run import p_value, refutes_mu
+from recommender.attacks.one_run import mu_lower_bound, p_value, refutes_mu
 from recommender.errors import BadAttack
+
+MOST_CANARIES = 1_000_000
 
 _SHARES = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -36,6 +38,7 @@ def best_guesses(mu: float, *, canaries: int, times: float = 2.0, confidence: fl
     """The number of guesses that finds a leak of ``times`` the claimed μ most surely.
 
     Few guesses are surer ones, many are more evidence; which matters more depends on μ and the number of canaries.
+    Where no number of guesses can refute μ, it is the one whose bound comes closest to it if all are right.
 
     Raises:
         BadAttack: μ or ``times`` is not positive, or there are no canaries.
@@ -44,19 +47,41 @@ def best_guesses(mu: float, *, canaries: int, times: float = 2.0, confidence: fl
         msg = f"power is asked of a positive mu and leak, got {mu} and {times}"
         raise BadAttack(msg)
     numbers = sorted({max(1, round(share * canaries)) for share in _SHARES})
-    return max((power_of(mu, canaries, r, times=times, confidence=confidence) for r in numbers), key=_sureness)
+    found = [power_of(mu, canaries, r, times=times, confidence=confidence) for r in numbers]
+    if all(each.needed > each.guesses for each in found):
+        return max(found, key=lambda each: _ceiling(each, canaries, confidence))
+    return max(found, key=_sureness)
 
 
 def power_of(mu: float, canaries: int, guesses: int, *, times: float = 2.0, confidence: float = 0.95) -> Power:
     """What to expect of that many guesses."""
-    needed = _fewest(
-        lambda v: refutes_mu(mu, canaries=canaries, guesses=guesses, correct=v, confidence=confidence), guesses
-    )
+    needed = fewest_for_mu(mu, canaries, guesses, confidence=confidence)
     chance = accuracy(mu * times, guesses / canaries)
     spread = np.sqrt(max(guesses * chance * (1 - chance), 1e-2))
     expected = guesses * chance
     sigmas = -np.inf if needed > guesses else (expected - needed + 0.5) / spread
     return Power(guesses=guesses, needed=needed, expected=expected, sigmas=float(sigmas))
+
+
+def fewest_for_mu(mu: float, canaries: int, guesses: int, *, confidence: float = 0.95) -> int:
+    """The fewest right guesses that refute μ; r + 1 where none do."""
+    return _fewest(
+        lambda v: refutes_mu(mu, canaries=canaries, guesses=guesses, correct=v, confidence=confidence), guesses
+    )
+
+
+def fewest_canaries(chance: Callable[[int], float], enough: float) -> int | None:
+    """The fewest canaries with which an audit finds what it looks for with a chance of ``enough``.
+
+    Args:
+        chance: of so many; rising.
+        enough: in (0, 1).
+
+    Returns:
+        None where ``MOST_CANARIES`` are too few.
+    """
+    found = _fewest(lambda number: number > 0 and chance(number) >= enough, MOST_CANARIES)
+    return found if found <= MOST_CANARIES else None
 
 
 def fewest_for_epsilon(epsilon: float, delta: float, canaries: int, guesses: int, *, confidence: float = 0.95) -> int:
@@ -91,6 +116,11 @@ def _fewest(refuted: Callable[[int], bool], guesses: int) -> int:
         middle = (low + high) // 2
         low, high = (low, middle) if refuted(middle) else (middle, high)
     return high
+
+
+def _ceiling(power: Power, canaries: int, confidence: float) -> float:
+    """The bound on μ if all guesses are right."""
+    return mu_lower_bound(canaries=canaries, guesses=power.guesses, correct=power.guesses, confidence=confidence)
 
 
 def _sureness(power: Power) -> float:
