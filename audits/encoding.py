@@ -8,17 +8,20 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from enum import StrEnum
-from types import NoneType, UnionType
+from types import MappingProxyType, NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from audits.errors import CorruptReport
 
 T = TypeVar("T")
 
+LATER = MappingProxyType({"later": True})
+"""Metadata of a field that came when values had been written without it: None is left out, so they keep their bytes."""
+
 
 def encode(value: object) -> bytes:
     """Canonical JSON of a frozen dataclass; floats must be finite."""
-    plain = dataclasses.asdict(value)  # type: ignore[call-overload]
+    plain = _plain(value)
     return (
         json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False) + "\n"
     ).encode()
@@ -43,17 +46,32 @@ def decode(kind: type[T], unverified: bytes) -> T:
     return value
 
 
+def _plain(value: object) -> object:
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    if not dataclasses.is_dataclass(value):
+        return value
+    fields = ((field, getattr(value, field.name)) for field in dataclasses.fields(value))
+    return {field.name: _plain(each) for field, each in fields if each is not None or not _is_later(field)}
+
+
+def _is_later(field: "dataclasses.Field[Any]") -> bool:
+    return "later" in field.metadata
+
+
 def _dataclass(kind: type[T], raw: object, place: str) -> T:
     if not isinstance(raw, dict):
         msg = f"{place}: expected an object, got {_kind(raw)}"
         raise CorruptReport(msg)
     hints = get_type_hints(kind)
-    names = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    if set(raw) != names:
-        missing, unknown = sorted(names - set(raw)), len(set(raw) - names)
+    fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+    names = {field.name for field in fields}
+    needed = {field.name for field in fields if not _is_later(field)}
+    if not needed <= set(raw) <= names:
+        missing, unknown = sorted(needed - set(raw)), len(set(raw) - names)
         msg = f"{place}: expected the keys {sorted(names)}, got {unknown} unknown ones, missing {missing}"
         raise CorruptReport(msg)
-    return kind(**{name: _value(hints[name], raw[name], f"{place}.{name}") for name in names})
+    return kind(**{name: _value(hints[name], each, f"{place}.{name}") for name, each in raw.items()})
 
 
 def _value(hint: Any, raw: object, place: str) -> object:  # noqa: ANN401 - a type hint is any object

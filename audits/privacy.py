@@ -5,10 +5,13 @@ what the model really leaks; a bound above the claim refutes it. One below prove
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from audits.encoding import decode, encode
+from audits.encoding import LATER, decode, encode
 from audits.errors import InvalidConfig
+
+SURE = 0.8
+"""How likely an attack has to find half of the noise missing, for its finding nothing to be evidence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,8 @@ class PrivacyAttack:
         attack: what was done, for people to read.
         canaries: subjects planted, in or out.
         model_digest: the model that was attacked.
+        chance: with which the same attack refutes the claim of a mechanism with half of its noise; None where nobody
+            said. An attack that could find nothing shows nothing by finding nothing.
 
     Raises:
         InvalidConfig: a number out of range or not finite, or an attack without name or canaries.
@@ -58,9 +63,11 @@ class PrivacyAttack:
     attack: str
     canaries: int
     model_digest: str
+    chance: float | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
         checks = (
+            ("chance", self.chance is None or 0 <= self.chance <= 1, "a number from 0 to 1, or none"),
             ("epsilon", 0 < self.epsilon < math.inf, "a positive number"),
             ("delta", 0 <= self.delta < 1, "at least 0 and below 1"),
             ("lower_bound", 0 <= self.lower_bound < math.inf, "0 or more"),
@@ -79,13 +86,23 @@ class PrivacyAttack:
         return self.lower_bound > self.epsilon
 
     @property
+    def undecided(self) -> bool:
+        """Whether the claim stands only because the attack may well have missed half of the noise."""
+        return not self.refuted and (self.chance is None or self.chance < SURE)
+
+    @property
     def sentence(self) -> str:
         """The finding in words."""
         found = f"The attack ({self.attack}, {self.canaries:,} canaries) shows with {self.confidence:.0%} confidence"
         claim = f"a subject's epsilon of at least {self.lower_bound:.3g}"
         if self.refuted:
             return f"{found} {claim}, which refutes the claimed {self.epsilon:.3g}."
-        return f"{found} {claim}; that does not contradict the claimed {self.epsilon:.3g}, nor prove it."
+        could = "Nobody says with what chance it would have found half of the noise missing."
+        if self.chance is not None:
+            could = (
+                f"Half of the noise missing would have been found with a chance of {math.floor(100 * self.chance)}%."
+            )
+        return f"{found} {claim}; that does not contradict the claimed {self.epsilon:.3g}, nor prove it. {could}"
 
     def to_json(self) -> bytes:
         """The one encoding; equal attacks give equal bytes."""

@@ -19,6 +19,7 @@ class Undefined(StrEnum):
     UNSTEADY = "undefined in some resamples"
     SUPPRESSED = "suppressed"
     UNSURE = "its interval is less certain than the audit's"
+    BLIND = "the attack may well have missed half of the noise"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -154,7 +154,7 @@ def _derived(
 def _stated(metrics: Sequence[Metric], given: AuditInput, level: float) -> tuple[Measurement, ...]:
     found = []
     if given.attack is not None and privacy_leak.METRIC in metrics:
-        found.append(privacy_leak.stated(given.attack))
+        found.append(privacy_leak.stated(given.attack, level=level))
     if given.inference is not None and membership_inference.METRIC in metrics:
         found.append(membership_inference.stated(given.inference, level=level))
     return tuple(found)

@@ -6,21 +6,24 @@ from audits.evidence import Evidence
 from audits.measuring import rounded
 from audits.metrics.metric import Metric
 from audits.privacy import PrivacyAttack
-from audits.report import Measurement
+from audits.report import Measurement, Undefined
 from audits.statistics import Statistics
 
 
-def stated(attack: PrivacyAttack) -> Measurement:
+def stated(attack: PrivacyAttack, *, level: float) -> Measurement:
     """The attack's figure: lower bound on epsilon / epsilon claimed.
 
     Range [0, inf), lower is better; above 1 the claim is refuted, so a rule asks for at most 1. It is a bound already,
-    at the attack's own confidence, so it has no interval; its n is the number of canaries. A bound from
-    below as an audit of a claim: Jagielski, Ullman & Oprea (NeurIPS 2020); of one training: Steinke, Nasr & Jagielski
-    (NeurIPS 2023).
+    at the attack's own confidence, so it has no interval; its n is the number of canaries. Undefined where that is less
+    certain than ``level``, the audit's, since a rule must not be decided by a guess; and where the claim is not refuted
+    by an attack that may well have missed half of the noise, or of which nobody says. A bound from below as an audit of
+    a claim: Jagielski, Ullman & Oprea (NeurIPS 2020); of one training: Steinke, Nasr & Jagielski (NeurIPS 2023).
 
-    Example: a bound of 0.4 on a claim of 1: 0.4.
+    Example: a bound of 0.4 on a claim of 1 at 95 %, where half of the noise would have been found nine times in ten, in
+        an audit at 95 %: 0.4. In an audit at 99 %, or found one time in two, it is undefined.
     """
-    figure = rounded(attack.lower_bound / attack.epsilon)
+    undefined = _why_undefined(attack, level)
+    figure = None if undefined is not None else rounded(attack.lower_bound / attack.epsilon)
     return Measurement(
         metric=METRIC.slug,
         attribute=None,
@@ -31,11 +34,17 @@ def stated(attack: PrivacyAttack) -> Measurement:
         high=figure,
         pointwise_low=figure,
         pointwise_high=figure,
-        standard_error=0.0,
+        standard_error=None if figure is None else 0.0,
         n=attack.canaries,
         target=None,
-        undefined=None,
+        undefined=undefined,
     )
+
+
+def _why_undefined(attack: PrivacyAttack, level: float) -> Undefined | None:
+    if attack.confidence < level - 1e-9:
+        return Undefined.UNSURE
+    return Undefined.BLIND if attack.undecided else None
 
 
 def _not_from_lists(_: Evidence) -> Statistics:

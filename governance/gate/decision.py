@@ -10,11 +10,12 @@ from types import MappingProxyType
 
 from audits.group_sizes import GroupSize
 from audits.groupings import CROSSED
+from audits.metrics import privacy_leak
 from audits.report import Report
 from audits.verdict import Outcome, Verdict
 from governance.gate.judging import judge_within
 from governance.gate.matching import Figure, division, figures, places, too_few, unknown_share, why_absent
-from governance.gate.sentences import asked_of, figure_sentence, limit_in_words, subject_of
+from governance.gate.sentences import asked_of, attack_sentence, figure_sentence, limit_in_words, subject_of
 from governance.gate.waivers import AppliedWaiver, Excepted, WaiverState, applied_waiver, excepted, excepted_words
 from governance.policy.comparisons import Comparison
 from governance.policy.rules import FairnessPolicy, FairnessRule, Level, attention_of, metric_of
@@ -229,7 +230,6 @@ def _judged(rule: FairnessRule, figure: Figure, case: _Case) -> _Found:
     read, measured = figure.read, figure.measured
     blocks = _blocks(rule, verdict.outcome) and waiver is None
     floor, ceiling = rule.bounds
-    sentence = figure_sentence(rule, figure, verdict, level=report.level)
     finding = Finding(
         rule=rule.id,
         level=rule.level,
@@ -240,7 +240,7 @@ def _judged(rule: FairnessRule, figure: Figure, case: _Case) -> _Found:
         high=read.high,
         limit=verdict.nearest_limit or 0.0,
         blocks=blocks,
-        sentence=" ".join([sentence, *(excepted_words(rule, each) for each in exceptions)]),
+        sentence=" ".join([_said(rule, figure, verdict, report), *(excepted_words(rule, each) for each in exceptions)]),
         metric=rule.metric,
         comparison=rule.comparison,
         n=read.n,
@@ -253,6 +253,12 @@ def _judged(rule: FairnessRule, figure: Figure, case: _Case) -> _Found:
         fails=blocks and _fails(rule, verdict.outcome),
     )
     return finding, exceptions
+
+
+def _said(rule: FairnessRule, figure: Figure, verdict: Verdict, report: Report) -> str:
+    if rule.metric == privacy_leak.METRIC.slug and report.attack is not None:
+        return attack_sentence(rule, report.attack)
+    return figure_sentence(rule, figure, verdict, level=report.level)
 
 
 def _deciding(verdict: Verdict) -> Verdict:

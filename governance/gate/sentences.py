@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from audits.privacy import PrivacyAttack
 from audits.report import Measurement
 from audits.verdict import Outcome, Verdict
 from governance.gate.matching import EACH, Figure
@@ -45,6 +46,16 @@ def asked_of(rule: FairnessRule) -> str:
 def limit_in_words(rule: FairnessRule) -> str:
     """What the rule asks for, such as ``at least 30 %``."""
     return _asked(rule, _scale(rule, ()))
+
+
+def attack_sentence(rule: FairnessRule, attack: PrivacyAttack) -> str:
+    """What an attack showed of the epsilon that is claimed: a bound, at the attack's own confidence, from canaries."""
+    scale = scale_of([attack.lower_bound / attack.epsilon], [], _unit(rule))
+    return (
+        f"An attack with {attack.canaries:,} canaries shows that epsilon is at least {attack.lower_bound:.3g}, with "
+        f"{100 * attack.confidence:g} % confidence, where {attack.epsilon:g} is claimed: "
+        f"{scale.say(attack.lower_bound / attack.epsilon)} of it; the policy asks for {_asked(rule, scale)}."
+    )
 
 
 def figure_sentence(rule: FairnessRule, figure: Figure, verdict: Verdict, *, level: float) -> str:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from audits.configuration import AuditConfig
 from audits.digest import inputs_digest
 from audits.errors import CorruptReport, InvalidConfig
+from audits.metrics.privacy_leak import stated
 from audits.privacy import Guesses, PrivacyAttack, epsilon_lower_bound
-from audits.report import Report
+from audits.report import Report, Undefined
 from audits.run import run
 from audits.tables import AuditInput
 from audits.verdict import Limits, Outcome, judge
@@ -28,6 +29,7 @@ ATTACK = PrivacyAttack(
     attack="loss threshold",
     canaries=200,
     model_digest="m",
+    chance=0.9,
 )
 
 
@@ -97,6 +99,43 @@ def test_a_bound_above_the_claim_refutes_it_and_one_below_does_not_prove_it() ->
         "The attack (loss threshold, 200 canaries) shows with 95% confidence a subject's epsilon of at least 1.2, "
         "which refutes the claimed 1."
     )
+    assert ATTACK.sentence.endswith("Half of the noise missing would have been found with a chance of 90%.")
+
+
+@pytest.mark.parametrize(("chance", "undecided"), [(None, True), (0.79, True), (0.8, False)])
+def test_an_attack_that_may_well_have_missed_half_of_the_noise_decides_nothing_by_finding_nothing(
+    chance: float | None, *, undecided: bool
+) -> None:
+    assert replace(ATTACK, chance=chance).undecided is undecided
+    assert not replace(ATTACK, chance=chance, lower_bound=1.2).undecided
+
+
+@pytest.mark.parametrize(
+    ("change", "level", "value", "undefined"),
+    [
+        ({}, 0.95, 0.4, None),
+        ({}, 0.99, None, Undefined.UNSURE),
+        ({"confidence": 0.01, "lower_bound": 1.2}, 0.95, None, Undefined.UNSURE),
+        ({"chance": 0.5}, 0.95, None, Undefined.BLIND),
+        ({"chance": None}, 0.95, None, Undefined.BLIND),
+        ({"chance": 0.5, "lower_bound": 1.2}, 0.95, 1.2, None),
+    ],
+)
+def test_a_bound_is_a_figure_if_it_is_as_sure_as_the_audit_and_had_a_chance(
+    change: dict[str, float | None], level: float, value: float | None, undefined: Undefined | None
+) -> None:
+    figure = stated(replace(ATTACK, **change), level=level)  # type: ignore[arg-type]
+
+    assert (figure.value, figure.undefined) == (value, undefined)
+
+
+def test_an_attack_from_before_anybody_said_its_chance_keeps_its_bytes() -> None:
+    old = replace(ATTACK, chance=None).to_json()
+
+    assert b"chance" not in old
+    assert PrivacyAttack.from_json(old).chance is None
+    with pytest.raises(CorruptReport, match="canonical"):
+        PrivacyAttack.from_json(old.replace(b'"confidence"', b'"chance":null,"confidence"'))
 
 
 def test_has_one_encoding() -> None:

@@ -37,6 +37,7 @@ ATTACK: dict[str, Any] = {
     "attack": "canaries, one run",
     "canaries": 4000,
     "model_digest": "ab" * 32,
+    "chance": 0.97,
 }
 
 
@@ -74,6 +75,35 @@ def test_an_attack_that_refutes_the_claim_fails_the_rule(
     document = found if alone else {"title": "a whole report", "privacy_attack": found}
 
     assert _check(tmp_path, attack=document).exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"confidence": 0.01}, 3),
+        ({"confidence": 0.94, "lower_bound": 3.01}, 3),
+        ({"chance": 0.79}, 3),
+        ({"chance": None}, 3),
+        ({"chance": 0.79, "lower_bound": 3.01}, 1),
+        ({"chance": 1}, 0),
+        ({"chance": 1.5}, 2),
+    ],
+)
+def test_an_attack_less_sure_than_the_policy_or_without_a_chance_to_find_anything_decides_nothing(
+    tmp_path: Path, change: dict[str, float | None], code: int
+) -> None:
+    found = {name: value for name, value in (ATTACK | change).items() if value is not None}
+
+    assert _check(tmp_path, attack=found).exit_code == code
+
+
+def test_the_finding_says_what_the_attack_showed_and_how_surely(tmp_path: Path) -> None:
+    said = " ".join(_check(tmp_path, "--format", "json", attack=ATTACK).stdout.split())
+
+    assert (
+        "An attack with 4,000 canaries shows that epsilon is at least 1.25, with 95 % confidence, where 3 is claimed: "
+        "0.417 of it; the policy asks for at most 1."
+    ) in said
 
 
 def test_without_an_attack_the_rule_has_no_evidence(tmp_path: Path) -> None:
