@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from governance.pipeline.attack import Attacked
 
 REFUTED = 1
+UNDECIDED = 3
 
 
 def register(group: typer.Typer) -> None:
@@ -40,7 +41,8 @@ def privacy(
     and nothing is paid. With --membership the
     model itself is attacked, with histories of subjects who have not objected to audits. The report is stored, and the
     next `probity audit run` takes it into account; `probity gate check --attack` reads what --json prints. Exit codes:
-    0 the claim was not refuted, which is less than proved; 1 it was.
+    0 the claim was not refuted, which is less than proved; 1 it was; 3 undecided: so few canaries may well have missed
+    half of the noise, and how many would do is said.
     """
     import numpy as np
 
@@ -62,7 +64,7 @@ def privacy(
     else:
         _show(found)
     say(f"{here.settings.home / found.record.path}")
-    raise typer.Exit(REFUTED if found.refuted else 0)
+    raise typer.Exit(REFUTED if found.refuted else UNDECIDED if found.undecided else 0)
 
 
 def _show(found: "Attacked") -> None:
@@ -71,10 +73,17 @@ def _show(found: "Attacked") -> None:
         ("claimed", shown.epsilon),
         ("shown, whatever the mechanism is", shown.epsilon_lower),
         ("shown, if it is Gaussian as claimed", shown.gaussian_epsilon_lower),
+        ("shown, if each sum has Gaussian noise as claimed", shown.epsilon_lower_by_sums),
     ]
     table(f"Epsilon at delta {shown.delta:g}: {shown.verdict}", ("", "epsilon"), rows)
-    parts = [(words, part.mu, part.mu_lower) for words, part in zip(shown.attacked, shown.sums, strict=True)]
-    table("Each sum of the release alone", ("attacked", "mu claimed", "mu shown"), parts)
+    parts = [
+        (words, part.mu, part.mu_lower, part.statistic, part.needed, part.chance)
+        for words, part in zip(shown.attacked, shown.sums, strict=True)
+    ]
+    columns = ("attacked", "mu claimed", "mu shown", "stands out by", "needed", "half the noise found")
+    table("Each sum of the release alone", columns, parts)
+    guessed = [(shown.guesses, shown.correct, shown.needed)]
+    table("Guesses from all of them", ("guesses", "right", "needed"), guessed)
     stdout.print(found.document["finding"], markup=False)
     if not found.membership:
         return

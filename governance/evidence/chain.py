@@ -168,7 +168,11 @@ def _attacks(origin: Origin) -> Step:
     """What attacks on its release found, whichever of the release's models they were made for."""
     entries = origin.named(origin.release.digest, "registry.attack_recorded")
     facts = tuple(
-        ("refuted" if entry.body["refuted"] else "not refuted", f"report {entry.body['report']}") for entry in entries
+        (
+            "refuted" if entry.body["refuted"] else "undecided" if entry.body.get("undecided") else "not refuted",
+            f"report {entry.body['report']}",
+        )
+        for entry in entries
     )
     return Step(name="Attacks", facts=facts, entries=tuple(entries))
 

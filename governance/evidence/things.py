@@ -13,7 +13,7 @@ from governance.evidence.recomputing import decision_from, same_json, verify_ste
 from governance.gate.waivers import AppliedWaiver
 from governance.ledger.entry import Entry
 from governance.policy.waivers import PRINCIPAL, Waiver
-from governance.registry.refutation import refutes
+from governance.registry.refutation import refutes, undecides
 from recommender.paid_models import is_paid
 
 FOLDERS: Final = (
@@ -121,8 +121,11 @@ def _attack(held: Held, name: str, data: bytes) -> None:
         )
     found = refutes(said)
     _require(entry.body["refuted"] is found, name, f"what it found is not what entry {entry.seq} says of refuted")
-    # Reports of old do not say it in so many words.
+    # Reports and entries of old do not say it in so many words.
     _require(said.get("refuted", found) is found, name, "it says otherwise than its figures whether it refuted")
+    if "chance" in said["privacy_attack"]:
+        told = entry.body.get("undecided") is undecides(said)
+        _require(told, name, f"what it found is not what entry {entry.seq} says of undecided")
 
 
 def _document(document: Document) -> Callable[[Held, str, bytes], None]:

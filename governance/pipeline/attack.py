@@ -24,7 +24,7 @@ from governance.registry.attacks import attacked, register_attack
 from governance.registry.events import AttackRecorded
 from governance.registry.lineage import get_release, guarantee_of, members_of
 from governance.registry.models import find_model, get_model
-from governance.registry.refutation import refutes
+from governance.registry.refutation import refutes, undecides
 from governance.registry.tables import AttackRecord, Model, ReleaseRecord
 from pseudonymisation.durable import write_atomically
 from recommender.accounting import Guarantee, compose_mu
@@ -74,6 +74,11 @@ class Attacked:
         refuted: bool = self.document["refuted"]
         return refuted
 
+    @property
+    def undecided(self) -> bool:
+        """Whether nothing was found, by canaries that may well have missed half of the noise."""
+        return undecides(self.document)
+
 
 def attack_model(
     home: Home,
@@ -107,7 +112,9 @@ def attack_model(
         record = get_release(session, model.release)
         promise = Guarantee.from_dict(guarantee_of(session, model))
     release = load_registered_release(home, record)
-    found = _canaries(release, canaries, guesses, rng, progress)
+    # A rule is judged at this level, and by no bound that is less certain.
+    sure = home.policies.fairness.value.confidence
+    found = _canaries(release, (canaries, guesses), rng, progress, confidence=sure)
     guessed = _membership(home, model, record, rng) if membership else ()
     document = _document(model, release, promise, found, guessed)
     stored = _store(home, model_id, found, document)
@@ -121,12 +128,17 @@ def attack_model(
 
 
 def _canaries(
-    release: Release, canaries: int, guesses: int | None, rng: np.random.Generator, progress: Progress | None
+    release: Release,
+    numbers: tuple[int, int | None],
+    rng: np.random.Generator,
+    progress: Progress | None,
+    *,
+    confidence: float,
 ) -> "AttackReport":
     from recommender.attacks.canary_audit import audit_mechanism  # torch
     from recommender.attacks.power import best_guesses
 
-    mechanism = release.mechanism
+    mechanism, (canaries, guesses) = release.mechanism, numbers
     return audit_mechanism(
         draw_histories(denoise(release), SYNTHETIC, rng=rng),
         mechanism,
@@ -134,6 +146,7 @@ def _canaries(
         guesses=guesses or best_guesses(mechanism.mu, canaries=canaries).guesses,
         rng=rng,
         noise=OpenDPNoise(),
+        confidence=confidence,
         progress=progress,
     )
 
@@ -181,6 +194,7 @@ def _document(
         attack=attacked(CANARIES + read, model.kind),
         canaries=found.canaries,
         model_digest=model.digest,
+        chance=found.chance,
     )
     document = {
         "v": 1,
@@ -240,7 +254,9 @@ def _store(home: Home, model_id: UUID, found: "AttackReport", document: dict[str
             confidence=found.confidence,
             canaries=found.canaries,
             refuted=document["refuted"],
+            undecided=undecides(document),
         )
         record = register_attack(session, model, event, path=path, actor=OPERATOR, clock=home.clock)
-        attest_attack(Attesting(session=session, home=home), record, refuted=document["refuted"])
+        by = Attesting(session=session, home=home)
+        attest_attack(by, record, refuted=event.refuted, undecided=event.undecided)
     return record

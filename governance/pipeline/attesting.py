@@ -37,6 +37,7 @@ from recommender.mechanism import Mechanism
 
 SETTINGS = "audit-configuration"
 ATTACK_TEST = "canaries in a run of the mechanism, and membership inference if asked for, do not refute the guarantee"
+UNDECIDED = " (undecided: they may well have missed half of the noise)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +184,7 @@ def attest_released_audit(by: Attesting, model: Model, reservation: Reservation,
     _attest_guarantee(by, reservation, Subject(released_path(digest), digest), digest, audited)
 
 
-def attest_attack(by: Attesting, attack: AttackRecord, *, refuted: bool) -> None:
+def attest_attack(by: Attesting, attack: AttackRecord, *, refuted: bool, undecided: bool) -> None:
     """What an attack found, about its report; the release is named beside the policy that its claim was made under.
 
     Said of the release itself, it would replace the checks of its guarantee, which are a test result too.
@@ -191,7 +192,8 @@ def attest_attack(by: Attesting, attack: AttackRecord, *, refuted: bool) -> None
     home, privacy = by.home, by.home.policies.privacy
     released = Resource(home.attester.uri(f"releases/{attack.release}"), attack.release)
     tested = as_test_result(
-        {ATTACK_TEST: not refuted}, configuration=(home.attester.policy(privacy.name, privacy.digest), released)
+        {ATTACK_TEST + (UNDECIDED if undecided else ""): not (refuted or undecided)},
+        configuration=(home.attester.policy(privacy.name, privacy.digest), released),
     )
     by.say(replace(tested, url=home.attester.uri(attack.path)), Subject(attack.path, attack.digest), attack.digest)
 

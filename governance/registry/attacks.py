@@ -12,7 +12,7 @@ from audits.privacy import MembershipInference, PrivacyAttack
 from governance.clock import Clock
 from governance.ledger.store import append
 from governance.registry.events import AttackRecorded
-from governance.registry.refutation import refutes
+from governance.registry.refutation import refutes, undecides
 from governance.registry.reports import read_attack
 from governance.registry.tables import AttackRecord, Model
 from recommender.paid_models import is_paid
@@ -28,10 +28,19 @@ def attacked(attack: str, kind: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What canaries found (``attack``), and whether they or membership inference ``refuted`` the guarantee."""
+    """What canaries found (``attack``), and whether they or membership inference ``refuted`` the guarantee.
+
+    ``undecided``: nothing did, but the canaries may well have missed half of the noise.
+    """
 
     attack: PrivacyAttack
     refuted: bool
+    undecided: bool
+
+    @property
+    def verdict(self) -> str:
+        """Not to be refuted is less than to be proved."""
+        return "refuted" if self.refuted else "undecided" if self.undecided else "not refuted"
 
 
 def register_attack(
@@ -67,7 +76,8 @@ def find_finding(session: Session, home: Path, model: Model) -> Finding | None:
     report = json.loads(read_attack(home, record))
     said = report["privacy_attack"]
     about = {"model_digest": model.digest, "attack": attacked(said["attack"], model.kind)}
-    return Finding(attack=PrivacyAttack(**said | about), refuted=refutes(report))
+    attack = PrivacyAttack(**said | about)
+    return Finding(attack=attack, refuted=refutes(report), undecided=undecides(report))
 
 
 def find_privacy_attack(session: Session, home: Path, model: Model) -> PrivacyAttack | None:

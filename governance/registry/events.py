@@ -185,11 +185,12 @@ class AttackRecorded:
     """The mechanism of a release was attacked with canaries, for a model of it; ``report`` is the report's SHA-256.
 
     ``epsilon`` is claimed; ``lower_bound`` is what the attack shows, with ``confidence``. ``refuted`` says whether the
-    claim did not stand.
+    claim did not stand, and ``undecided``, since version 2, that it stood because so few canaries may well have missed
+    half of the noise.
     """
 
     kind: ClassVar[str] = "registry.attack_recorded"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     model: str
     release: str
@@ -200,6 +201,7 @@ class AttackRecorded:
     confidence: float
     canaries: int
     refuted: bool
+    undecided: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

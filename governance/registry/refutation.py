@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from audits.privacy import SURE
+
 
 def refutes(report: Mapping[str, Any]) -> bool:
     """Whether something was found that the guarantee excludes, by canaries or by inferring membership.
@@ -17,3 +19,12 @@ def refutes(report: Mapping[str, Any]) -> bool:
         return True
     lowest = (each["area"]["low"] for each in report.get("membership", ()))
     return any(low is not None and low > report["largest_area_allowed"] for low in lowest)
+
+
+def undecides(report: Mapping[str, Any]) -> bool:
+    """Whether nothing refutes the guarantee, but the canaries may well have missed half of the noise.
+
+    So too where the report does not say how likely they were to find it.
+    """
+    chance = report["privacy_attack"].get("chance")
+    return not refutes(report) and (chance is None or chance < SURE)

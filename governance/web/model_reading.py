@@ -69,10 +69,8 @@ class AttackReading:
 
     @property
     def verdict(self) -> str:
-        """What came of it. Not to be refuted is less than to be proved."""
-        if self.found is None:
-            return "unreadable"
-        return "refuted" if self.found.refuted else "not refuted"
+        """What came of it."""
+        return "unreadable" if self.found is None else self.found.verdict
 
 
 def read_model(session: Session, model: Model) -> ModelReading:

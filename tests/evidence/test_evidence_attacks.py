@@ -34,6 +34,8 @@ def attacked(
     reported: float = 1.25,
     low: float | None = None,
     refuted: bool = False,
+    chance: float | None = None,
+    undecided: bool = False,
     verdict: dict[str, bool] | None = None,
 ) -> Path:
     """The story's plain model after an attack; the log and the report say a bound each. Where the report lies.
@@ -42,6 +44,7 @@ def attacked(
     the report says of itself.
     """
     figures = {"epsilon": 5.0, "delta": 1e-6, "lower_bound": reported, "confidence": 0.95, "canaries": 4000}
+    figures |= {} if chance is None else {"chance": chance}
     with transaction(filled.engine) as session:
         model = get_model(session, filled.things["plain"])
         told: dict[str, Any] = {"model": str(model.id), "release": model.release, "privacy_attack": figures}
@@ -60,6 +63,7 @@ def attacked(
             confidence=0.95,
             canaries=4000,
             refuted=refuted,
+            undecided=undecided,
         )
         register_attack(session, model, event, path=path, actor="role:operator", clock=filled.clock)
     filled.tokens(4)
@@ -110,9 +114,13 @@ def test_a_report_that_says_otherwise_than_the_log_is_found(filled: "Filled", tm
         ({"low": 0.75, "refuted": True}, False),
         ({"logged": 5.5, "reported": 5.5, "refuted": True}, True),
         ({"logged": 5.5, "reported": 5.5, "refuted": False}, False),
+        ({"chance": 0.9, "undecided": False}, True),
+        ({"chance": 0.9, "undecided": True}, False),
+        ({"chance": 0.5, "undecided": True}, True),
+        ({"chance": 0.5, "undecided": False}, False),
     ],
 )
-def test_whether_an_attack_refuted_is_worked_out_again(
+def test_whether_an_attack_refuted_or_decided_nothing_is_worked_out_again(
     filled: "Filled", tmp_path: Path, attack: dict[str, Any], *, holds: bool
 ) -> None:
     attacked(filled, **attack)
@@ -121,7 +129,7 @@ def test_whether_an_attack_refuted_is_worked_out_again(
     if holds:
         assert verify_pack(tmp_path / "pack.zip", POLICY).counts["attacks"] == 1
         return
-    with pytest.raises(BrokenProof, match="says of refuted"):
+    with pytest.raises(BrokenProof, match=r"says of (refuted|undecided)"):
         verify_pack(tmp_path / "pack.zip", POLICY)
 
 

@@ -137,6 +137,7 @@ EXAMPLES: tuple[Any, ...] = (
         confidence=0.95,
         canaries=4000,
         refuted=False,
+        undecided=True,
     ),
     GateDecided(
         decision=ONE,

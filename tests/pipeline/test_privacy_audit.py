@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import recommender.attacks.canary_audit
+from audits.report import Undefined
 from governance.attest.dsse import decode_envelope
 from governance.attest.predicates.test_result import TestResult
 from governance.attest.statement import decode_statement
@@ -21,7 +22,7 @@ from governance.errors import BrokenProof
 from governance.ledger.search import Filter, follow
 from governance.pipeline import attack
 from governance.pipeline.attack import attack_model
-from governance.pipeline.attesting import ATTACK_TEST
+from governance.pipeline.attesting import ATTACK_TEST, UNDECIDED
 from governance.pipeline.audit import audit_model
 from governance.pipeline.home import Home, initialise
 from governance.pipeline.ingest import ingest
@@ -32,6 +33,7 @@ from governance.registry.models import list_models
 from governance.registry.tables import Model
 from governance.settings import load_settings
 from pseudonymisation.sources.registry import open_source
+from recommender.mechanism import plan
 from tests.pipeline.conftest import Run
 from tests.pipeline.walked import LENIENT, copied, person, write_policies
 
@@ -77,7 +79,8 @@ def test_the_command_says_what_it_found_and_stores_logs_and_attests_it(home: Hom
     assert json.loads(stored.read_bytes()) == told
     assert entry["report"] == sha256(stored.read_bytes()).hexdigest() == stored.name.split(".")[0]
     assert (entry["release"], entry["model"], entry["canaries"]) == (model.release, str(model.id), 300)
-    assert entry["refuted"] is False
+    assert entry["refuted"] is entry["undecided"] is False
+    assert told["attack"]["chance"] == told["privacy_attack"]["chance"] > 0.9
     assert told["privacy_attack"]["model_digest"] == model.digest
     assert told["attack"]["mechanism"]["epsilon"] == told["guarantee"]["epsilon"]
     assert told["membership"] == []
@@ -117,7 +120,7 @@ def test_the_stored_report_names_what_was_attacked_signals_and_lens_included(
     assert (read[0], read[2]) == ("counts", "the signal trending")
     assert re.fullmatch(r"pairs of titles through a lens of \d+ directions", read[1])
     assert "Each sum of the release alone" in ran.out
-    assert told["finding"].endswith("the signal trending.")
+    assert "the signal trending. Half of the noise would have been found with a chance of" in told["finding"]
     assert told["privacy_attack"]["attack"].endswith(f"white-box; attacked: {', '.join(read)}")
 
 
@@ -180,6 +183,33 @@ def test_what_membership_inference_refutes_is_refuted_in_entry_attestation_and_r
     assert (said.result, said.failed) == ("FAILED", (ATTACK_TEST,))
     assert found is not None
     assert found.refuted
+
+
+def test_too_few_canaries_decide_nothing_and_the_command_says_how_many_would(
+    home: Home, probity: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = attack.load_registered_release
+
+    def quiet(*given: Any) -> Any:  # noqa: ANN401 - as load_registered_release
+        release = real(*given)
+        return replace(release, mechanism=plan(0.5, 1e-6))
+
+    monkeypatch.setattr(attack, "load_registered_release", quiet)
+    model = _model(home)
+
+    ran = probity("audit", "privacy", model.id, "--canaries", 200, "--home", home.settings.home)
+
+    (entry,) = _entries(home)
+    (figure,) = audit_model(home, model.id).report.select("privacy_leak")
+    assert ran.code == 3
+    assert re.search(r"For a chance of 80% it takes [2-4],\d{3} canaries", " ".join(ran.out.split()))
+    assert (entry["refuted"], entry["undecided"]) == (False, True)
+    assert (figure.value, figure.undefined) == (None, Undefined.BLIND)
+    with home.transaction() as session:
+        (attested,) = list_attestations(session, entry["report"])
+    opened = decode_envelope(read_envelope(home.attester.folder, attested.digest))
+    said = TestResult.read(decode_statement(opened.payload_type, opened.payload).predicate)
+    assert (said.result, said.failed) == ("FAILED", (ATTACK_TEST + UNDECIDED,))
 
 
 class Silence:

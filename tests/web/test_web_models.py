@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from conftest import House
 
 
-def attacked(house: "House", lower_bound: float) -> str:
+def attacked(house: "House", lower_bound: float, chance: float = 0.9) -> str:
     """The story's release after an attack that found this much; where its report lies."""
     with transaction(house.context.engine) as session:
         model = get_model(session, house.things["plain"])
@@ -29,6 +29,7 @@ def attacked(house: "House", lower_bound: float) -> str:
             "attack": "canaries",
             "canaries": 4000,
             "model_digest": model.digest,
+            "chance": chance,
         }
         content = json.dumps({"privacy_attack": found}).encode()
         digest = sha256(content).hexdigest()
@@ -63,12 +64,15 @@ def test_a_model_says_who_was_in_it_and_by_when_it_is_to_be_made_anew(shared_hou
     assert "Nobody has attacked its release yet" in plain
 
 
-@pytest.mark.parametrize(("lower_bound", "verdict"), [(2.75, "not refuted"), (6.5, "refuted")])
+@pytest.mark.parametrize(
+    ("lower_bound", "chance", "verdict"),
+    [(2.75, 0.9, "not refuted"), (2.75, 0.5, "undecided"), (6.5, 0.5, "refuted")],
+)
 def test_a_model_says_what_the_latest_attack_on_its_release_found(
-    house: "House", lower_bound: float, verdict: str
+    house: "House", lower_bound: float, chance: float, verdict: str
 ) -> None:
     attacked(house, 1.25)
-    attacked(house, lower_bound)
+    attacked(house, lower_bound, chance)
 
     for name in ("plain", "mitigated"):  # both are of one release
         page = text_of(house.client("auditor"), f"/models/{house.things[name]}")
