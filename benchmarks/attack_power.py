@@ -1,8 +1,10 @@
 """How surely an audit by canaries finds a mechanism with half of its noise, by epsilon and number of canaries.
 
-Three figures a line: how often half of the noise is caught by the bound for Gaussian mechanisms and by the one for any
-mechanism, and how often the honest mechanism is accused by either, which may be one time in twenty. Scores are drawn
-as the best attacker's are, N(±μ/2, 1); with ``--real`` the mechanism itself is run instead, with quick noise.
+Three figures a line of what guesses alone find: how often half of the noise is caught by the bound for Gaussian
+mechanisms and by the one for any mechanism, and how often the honest mechanism is accused by either, which may be one
+time in twenty. Scores are drawn as the best attacker's are, N(±μ/2, 1); with ``--real`` the mechanism itself is run
+instead, with quick noise. Fourth, the chance with which the sums find half of the noise, each with Gaussian noise as is
+claimed (``attacks.signal_to_noise``): that of canaries that do not overlap, with as many numbers as one canary design.
 
     python benchmarks/attack_power.py [--runs 400] [--real] [--figure attack-power.svg]
 """
@@ -13,17 +15,23 @@ from dataclasses import dataclass
 import matplotlib.pyplot as plt
 import numpy as np
 
+from recommender.attacks.attack_report import chance_of_any
 from recommender.attacks.canary_audit import audit_mechanism, right_guesses
 from recommender.attacks.one_run import refutes_mu
 from recommender.attacks.power import best_guesses, fewest_for_epsilon
+from recommender.attacks.signal_to_noise import Standing
 from recommender.interactions import Interactions, ones
 from recommender.mechanism import Mechanism, plan
 
-EPSILONS = (0.5, 1.0, 2.0, 3.0, 5.0, 8.0)
+EPSILONS = (0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 20.0)
 CANARIES = (500, 1000, 2000, 4000, 8000, 16_000)
 DELTA = 1e-6
 EACH = 0.975
 """Confidence of one bound, so that both hold together at 95 %."""
+BY_SUMS = 0.05 / 3
+"""Error that an audit at 95 % leaves to the sums together."""
+FREEDOM = 16 * 17 - 3
+"""Degrees of freedom of the counts of one design of canaries; every other sum has more."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,7 @@ class Line:
     caught: float
     caught_by_epsilon: float
     accused: float
+    caught_by_sums: float
 
 
 def played(mechanism: Mechanism, canaries: int, guesses: int, divided: int, rng: np.random.Generator) -> int:
@@ -86,11 +95,22 @@ def measured(epsilon: float, canaries: int, *, runs: int, real: bool) -> Line:
         caught=float(np.mean([by_mu(v) or v >= fewest for v in halved])),
         caught_by_epsilon=float(np.mean([v >= fewest for v in halved])),
         accused=float(np.mean([by_mu(v) or v >= fewest for v in honest])),
+        caught_by_sums=planned(mechanism, canaries),
+    )
+
+
+def planned(mechanism: Mechanism, canaries: int) -> float:
+    """The chance of the sums, each at its share of the error that they have together."""
+    mus = mechanism.mu_by_sum.values()
+    confidence = 1 - BY_SUMS / len(mus)
+    return chance_of_any(
+        Standing(statistic=0.0, expected=mu * np.sqrt(canaries) / 2, freedom=FREEDOM, longest=mu).chance(mu, confidence)
+        for mu in mus
     )
 
 
 def draw(lines: list[Line], path: str) -> None:
-    """The share of halved noise that is caught, by canaries, one curve an epsilon."""
+    """The share of halved noise that guesses catch, by canaries, one curve an epsilon."""
     figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
     for epsilon in dict.fromkeys(line.epsilon for line in lines):
         chosen = [line for line in lines if line.epsilon == epsilon]
@@ -109,7 +129,7 @@ def main() -> None:
     parser.add_argument("--canaries", type=int, nargs="+", default=CANARIES)
     parser.add_argument("--figure", help="where to draw it")
     asked = parser.parse_args()
-    print("epsilon  canaries  guesses  caught  by epsilon alone  accused wrongly")
+    print("epsilon  canaries  guesses  caught  by epsilon alone  accused wrongly  by sums")
     lines = []
     for epsilon in asked.epsilons:
         for canaries in asked.canaries:
@@ -117,7 +137,7 @@ def main() -> None:
             lines.append(line)
             print(
                 f"{line.epsilon:7g}  {line.canaries:8}  {line.guesses:7}  {line.caught:6.2f}  "
-                f"{line.caught_by_epsilon:16.2f}  {line.accused:15.3f}",
+                f"{line.caught_by_epsilon:16.2f}  {line.accused:15.3f}  {line.caught_by_sums:7.2f}",
                 flush=True,
             )
     if asked.figure:
