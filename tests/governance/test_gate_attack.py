@@ -86,7 +86,7 @@ def test_an_attack_that_refutes_the_claim_fails_the_rule(
         ({"chance": None}, 3),
         ({"chance": 0.79, "lower_bound": 3.01}, 1),
         ({"chance": 1}, 0),
-        ({"chance": 1.5}, 2),
+        ({"chance": 1.5}, 4),
     ],
 )
 def test_an_attack_less_sure_than_the_policy_or_without_a_chance_to_find_anything_decides_nothing(
