@@ -47,16 +47,23 @@ class CodedLists:
 
 
 def coded(column: pa.ChunkedArray) -> Coded:
-    """Codes of a column of strings without nulls."""
+    """Codes of a column of strings without nulls, or of one that ``as_column`` made."""
     chunks = column.dictionary_encode().unify_dictionaries().chunks
     if not chunks:
-        return Coded(names=pa.array([], column.type), codes=np.zeros(0, dtype=np.int32))
+        return Coded(names=pa.array([], pa.string()), codes=np.zeros(0, dtype=np.int32))
     names = chunks[0].dictionary
+    found = np.concatenate([np.asarray(chunk.indices) for chunk in chunks])
+    if pc.all(pc.less(names[:-1], names[1:])).as_py():
+        return Coded(names=names, codes=found)
     order = np.asarray(pc.array_sort_indices(names), dtype=np.int64)
     position = np.empty(order.size, dtype=np.int32)
     position[order] = np.arange(order.size, dtype=np.int32)
-    found = np.concatenate([np.asarray(chunk.indices) for chunk in chunks])
     return Coded(names=names.take(pa.array(order)), codes=position[found])
+
+
+def as_column(column: Coded) -> pa.ChunkedArray:
+    """A column of a table that ``coded`` need not hash again: a dictionary of all names that occur, sorted."""
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(pa.array(column.codes), column.names)])
 
 
 def one_key(columns: Sequence[Coded]) -> Ints | None:

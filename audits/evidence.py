@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from audits.attention import Attention
 from audits.categories import Attribute, attribute_of
-from audits.coding import rectangle
+from audits.coding import coded, rectangle
 from audits.cold_start import POPULARITY, popularity_tiers
 from audits.configuration import AuditConfig
 from audits.errors import InvalidConfig
@@ -92,7 +91,7 @@ def evidence_from(given: AuditInput, config: AuditConfig) -> Evidence:
     Raises:
         InvalidConfig: the configuration names an attribute that the membership does not have.
     """
-    subjects = tuple(given.recommendations.lists.subjects.to_pylist())
+    subjects = given.recommendations.lists.subjects
     lists = _lists(given.recommendations, given.items, config.k)
     targets, without_list = _chosen(given.relevance, "grade", subjects, given.items)
     history, _ = _chosen(given.history, "weight", subjects, given.items)
@@ -193,16 +192,17 @@ def _exposure(lists: Ints, looks: Floats, items: int) -> "sparse.csr_array":
 
 
 def _chosen(
-    table: pa.Table | None, weight: str, subjects: Sequence[str], items: Sequence[str]
+    table: pa.Table | None, weight: str, subjects: pa.Array, items: Sequence[str]
 ) -> "tuple[sparse.csr_array | None, int]":
     """Weights by subject and item, and how many subjects of the table have no list."""
     from scipy import sparse
 
     if table is None:
         return None, 0
-    row, column = codes(table["subject"], subjects), codes(table["item"], items)
-    known = row != ABSENT
-    without = len(pc.unique(table["subject"].filter(pa.array(~known))))
+    subject, item = coded(table["subject"]), coded(table["item"])
+    place = codes(subject.names, subjects)
+    row, column = place[subject.codes], codes(item.names, items)[item.codes]
+    known, without = row != ABSENT, int(np.count_nonzero(place == ABSENT))
     weights = np.asarray(table[weight], dtype=np.float64) if weight in table.column_names else np.ones(row.size)
     shape = (len(subjects), len(items))
     return sparse.csr_array((weights[known], (row[known], column[known])), shape=shape), without

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from audits.coding import as_column, coded
 from audits.cold_start import ACTIVITY, ACTIVITY_TIERS, activity_tiers
 from audits.configuration import AuditConfig
 from audits.errors import InvalidConfig
@@ -100,7 +101,7 @@ def wholes_of(label: str) -> Iterator[str]:
 
 
 def groupings_from(
-    table: pa.Table | None, history_lengths: Ints | None, subjects: Sequence[str], config: AuditConfig
+    table: pa.Table | None, history_lengths: Ints | None, subjects: Sequence[str] | pa.Array, config: AuditConfig
 ) -> tuple[Grouping, ...]:
     """All groupings, the simple ones first, each kind sorted by attribute.
 
@@ -111,7 +112,11 @@ def groupings_from(
         InvalidConfig: tiers of activity are asked for without a history, or intersections of attributes that do not
             exist.
     """
-    everybody = (*subjects, *_without_list(table, subjects))
+    listed = subjects if isinstance(subjects, pa.Array) else pa.array(subjects, pa.string())
+    if table is not None:
+        # Looked up several times, and a million names are hashed once.
+        table = table.set_column(table.column_names.index("subject"), "subject", as_column(coded(table["subject"])))
+    everybody = pa.concat_arrays([listed, _without_list(table, listed)])
     simple = [
         *_given(table, everybody, len(subjects), config.min_subjects),
         *_by_activity(table, history_lengths, len(everybody), config),
@@ -137,16 +142,15 @@ def notes(groupings: Sequence[Grouping], subjects: int, config: AuditConfig) -> 
         yield f"Groups below {least} of the subjects count in no worst group, ratio or difference of groups."
 
 
-def _without_list(table: pa.Table | None, subjects: Sequence[str]) -> list[str]:
+def _without_list(table: pa.Table | None, subjects: pa.Array) -> pa.Array:
     """Whom the table names though they have no list, sorted."""
     if table is None:
-        return []
-    named = pc.unique(table["subject"])
-    listed = pc.is_in(named, value_set=pa.array(subjects, pa.string()))
-    return sorted(named.filter(pc.invert(listed)).to_pylist())
+        return subjects[:0]
+    named = coded(table["subject"]).names
+    return named.filter(pa.array(codes(named, subjects) == ABSENT))
 
 
-def _given(table: pa.Table | None, everybody: Sequence[str], listed: int, smallest: int) -> Iterator[Grouping]:
+def _given(table: pa.Table | None, everybody: pa.Array, listed: int, smallest: int) -> Iterator[Grouping]:
     if table is None:
         return
     if "attribute" not in table.column_names:
@@ -157,7 +161,7 @@ def _given(table: pa.Table | None, everybody: Sequence[str], listed: int, smalle
         yield _grouping(attribute, rows, everybody, listed, smallest)
 
 
-def _grouping(attribute: str, table: pa.Table, everybody: Sequence[str], listed: int, smallest: int) -> Grouping:
+def _grouping(attribute: str, table: pa.Table, everybody: pa.Array, listed: int, smallest: int) -> Grouping:
     names = tuple(sorted(pc.unique(table["group"]).to_pylist()))
     found = np.full(len(everybody), ABSENT, dtype=np.int64)
     found[codes(table["subject"], everybody)] = codes(table["group"], names)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from audits.coding import CodedLists, Codes, all_distinct, coded, ordered_lists
+from audits.coding import CodedLists, Codes, all_distinct, as_column, coded, ordered_lists
 from audits.errors import InvalidTable, UnknownItem
 from audits.privacy import MembershipInference, PrivacyAttack
 
@@ -90,7 +90,8 @@ class AuditInput:
         relevance: held-out targets, columns ``subject``, ``item`` and optionally ``grade`` (positive, 1 without it);
             without the table no quality is measured.
         history: what subjects chose before the lists were made, columns ``subject``, ``item`` and optionally ``weight``
-            (positive, 1 without it); subjects without a list are passed over.
+            (positive, 1 without it); subjects without a list are passed over. Here and in ``relevance`` names are kept
+            as a dictionary.
         popularity: interactions per item before the audit, columns ``item``, ``count`` (0 where an item is left out).
         subject_groups: columns ``subject``, ``group`` and optionally ``attribute`` ("age", "region" …), at most one
             group per subject and attribute.
@@ -137,7 +138,7 @@ class AuditInput:
     def _check_optional_tables(self) -> None:
         for name, weight in (("relevance", "grade"), ("history", "weight")):
             if getattr(self, name) is not None:
-                table = _checked(getattr(self, name), name, ("subject", "item"))
+                table = _with_codes(_checked(getattr(self, name), name, ("subject", "item")), ("subject", "item"))
                 _refuse_repeats(table, name, ("subject", "item"))
                 object.__setattr__(self, name, _with_positive(table, name, weight))
         if self.popularity is not None:
@@ -155,9 +156,15 @@ class AuditInput:
             object.__setattr__(self, "subject_groups", table)
 
 
-def codes(values: pa.ChunkedArray | pa.Array, known: Sequence[str]) -> Ints:
+def codes(values: pa.ChunkedArray | pa.Array, known: Sequence[str] | pa.Array) -> Ints:
     """Position of each value in ``known``, -1 where it is absent; shape (rows,)."""
-    found = pc.index_in(values, value_set=pa.array(known, pa.string()))
+    known = known if isinstance(known, pa.Array) else pa.array(known, pa.string())
+    if pa.types.is_dictionary(values.type):
+        column = coded(values)
+        return codes(column.names, known)[column.codes]
+    if isinstance(values, pa.Array) and values.equals(known):
+        return np.arange(len(known))
+    found = pc.index_in(values, value_set=known)
     return np.asarray(pc.fill_null(found, -1), dtype=np.int64)
 
 
@@ -171,6 +178,13 @@ def _checked(table: pa.Table, name: str, columns: Sequence[str]) -> pa.Table:
             msg = f"{name}, column {column}: expected text, got {values.type}"
             raise InvalidTable(msg) from cause
         table = table.set_column(table.schema.get_field_index(column), column, text)
+    return table
+
+
+def _with_codes(table: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """The table with these columns coded once for the checks, the evidence and the digest, which hash no name again."""
+    for column in columns:
+        table = table.set_column(table.schema.get_field_index(column), column, as_column(coded(table[column])))
     return table
 
 
@@ -228,7 +242,7 @@ def _refuse_broken_lists(table: pa.Table) -> NoReturn:
 
 
 def _refuse_repeats(table: pa.Table, name: str, columns: Sequence[str]) -> None:
-    if all(pa.types.is_string(table[column].type) for column in columns) and all_distinct(
+    if not any(pa.types.is_integer(table[column].type) for column in columns) and all_distinct(
         [coded(table[column]) for column in columns]
     ):
         return
@@ -268,7 +282,8 @@ def _refuse_rank_gaps(table: pa.Table) -> None:
 
 
 def _refuse_unknown(table: pa.Table, name: str, known: pa.Array) -> None:
-    _refuse_rows_but(np.asarray(pc.is_in(table["item"], value_set=known)), name)
+    item = coded(table["item"])
+    _refuse_rows_but(np.asarray(pc.is_in(item.names, value_set=known))[item.codes], name)
 
 
 def _refuse_rows_but(known: NDArray[np.bool_], name: str) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from audits.categories import attribute_of
 from audits.configuration import AuditConfig
+from audits.digest import inputs_digest
 from audits.errors import InvalidConfig, InvalidTable, UnknownItem
 from audits.evidence import ABSENT, evidence_from
 from audits.tables import AuditInput, Membership, Recommendations
@@ -62,6 +63,25 @@ def test_reads_large_and_dictionary_encoded_text() -> None:
     )
 
     assert Recommendations(table).lists.names.to_pylist() == ["a"]
+
+
+def test_names_in_one_piece_or_many_in_any_order_are_the_same_input() -> None:
+    shown = Recommendations(lists([("s", "a", 1), ("t", "b", 1)]))
+    rows = {"subject": ["t", "s", "u", "t"], "item": ["b", "a", "a", "a"]}
+    whole = pa.table(rows)
+    pieces = pa.concat_tables([pa.table({name: [column[at]] for name, column in rows.items()}) for at in (3, 2, 0, 1)])
+    inputs = [
+        AuditInput(recommendations=shown, membership=NO_LABELS, items=["a", "b"], history=each)
+        for each in (whole, pieces, pieces.slice(0, 0))
+    ]
+
+    assert inputs_digest(inputs[0]) == inputs_digest(inputs[1]) != inputs_digest(inputs[2])
+    counts = [evidence_from(each, AuditConfig(seed=1, model_digest="m")).history for each in inputs]
+    assert [None if each is None else each.toarray().tolist() for each in counts] == [
+        [[1.0, 0.0], [1.0, 1.0]],
+        [[1.0, 0.0], [1.0, 1.0]],
+        [[0.0, 0.0], [0.0, 0.0]],
+    ]
 
 
 def test_refuses_an_item_outside_the_catalogue_in_every_table() -> None:
