@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from audits.evidence import Evidence
+from audits.evidence import ABSENT, Evidence
 from audits.means import mean_by_group
 from audits.metrics.metric import Metric
+from audits.pairs import alike
 from audits.profiles import listed
-from audits.statistics import Smooth
+from audits.statistics import Floats, Smooth
 
 _PAIR = 2
 
@@ -22,16 +23,20 @@ def measure(evidence: Evidence) -> Smooth:
 
     Example: a drama, a comedy, and a title that is both: distances 1, 1 - 0.7071, 1 - 0.7071, mean 0.5286.
     """
-    lists = listed(evidence)
-    length = np.diff(lists.indptr)
+    length = (evidence.lists != ABSENT).sum(axis=1)
     pairs = np.maximum(length * (length - 1), 1)
     values = np.empty((evidence.subjects, len(evidence.attributes)))
-    for column, attribute in enumerate(evidence.attributes):
-        unit = attribute.shares / np.linalg.norm(attribute.shares, axis=1, keepdims=True)
-        alike = ((lists @ unit) ** 2).sum(axis=1) - length
-        values[:, column] = np.clip(1.0 - alike / pairs, 0.0, 1.0)
+    for column, (attribute, same) in enumerate(zip(evidence.attributes, alike(evidence), strict=True)):
+        cosines = _cosines(evidence, attribute.shares) - length if same is None else same
+        values[:, column] = np.clip(1.0 - cosines / pairs, 0.0, 1.0)
     names = [attribute.name for attribute in evidence.attributes]
     return mean_by_group(evidence, values, length >= _PAIR, span=1.0, attributes=names)
+
+
+def _cosines(evidence: Evidence, shares: Floats) -> Floats:
+    """Sum of the cosines of all pairs of each list, an item with itself among them, (n,)."""
+    unit = shares / np.linalg.norm(shares, axis=1, keepdims=True)
+    return np.asarray(((listed(evidence) @ unit) ** 2).sum(axis=1), dtype=np.float64)
 
 
 METRIC = Metric(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from audits.evidence import ABSENT, Evidence
 from audits.means import mean_by_group
 from audits.metrics.metric import Metric
+from audits.pairs import alike
 from audits.statistics import Smooth
 
 Floats = NDArray[np.float64]
@@ -29,8 +30,13 @@ def measure(evidence: Evidence) -> Smooth:
     Example: a drama, a comedy, and a title that is both: distances 1, 1/2, 1/2, mean 2/3.
     """
     length = (evidence.lists != ABSENT).sum(axis=1)
+    pairs = length * (length - 1)
     values = np.empty((evidence.subjects, len(evidence.attributes)))
-    for column, attribute in enumerate(evidence.attributes):
+    for column, (attribute, same) in enumerate(zip(evidence.attributes, alike(evidence), strict=True)):
+        if same is not None:
+            # Sets of one category are equal or have nothing in common.
+            values[:, column] = (pairs - same) / np.maximum(pairs, 1)
+            continue
         distinct, kind = np.unique(attribute.shares > 0, axis=0, return_inverse=True)
         apart = _distances(distinct)
         for at in range(0, evidence.subjects, _ROWS):

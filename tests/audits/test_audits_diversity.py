@@ -84,12 +84,13 @@ def jaccard(a: np.ndarray, b: np.ndarray) -> float:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.sampled_from([2, 7, 64, 65, 130]))
-def test_diversity_is_the_mean_over_pairs(build: Build, seed: int, categories: int) -> None:
+@given(st.integers(0, 2**32 - 1), st.sampled_from([2, 7, 64, 65, 130]), st.booleans())
+def test_diversity_is_the_mean_over_pairs(build: Build, seed: int, categories: int, undivided: bool) -> None:  # noqa: FBT001 - drawn
     rng = np.random.default_rng(seed)
     shares = rng.dirichlet(np.full(categories, 0.1), 9) * (rng.random((9, categories)) < 0.5)
     shares[np.arange(9), rng.integers(0, categories, 9)] += 0.1
     shares /= shares.sum(axis=1, keepdims=True)
+    shares = np.eye(categories)[shares.argmax(axis=1)] if undivided else shares
     names = list("abcdefghi")
     lists = {f"s{u}": [names[i] for i in rng.permutation(9)[: rng.integers(2, 7)]] for u in range(5)}
     plain = evidence_from(build(lists, items=names), CONFIG)
