@@ -51,32 +51,36 @@ class Blocks:
     summing: "sparse.csr_array"
 
     def sums(self, channels: Channels) -> Floats:
-        """Sum of each column over the subjects of each block, (blocks, c)."""
+        """Sum of each column over the subjects of each block, (blocks, c), to be written to."""
         if isinstance(channels, Crossed):
             return self._crossed(channels)
         if isinstance(channels, np.ndarray):
             return np.asarray(self.summing @ np.ascontiguousarray(channels), dtype=np.float64)
-        found = np.zeros((self.sizes.size, channels.shape[1]))
+        found = np.zeros((channels.shape[1], self.sizes.size))
+        rows, some = channels.indices[:0], self.of[:0]
         for at, (start, stop) in enumerate(pairwise(channels.indptr.tolist())):
-            some = self.of[channels.indices[start:stop]]
-            found[:, at] = np.bincount(some, weights=channels.data[start:stop], minlength=self.sizes.size)
-        return found
+            # Categories that one group is crossed with have their numbers at the same subjects.
+            if not np.array_equal(rows, channels.indices[start:stop]):
+                rows = channels.indices[start:stop]
+                some = self.of[rows]
+            found[at] = np.bincount(some, weights=channels.data[start:stop], minlength=self.sizes.size)
+        return found.T
 
     def _crossed(self, channels: Crossed) -> Floats:
         """Each number is added once for every way to divide subjects, and not for every group."""
         order, count = channels.by.order, self.sizes.size
         block = self.of[order]
-        # One group more at the front, for who has none.
+        # One group more at the front, for who has none. Subjects of one group come one after the other.
         places = [
-            (block * (size + 1) + codes[order] + 1, size + 1)
+            ((codes[order] + 1) * count + block, size + 1)
             for codes, size in zip(channels.by.codes, channels.by.sizes, strict=True)
         ]
         found = [
-            np.bincount(place, weights=number, minlength=count * size).reshape(count, size)[:, 1:]
+            np.bincount(place, weights=number, minlength=count * size).reshape(size, count)[1:]
             for number in channels.numbers
             for place, size in places
         ]
-        return np.hstack([np.zeros((count, 0)), *found])
+        return np.vstack([np.zeros((0, count)), *found]).T
 
 
 def blocks_of(subjects: int, count: int, seed: int) -> Blocks | None:

@@ -5,7 +5,7 @@ and rounded to a whole multiple of its step, so that sums over resampled subject
 come out equal to the last bit whatever the order, the number of threads or the linear-algebra library.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import cycle, pairwise
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ _STORED_BITS = 30
 _ROWS = 4_096
 _SAMPLE = 256
 _COLUMNS = 64
+_FEW = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -103,17 +104,14 @@ class Columns:
     def rounded(self, channels: Channels) -> Rounded:
         """These (n, c) columns as whole numbers, to be kept; several threads may ask at once."""
         if self._blocks is not None:
-            return self._rounded_sums(self._blocks.sums(channels))
+            sums = np.ascontiguousarray(self._blocks.sums(channels).T)
+            # A few columns at a time, so that they stay near the processor while they are worked on.
+            return _beside(self._rounded_sums(sums[at : at + _FEW]) for at in range(0, max(sums.shape[0], 1), _FEW))
         channels = channels.dense() if isinstance(channels, Crossed) else channels
         if not isinstance(channels, np.ndarray):
             return self._rounded_sparse(channels)
-        parts = [
+        return _beside(
             self._rounded_dense(channels[:, at : at + _COLUMNS]) for at in range(0, max(channels.shape[1], 1), _COLUMNS)
-        ]
-        return Rounded(
-            columns=tuple(column for part in parts for column in part.columns),
-            base=np.concatenate([part.base for part in parts]),
-            step=np.concatenate([part.step for part in parts]),
         )
 
     def keep(self, rounded: Rounded) -> Held:
@@ -121,20 +119,20 @@ class Columns:
         positions = np.array([self._place(column) for column in rounded.columns], dtype=np.int64)
         return Held(positions=positions, base=rounded.base, step=rounded.step)
 
-    def _rounded_sums(self, sums: Floats) -> Rounded:
-        """Columns of which each block's sum is given, (blocks, c)."""
-        mean = sums.sum(axis=0) / self._subjects
-        sparse = 2 * np.count_nonzero(sums, axis=0) < self._units
+    def _rounded_sums(self, apart: Floats) -> Rounded:
+        """Columns of which each block's sum is given, (c, blocks), and written to."""
+        # Block after block, however the columns lie in memory.
+        mean = apart.cumsum(axis=1)[:, -1] / self._subjects
+        sparse = 2 * np.count_nonzero(apart, axis=1) < self._units
         base = np.where(sparse & np.isfinite(mean), 0.0, mean)
-        # Column by column, so that each stays near the processor while it is worked on.
-        apart = np.ascontiguousarray(sums.T)
         for centred, centre in zip(apart, base, strict=True):
-            np.subtract(centred, self._sizes * centre, out=centred)
+            if centre != 0.0:
+                np.subtract(centred, self._sizes * centre, out=centred)
         reach = np.maximum(apart.max(axis=1), -apart.min(axis=1))
         step, per_step = self._steps(base * self._sizes.max(), reach)
         whole = np.zeros(apart.shape, dtype=np.int32)
         for at in np.flatnonzero(per_step):
-            whole[at] = np.rint(apart[at] * per_step[at])
+            whole[at] = np.rint(np.multiply(apart[at], per_step[at], out=apart[at]), out=apart[at])
         return Rounded(columns=tuple(_trimmed(column, 0) for column in whole), base=base, step=step)
 
     def _rounded_dense(self, channels: Floats) -> Rounded:
@@ -240,6 +238,16 @@ def _trimmed(column: Whole, first: int) -> _Kept:
         return _Kept(first=first, numbers=column[:0])
     start, stop = int(filled.argmax()), column.size - int(filled[::-1].argmax())
     return _Kept(first=first + start, numbers=column[start:stop])
+
+
+def _beside(parts: Iterable[Rounded]) -> Rounded:
+    """The columns of all parts, one part after the other."""
+    every = list(parts)
+    return Rounded(
+        columns=tuple(column for part in every for column in part.columns),
+        base=np.concatenate([part.base for part in every]),
+        step=np.concatenate([part.step for part in every]),
+    )
 
 
 def _blocks(length: int, size: int) -> Iterator[slice]:
