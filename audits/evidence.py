@@ -4,6 +4,7 @@ Subjects, items, categories and groups are sorted by name: the report cannot dep
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -92,22 +93,30 @@ def evidence_from(given: AuditInput, config: AuditConfig) -> Evidence:
         InvalidConfig: the configuration names an attribute that the membership does not have.
     """
     subjects = given.recommendations.lists.subjects
-    lists = _lists(given.recommendations, given.items, config.k)
-    targets, without_list = _chosen(given.relevance, "grade", subjects, given.items)
-    history, _ = _chosen(given.history, "weight", subjects, given.items)
-    looks = looks_at(config.attention, lists, targets)
+
+    def before() -> "tuple[sparse.csr_array | None, tuple[Grouping, ...]]":
+        history, _ = _chosen(given.history, "weight", subjects, given.items)
+        return history, groupings_from(given.subject_groups, lengths_of(history), subjects, config)
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        beside = pool.submit(before)
+        lists = _lists(given.recommendations, given.items, config.k)
+        targets, without_list = _chosen(given.relevance, "grade", subjects, given.items)
+        looks = looks_at(config.attention, lists, targets)
+        exposure = _exposure(lists, looks, len(given.items))
+        history, groupings = beside.result()
     popularity = _popularity(given)
     evidence = Evidence(
         lists=lists,
         looks=looks,
         attention=config.attention,
-        exposure=_exposure(lists, looks, len(given.items)),
+        exposure=exposure,
         attributes=_attributes(given, popularity, config),
         targets=targets,
         history=history,
         popularity=popularity,
         tiers=None if popularity is None else config.popularity_split.tiers(popularity),
-        groupings=groupings_from(given.subject_groups, lengths_of(history), subjects, config),
+        groupings=groupings,
         subjects_without_list=without_list,
         baseline=None,
     )
