@@ -7,7 +7,7 @@ from audits.grades import shown_only
 from audits.labels import counts
 from audits.metrics.metric import Metric
 from audits.quality import gains
-from audits.statistics import Cell, Floats, Smooth, ratios
+from audits.statistics import Cell, Floats, Ints, Smooth, ratios
 
 
 def measure(evidence: Evidence) -> Smooth:
@@ -28,17 +28,19 @@ def measure(evidence: Evidence) -> Smooth:
         for each in (found, evidence.targets)
     )
     names = [(each.name, category) for each in evidence.attributes for category in each.categories]
+    some = np.count_nonzero(bottom, axis=0)
     cells = [
-        Cell(n=int(np.count_nonzero(part)), span=_span(part), attribute=attribute, category=category)
-        for (attribute, category), part in zip(names, bottom.T, strict=True)
+        Cell(n=int(size), span=float(span), attribute=attribute, category=category)
+        for (attribute, category), size, span in zip(names, some, _spans(bottom, some), strict=True)
     ]
     return ratios(cells, top, bottom)
 
 
-def _span(wanted: Floats) -> float:
+def _spans(wanted: Floats, some: Ints) -> Floats:
     """If a share f of those with targets were others, with as many as anybody, they would hold at most this times f."""
-    some = wanted[wanted > 0]
-    return float(some.max() / some.mean()) if some.size else 1.0
+    whole = wanted.sum(axis=0)
+    found = np.divide(wanted.max(axis=0, initial=0.0) * some, whole, out=np.ones_like(whole), where=whole > 0)
+    return np.asarray(found, dtype=np.float64)
 
 
 METRIC = Metric(
