@@ -33,18 +33,16 @@ _LATTICE = 1024
 _ROWS = 8_192
 _SEED = 20_181_002
 _DRAWN_LISTS, _MOST_DRAWS = 400_000, 8
-Compare = Callable[[Floats, Floats], Floats]
 
 
-@remembered
 def kullback_leibler(evidence: Evidence) -> Floats:
     """C_KL of each subject and attribute, shape (n, attributes), in [0, log 100]; 0 for subjects without history."""
-    return _compared(evidence, lambda p, q: smoothed_kullback_leibler(p, q, SMOOTHING))
+    return _compared(evidence)[0]
 
 
 def jensen_shannon_bits(evidence: Evidence) -> Floats:
     """Jensen-Shannon divergence of history and list, shape (n, attributes), in [0, 1]."""
-    return _compared(evidence, jensen_shannon)
+    return _compared(evidence)[1]
 
 
 def has_history(evidence: Evidence) -> NDArray[np.bool_]:
@@ -86,8 +84,9 @@ def _by_term(evidence: Evidence, attributes: Sequence[Attribute]) -> Floats:
         term = expected_term(evidence.looks[rows, :size].mean(axis=0))
         for at in range(0, rows.size, _ROWS):
             block = rows[at : at + _ROWS]
+            theirs = history[block]
             for column, attribute in enumerate(attributes):
-                expected[block, column] = term(category_mix(history[block], attribute.labels)).sum(axis=1)
+                expected[block, column] = term(category_mix(theirs, attribute.labels)).sum(axis=1)
     return expected
 
 
@@ -167,15 +166,19 @@ def _table(attention: tuple[float, ...], smoothing: float) -> tuple[Floats, Floa
     return chance[:, 0], means
 
 
-def _compared(evidence: Evidence, compare: Compare) -> Floats:
+@remembered
+def _compared(evidence: Evidence) -> tuple[Floats, Floats]:
+    """Both divergences of history and list: the mixes that they compare take longer than either."""
     history = _history(evidence)
-    found = np.zeros((evidence.subjects, len(evidence.attributes)))
+    first, second = np.zeros((2, evidence.subjects, len(evidence.attributes)))
     for at in range(0, evidence.subjects, _ROWS):
         rows = slice(at, at + _ROWS)
+        theirs, shown = history[rows], evidence.exposure[rows]
         for column, attribute in enumerate(evidence.attributes):
-            wanted = category_mix(history[rows], attribute.labels)
-            found[rows, column] = compare(wanted, category_mix(evidence.exposure[rows], attribute.labels))
-    return found
+            wanted, given = category_mix(theirs, attribute.labels), category_mix(shown, attribute.labels)
+            first[rows, column] = smoothed_kullback_leibler(wanted, given, SMOOTHING)
+            second[rows, column] = jensen_shannon(wanted, given)
+    return first, second
 
 
 def _history(evidence: Evidence) -> "sparse.csr_array":
