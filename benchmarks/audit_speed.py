@@ -29,6 +29,7 @@ import numpy as np
 import pyarrow as pa
 from fairlearn.metrics import MetricFrame
 
+from audits.allocation import keep_freed_memory
 from audits.attention import Attention
 from audits.bootstrap import Resampling, intervals
 from audits.configuration import AuditConfig
@@ -210,6 +211,7 @@ def main() -> None:
     parser.add_argument("--compared", type=int, default=50_000, help="subjects in the comparisons")
     parser.add_argument("--lenskit", default=os.environ.get("PROBITY_PEERS"))
     options = parser.parse_args()
+    keep_freed_memory()  # as the commands do
     if "full" in options.parts:
         full(options.subjects)
     if "fairlearn" in options.parts:

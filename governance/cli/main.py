@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import typer
 
+from audits.allocation import keep_freed_memory
 from audits.errors import AuditError, InvalidConfig
 from governance import errors
 from governance.cli.commands import ALONE, COMMANDS, Command, contents, extra_of, missing_extra, stand_in
@@ -100,10 +101,16 @@ def _asked_for(arguments: Sequence[str]) -> typer.Typer:
     return app
 
 
+AUDITING = (["audit", "run"], ["gate", "check"])
+"""Commands that go through large arrays once and end."""
+
+
 def main() -> None:
     """Run the command; every error is one line on stderr and an exit code, never a traceback."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that its encoding cannot say stops no command
+    if sys.argv[1:3] in AUDITING:
+        keep_freed_memory()
     try:
         _asked_for(sys.argv[1:])()
     except ModuleNotFoundError as absent:
