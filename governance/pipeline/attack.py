@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 
+SURE_TO_ACCUSE = 0.999
+"""How certain canaries must be to refute a claim: at the 95 % of a rule, one sound mechanism in fifty was accused."""
+
 SYNTHETIC = 2000
 """Subjects among whom the canaries stand. The claim is about every input, so how many there are proves nothing."""
 
@@ -112,8 +115,8 @@ def attack_model(
         record = get_release(session, model.release)
         promise = Guarantee.from_dict(guarantee_of(session, model))
     release = load_registered_release(home, record)
-    # A rule is judged at this level, and by no bound that is less certain.
-    sure = home.policies.fairness.value.confidence
+    # A rule is judged at the policy's level, and by no bound that is less certain.
+    sure = max(home.policies.fairness.value.confidence, SURE_TO_ACCUSE)
     found = _canaries(release, (canaries, guesses), rng, progress, confidence=sure)
     guessed = _membership(home, model, record, rng) if membership else ()
     document = _document(model, release, promise, found, guessed)
