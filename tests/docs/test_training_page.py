@@ -28,7 +28,7 @@ def test_a_training_is_quoted_made_again_from_its_sums_and_attacked(tmp_path: Pa
 
     assert sorted(model["kind"] for model in made) == sorted(2 * [kind.slug for kind in MODELS])
     assert [path.stem for path in (tmp_path / "home" / "keys" / "sums").iterdir()] == [kept.stem]
-    assert (attack["epsilon"], attack["canaries"]) == (3.0, 500)
+    assert (attack["epsilon"], attack["canaries"]) == (3.0, 1000)
 
 
 def test_every_signal_stands_there_with_the_kind_that_it_gives() -> None:
