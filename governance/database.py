@@ -170,7 +170,11 @@ def reading(engine: Engine) -> Iterator[Session]:
         yield session
         if is_postgresql:
             # Not rolled back: after that the driver has the server forget every statement that it had prepared.
-            session.commit()
+            try:
+                session.commit()
+            except BaseException:
+                session.invalidate()  # it may still be in its transaction, and would be given out so
+                raise
 
 
 @contextmanager

@@ -93,6 +93,26 @@ def test_a_reading_cannot_write_and_sees_one_moment(postgres: Engine) -> None:
             early.execute(text("insert into seen values (2)"))
 
 
+@pytest.mark.postgres
+def test_a_connection_whose_reading_could_not_be_ended_is_not_given_out_again(
+    postgres: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_connection: object) -> None:
+        raise BrokenPipeError
+
+    def read() -> None:
+        with reading(postgres) as session:
+            session.scalar(ONE)
+            monkeypatch.setattr(postgres.dialect, "do_commit", failing)
+
+    with pytest.raises(BrokenPipeError):
+        read()
+    monkeypatch.undo()
+
+    with transaction(postgres) as session:
+        session.execute(text("create table written (number int)"))
+
+
 def test_on_sqlite_what_is_read_once_waits_for_no_writer(tmp_path: Path) -> None:
     engine = create_engine_for(f"sqlite:///{tmp_path}/control.db")
     with transaction(engine) as session:
