@@ -4,7 +4,7 @@ import ctypes
 
 # Parameters of mallopt(3), by their numbers in malloc.h.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
-_NEVER = -1
+_LARGEST = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:
@@ -18,6 +18,6 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False  # another C library
-    wanted = ((_ARENA_MAX, 1), (_MMAP_MAX, 0), (_TRIM_THRESHOLD, _NEVER))
+    wanted = ((_ARENA_MAX, 1), (_MMAP_MAX, 0), (_TRIM_THRESHOLD, _LARGEST))
     told = [mallopt(parameter, value) for parameter, value in wanted]
     return all(answer == 1 for answer in told)
