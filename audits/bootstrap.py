@@ -176,11 +176,8 @@ def intervals_of(
     steady[varying] = np.isfinite(t).all(axis=0)
     t, varying, defined = t[:, steady[varying]], varying & steady, defined & steady
 
-    q, q_error = _quantile(t.max(axis=1, initial=0.0), resampling.level)
-    # The luck of the resamples must not narrow an interval.
-    q += q_error
     normal = NormalDist().inv_cdf((1 + resampling.level) / 2)
-    q = max(q, normal)
+    q, q_error = _critical(t, resampling.level, least=normal)
     alpha, family = 1 - resampling.level, max(1, int(defined.sum()))
     half = _unseen(cells, alpha, family=family)
     half[varying] = _student(np.full(int(varying.sum()), q), freedom[varying]) * errors[varying]
@@ -203,6 +200,13 @@ def intervals_of(
         units=columns.units,
         weights=weights.name,
     )
+
+
+def _critical(t: Floats, level: float, *, least: float) -> tuple[float, float]:
+    """What the largest |t| of a resample stays below at this level, and its Monte-Carlo error, which it includes."""
+    q, error = _quantile(t.max(axis=1, initial=0.0), level)
+    # The luck of the resamples must not narrow an interval.
+    return max(q + error, least), error
 
 
 def _studentised(members: Sequence[_Member], totals: Floats, weight: Floats) -> Floats:

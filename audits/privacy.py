@@ -93,7 +93,9 @@ class PrivacyAttack:
     @property
     def sentence(self) -> str:
         """The finding in words."""
-        found = f"The attack ({self.attack}, {self.canaries:,} canaries) shows with {self.confidence:.0%} confidence"
+        found = (
+            f"The attack ({self.attack}, {self.canaries:,} canaries) shows with {100 * self.confidence:g}% confidence"
+        )
         claim = f"a subject's epsilon of at least {self.lower_bound:.3g}"
         if self.refuted:
             return f"{found} {claim}, which refutes the claimed {self.epsilon:.3g}."

@@ -114,16 +114,9 @@ def run(
         exceptions = None if waivers is None else load_waivers(waivers, rules.value)
         report, lists = _compared_with(baseline)
         given = _attacked(read_tables(recommendations, items, relevance, history, groups, popularity, lists), attack)
+        granted = () if exceptions is None else exceptions.value.waivers
         with progress("resampling subjects") as step:
-            checked = check(
-                given,
-                asked,
-                today=day,
-                waivers=() if exceptions is None else exceptions.value.waivers,
-                baseline=report,
-                seed=seed,
-                progress=step,
-            )
+            checked = check(given, asked, today=day, waivers=granted, baseline=report, seed=seed, progress=step)
         checked = _bound(checked, given, exceptions, report)
         hand_out(
             Decided(

@@ -107,12 +107,7 @@ def publish(
         _require_vkey(folder, policy)
         published = verify_cosigned(read_note(folder), policy).checkpoint if (folder / CHECKPOINT).exists() else None
         _renew_vkey(folder, signer)
-        with reading(engine) as session:
-            count, signed = size(session), last_checkpoint(session)
-            is_known = published is None or _is_known(session, published)
-        _refuse_behind(count, signed, published)
-        if published is not None and not is_known:
-            signed = _adopt(engine, published, read_note(folder), signed, clock)
+        count, signed = _standing(engine, folder, published, clock)
         tree = _resume(folder, published)
         if published is not None and count == published.size and _is_witnessed(folder, witnesses):
             _require_stored_root(engine, published)
@@ -167,6 +162,23 @@ def _cosigned(engine: Engine, folder: Path, checkpoint: Checkpoint, note: bytes,
         msg = f"size {checkpoint.size} is not published: the quorum {witnesses.policy.quorum} was not met ({missing})"
         raise QuorumMissed(msg)
     return answers.note
+
+
+def _standing(
+    engine: Engine, folder: Path, published: Checkpoint | None, clock: Clock
+) -> tuple[int, SignedCheckpoint | None]:
+    """How many entries there are, and what was signed last, be it only in what is published.
+
+    Raises:
+        Rollback: what was signed or published is more, or other entries.
+    """
+    with reading(engine) as session:
+        count, signed = size(session), last_checkpoint(session)
+        is_known = published is None or _is_known(session, published)
+    _refuse_behind(count, signed, published)
+    if published is not None and not is_known:
+        signed = _adopt(engine, published, read_note(folder), signed, clock)
+    return count, signed
 
 
 def _is_known(session: Session, published: Checkpoint) -> bool:

@@ -146,7 +146,8 @@ def _canaries(
         draw_histories(denoise(release), SYNTHETIC, rng=rng),
         mechanism,
         canaries=canaries,
-        guesses=guesses or best_guesses(mechanism.mu, canaries=canaries).guesses,
+        # A third of the error is that of the guesses.
+        guesses=guesses or best_guesses(mechanism.mu, canaries=canaries, confidence=1 - (1 - confidence) / 3).guesses,
         rng=rng,
         noise=OpenDPNoise(),
         confidence=confidence,

@@ -77,32 +77,22 @@ def audit_mechanism(
         noise: as for ``measure``.
         measure: the code under audit.
         canary_items: of one canary; no more than the mechanism's longest history.
-        confidence: with which all bounds hold together: those on ε, on μ and on single sums have a third of the
-            error each.
-        performance: threads and chunk size.
-        progress: as for ``measure``.
+        confidence: with which the bounds on ε, on μ and on single sums hold together, a third of the error each.
+        performance, progress: as for ``measure``.
 
     Raises:
         BadAttack: more guesses than canaries, or names that clash with the canaries'.
         BadMechanism: the mechanism cannot keep its guarantee on data of this size.
     """
-    if not 1 <= guesses <= canaries:
-        msg = f"expected 1 <= guesses <= canaries, got {guesses} and {canaries}"
-        raise BadAttack(msg)
+    _require_guesses(guesses, canaries)
     planted = fitted(mechanism, interactions, canaries, canary_items, rng=rng)
     included = rng.random(canaries) < 0.5  # noqa: PLR2004 - a fair coin
-    run = partial(measure, noise=noise, performance=performance, progress=progress)
-    release, seen = _attacked(run, plant(interactions, planted, np.ones(canaries, bool)), planted, mechanism, included)
+    run, everybody = partial(measure, noise=noise, performance=performance, progress=progress), np.ones(canaries, bool)
+    release, seen = _attacked(run, plant(interactions, planted, everybody), planted, mechanism, included)
     correct = right_guesses(guessed_coins(seen, tuple(seen.sums)), included, guesses)
-    each, found = 1 - (1 - confidence) / 3, {"canaries": canaries, "guesses": guesses, "correct": correct}
+    each, played = 1 - (1 - confidence) / 3, {"canaries": canaries, "guesses": guesses, "correct": correct}
     needed = fewest_for_mu(mechanism.mu, canaries, guesses, confidence=each)
-    alone, part = {name: standing(seen, name, included) for name in seen.sums}, 1 - (1 - each) / len(seen.sums)
-    sums = tuple(_alone(name, mechanism.mu_by_sum[name], alone[name], part) for name in seen.sums)
-
-    def chance(number: int) -> float:
-        grown = number / canaries
-        return chance_of_any(alone[name].chance(mechanism.mu_by_sum[name], part, canaries=grown) for name in alone)
-
+    sums, chance, enough = _by_sums(mechanism, seen, included, each)
     return AttackReport(
         mechanism=mechanism,
         subjects=len(interactions.subjects),
@@ -111,16 +101,22 @@ def audit_mechanism(
         canary_items=planted.length,
         included=int(included.sum()),
         confidence=confidence,
-        epsilon_lower=epsilon_lower_bound(**found, delta=mechanism.delta, confidence=each),
-        mu_lower=mu_lower_bound(**found, confidence=each),
+        epsilon_lower=epsilon_lower_bound(**played, delta=mechanism.delta, confidence=each),
+        mu_lower=mu_lower_bound(**played, confidence=each),
         noise=noise.name,
         sums=sums,
         needed=needed if needed <= guesses else None,
-        chance=chance(canaries),
-        canaries_needed=fewest_canaries(chance, SURE),
+        chance=chance,
+        canaries_needed=enough,
         directions=None if release.lens is None else release.lens.shape[1],
-        **found,
+        **played,
     )
+
+
+def _require_guesses(guesses: int, canaries: int) -> None:
+    if not 1 <= guesses <= canaries:
+        msg = f"expected 1 <= guesses <= canaries, got {guesses} and {canaries}"
+        raise BadAttack(msg)
 
 
 def _attacked(
@@ -138,6 +134,21 @@ def _attacked(
     rule = rule_for(everybody, mechanism, as_of=AS_OF, features=features)
     suspects, others = everybody.rows(np.arange(count, len(held))), everybody.rows(np.arange(count))
     return release, reading(release, suspects, others, rule)
+
+
+def _by_sums(
+    mechanism: Mechanism, seen: Reading, included: np.ndarray, confidence: float
+) -> tuple[tuple[SumBound, ...], float, int | None]:
+    """A bound for each sum, the chance that one of them finds half of the noise, and how many canaries make it sure."""
+    alone = {name: standing(seen, name, included) for name in seen.sums}
+    part, mus = 1 - (1 - confidence) / len(alone), mechanism.mu_by_sum
+
+    def chance(number: int) -> float:
+        grown = number / len(included)
+        return chance_of_any(found.chance(mus[name], part, canaries=grown) for name, found in alone.items())
+
+    sums = tuple(_alone(name, mus[name], found, part) for name, found in alone.items())
+    return sums, chance(len(included)), fewest_canaries(chance, SURE)
 
 
 def _alone(name: str, mu: float, found: Standing, confidence: float) -> SumBound:

@@ -119,8 +119,7 @@ def train_autoencoder(
         performance: threads and chunk size.
         rng: for dropout only.
         progress: told (steps taken, steps in all).
-        watch: shown the decoder after each step, float64 of shape (tastes, items): the guarantee covers all of them,
-            so that who attacks the steps may see them (``recommender.attacks.steps_audit``).
+        watch: shown the decoder after each step, float64 (tastes, items). The guarantee covers all of them.
 
     Guarantees:
         - each subject is in a step independently with probability ``mechanism.sampling_rate``
@@ -136,19 +135,15 @@ def train_autoencoder(
     release, plan, speed = denoised.release, schedule or Schedule(), performance or Performance()
     _require_trainable(interactions, plan, rng)
     start = warm_start(denoised, mechanism, plan.tastes)
-    source = batches or SecureBatches()
+    rows, source = _rows(interactions, release), batches or SecureBatches()
     guarantee = _guarantee(mechanism, release.guarantee, exact=noise.exact and source.exact, noise=noise.name)
-    rows = _rows(interactions, release)
     verify_fine_enough(mechanism, guarantee.epsilon, coordinates=start.decoder.size, subjects=rows.shape[0])
     decoder = _Refining(start, mechanism, plan, noise)
     with _threads(speed.threads):
-        for step in range(mechanism.steps):
-            chosen = rows[np.flatnonzero(source.draw(rows.shape[0], mechanism.sampling_rate))]
-            decoder.step(_chunks(csr_matrix(chosen), start, speed.chunk_rows, _dropping(plan.dropout, rng)))
-            if watch is not None:
-                watch(decoder.weights)
-            if progress is not None:
-                progress(step + 1, mechanism.steps)
+        for step, chosen in enumerate(_batches(rows, source, mechanism)):
+            decoder.step(_chunks(chosen, start, speed.chunk_rows, _dropping(plan.dropout, rng)))
+            _tell(watch, decoder.weights)
+            _tell(progress, step + 1, mechanism.steps)
     return Autoencoder(
         items=release.items,
         encoder=start.encoder.astype(np.float32),
@@ -159,6 +154,11 @@ def train_autoencoder(
         guarantee=guarantee,
         mechanism=mechanism,
     )
+
+
+def _tell(whom: Callable[..., object] | None, *what: object) -> None:
+    if whom is not None:
+        whom(*what)
 
 
 def _require_trainable(interactions: Interactions, plan: Schedule, rng: np.random.Generator | None) -> None:
@@ -203,6 +203,11 @@ class _Refining:
         noisy: torch.Tensor = weight.grad  # type: ignore[assignment]  # there is one: this runs after the noise
         whole = noisy / self._rate + weight.detach() * torch.from_numpy(self._start.pull)
         weight.grad = self._pace * whole * torch.from_numpy(self._start.pace)
+
+
+def _batches(rows: csr_matrix, source: BatchSource, mechanism: DeepMechanism) -> Iterator[csr_matrix]:
+    for _ in range(mechanism.steps):
+        yield csr_matrix(rows[np.flatnonzero(source.draw(rows.shape[0], mechanism.sampling_rate))])
 
 
 def _chunks(

@@ -134,6 +134,8 @@ def test_canaries_read_nobody(home: Home, monkeypatch: pytest.MonkeyPatch) -> No
     found = attack_model(home, _model(home).id, canaries=200, rng=np.random.default_rng(1))
 
     assert found.canaries.subjects == attack.SYNTHETIC
+    assert found.canaries.confidence == 0.999  # a rule's 95 % would accuse a sound mechanism too often
+    assert "with 99.9% confidence" in found.canaries.sentence
     assert found.membership == ()
 
 
