@@ -35,7 +35,7 @@ from governance.pipeline.home import Home
 from governance.policy.rules import FairnessPolicy
 from governance.registry.events import AuditReleased
 from governance.registry.models import get_model
-from governance.registry.released_audits import forget_read, note_read
+from governance.registry.released_audits import note_read, unnote_read
 from governance.registry.reports import read_released, released_path, title_of
 from governance.registry.tables import Model
 from pseudonymisation.durable import write_atomically
@@ -193,7 +193,7 @@ def _noting(home: Home, model: Model, release_id: UUID) -> Noting:
         living = home.vault.living(frozenset(map(Pseudonym, subjects)), domain="events")
         with home.transaction() as session:
             for subject in sorted(set(subjects) - living):
-                forget_read(session, subject)
+                unnote_read(session, release_id, subject)
         return [subject for subject in subjects if subject in living]
 
     return note

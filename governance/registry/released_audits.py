@@ -66,6 +66,15 @@ def count_read(session: Session, subject: str) -> int:
     return session.scalar(statement) or 0
 
 
+def unnote_read(session: Session, release_id: UUID, subject: str) -> None:
+    """Take the subject off the list of one release that, after all, does not read them."""
+    statement = delete(AuditReleaseSubject).where(
+        AuditReleaseSubject.reservation_id == release_id, AuditReleaseSubject.subject == subject
+    )
+    session.execute(statement)
+    session.flush()
+
+
 def forget_read(session: Session, subject: str) -> int:
     """Take the subject off every release's list; only an erasure does this. Returns on how many they were."""
     found = count_read(session, subject)

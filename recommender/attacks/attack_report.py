@@ -138,8 +138,9 @@ class AttackReport:
         """The finding in words, and what it is about."""
         return (
             f"Of {self.canaries:,} canary subjects, each in with probability one half, the attacker guessed "
-            f"{self.guesses:,} and was right {self.correct:,} times: with {100 * self.confidence:g}% confidence epsilon is "
-            f"at least {self.epsilon_lower:.3g} for any mechanism, {self.gaussian_epsilon_lower:.3g} for a Gaussian "
+            f"{self.guesses:,} and was right {self.correct:,} times: with {100 * self.confidence:g}% confidence "
+            f"epsilon is at least {self.epsilon_lower:.3g} for any mechanism, "
+            f"{self.gaussian_epsilon_lower:.3g} for a Gaussian "
             f"one and {self.epsilon_lower_by_sums:.3g} for Gaussian noise in each sum, at delta {self.delta:g}; "
             f"{self.epsilon:g} is claimed and {self.verdict}. "
             f"Attacked, together and each alone: {', '.join(self.attacked)}.{self._beyond} {self.could_find}"

@@ -78,7 +78,8 @@ def audit_mechanism(
         measure: the code under audit.
         canary_items: of one canary; no more than the mechanism's longest history.
         confidence: with which the bounds on ε, on μ and on single sums hold together, a third of the error each.
-        performance, progress: as for ``measure``.
+        performance: threads and chunk size.
+        progress: as for ``measure``.
 
     Raises:
         BadAttack: more guesses than canaries, or names that clash with the canaries'.
@@ -91,7 +92,6 @@ def audit_mechanism(
     release, seen = _attacked(run, plant(interactions, planted, everybody), planted, mechanism, included)
     correct = right_guesses(guessed_coins(seen, tuple(seen.sums)), included, guesses)
     each, played = 1 - (1 - confidence) / 3, {"canaries": canaries, "guesses": guesses, "correct": correct}
-    needed = fewest_for_mu(mechanism.mu, canaries, guesses, confidence=each)
     sums, chance, enough = _by_sums(mechanism, seen, included, each)
     return AttackReport(
         mechanism=mechanism,
@@ -105,12 +105,17 @@ def audit_mechanism(
         mu_lower=mu_lower_bound(**played, confidence=each),
         noise=noise.name,
         sums=sums,
-        needed=needed if needed <= guesses else None,
+        needed=_needed(mechanism.mu, canaries, guesses, each),
         chance=chance,
         canaries_needed=enough,
         directions=None if release.lens is None else release.lens.shape[1],
         **played,
     )
+
+
+def _needed(mu: float, canaries: int, guesses: int, confidence: float) -> int | None:
+    needed = fewest_for_mu(mu, canaries, guesses, confidence=confidence)
+    return needed if needed <= guesses else None
 
 
 def _require_guesses(guesses: int, canaries: int) -> None:

@@ -1,8 +1,7 @@
 """How far canaries stand out of the Gaussian noise of one sum, and so how much it leaks at least. Pure mathematics.
 
 Guesses run into a ceiling: however many of 4,000 are right, they refute at 95 % no μ above 2.7, which ε = 16 has
-at δ = 1e-6.
-This has none. It asks for more: that the noise of the sum is Gaussian and of one size, as is claimed of it.
+at δ = 1e-6. This has none. It asks for more: that the noise of the sum is Gaussian and of one size, as is claimed.
 
 The auditor knows the coins b_c, what each canary adds, v_c, and what the others add. What is released is regressed on
 S = Σ (b_c - ½) v_c, beside Σ v_c and the others' sum, each with a factor of its own. If the code adds k v_c and noise
