@@ -108,7 +108,7 @@ def run(
     with answering(debug_log):
         require_place(formats or [TERMINAL], out, sign_with)
         day = day_of(today)
-        _require_signable(sign_with, today=day, seed=seed)
+        _require_signable(sign_with, today=day, seed=seed, relevance_is_random=relevance_is_random)
         rules = load(policy, FairnessPolicy)
         asked = _of_random_lists(rules.value, relevance) if relevance_is_random else rules.value
         exceptions = None if waivers is None else load_waivers(waivers, rules.value)
@@ -161,8 +161,8 @@ def _of_random_lists(policy: FairnessPolicy, relevance: str | None) -> FairnessP
     return replace(policy, relevance_is_random=True)
 
 
-def _require_signable(sign_with: Path | None, *, today: date, seed: int | None) -> None:
-    """Refuse to sign, as of now, what was decided for another day or by another seed than the policy's.
+def _require_signable(sign_with: Path | None, *, today: date, seed: int | None, relevance_is_random: bool) -> None:
+    """Refuse to sign, as of now, what was decided for another day, or otherwise than the policy's file says.
 
     Raises:
         InvalidInput: a signature is asked for, and one of them.
@@ -175,6 +175,11 @@ def _require_signable(sign_with: Path | None, *, today: date, seed: int | None) 
         raise InvalidInput(msg)
     if seed is not None:
         msg = "--seed: expected the policy's own where the decision is signed, got another"
+        raise InvalidInput(msg)
+    if relevance_is_random:
+        msg = (
+            "--relevance-is-random: where the decision is signed, the policy has to say so (relevance_is_random: true)"
+        )
         raise InvalidInput(msg)
 
 

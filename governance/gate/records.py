@@ -87,11 +87,15 @@ def log_ended_waivers(session: Session, *, actor: str, clock: Clock) -> None:
     rows = session.execute(
         select(Model, GateRecord.waivers).join(GateRecord, GateRecord.model_id == Model.id).order_by(Model.id)
     )
+    last: dict[tuple[Model, str], str] = {}
     for model, granted in rows:
         for each in granted:
-            ended = date.fromisoformat(each["expires_on"]) < clock().date()
-            if ended and each["state"] == WaiverState.USED and each["waiver"] not in withdrawn:
-                _log_end(session, model, each["waiver"], each["expires_on"], actor=actor, clock=clock)
+            if each["state"] == WaiverState.USED and each["waiver"] not in withdrawn:
+                named = model, each["waiver"]
+                last[named] = max(last.get(named, ""), each["expires_on"])  # it may have been extended
+    for (model, waiver), expires_on in last.items():
+        if date.fromisoformat(expires_on) < clock().date():
+            _log_end(session, model, waiver, expires_on, actor=actor, clock=clock)
 
 
 def decision_of(record: GateRecord) -> Decision:

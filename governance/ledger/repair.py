@@ -58,12 +58,22 @@ def _published(engine: Engine, folder: Path, policy: TrustPolicy) -> tuple[bytes
     with reading(engine) as session:
         signed = list_cosigned(session, [each.key for each in policy.witnesses])
     for each in reversed(signed):
-        if len(there) < len(each.note) and each.note.startswith(there) and _is_accepted(each.note, policy):
+        if _is_cut_from(there, each.note) and _is_accepted(each.note, policy):
             return each.note, True
     if not there:
         msg = f"{CHECKPOINT}: missing, and the database holds none that was signed and may be published"
         raise BrokenProof(msg)
     return there, False
+
+
+def _is_cut_from(there: bytes, note: bytes) -> bool:
+    """Whether a file is the beginning of this note, whose signature lines may stand in another order there."""
+    text = note[: note.index(b"\n\n") + 2]
+    if len(there) >= len(note) or not there.startswith(text):
+        return len(there) < len(text) and text.startswith(there)
+    signatures = note.removeprefix(text).splitlines(keepends=True)
+    *whole, last = there.removeprefix(text).splitlines(keepends=True) or [b""]
+    return all(line in signatures for line in whole) and any(line.startswith(last) for line in signatures)
 
 
 def _is_accepted(note: bytes, policy: TrustPolicy) -> bool:

@@ -24,10 +24,14 @@ def prove(session: Session, index: int, checkpoint: Checkpoint) -> tuple[Entry, 
     All of it is read by one statement (`reading_once`): to ask costs more than what is read.
 
     Raises:
-        NotFound: the log is shorter.
-        BrokenProof: the checkpoint does not cover the entry, or what the database holds does not lead to its root.
+        NotFound: the log is shorter, and no longer one was signed.
+        BrokenProof: the checkpoint does not cover the entry, or the database lacks it, or what that holds does not lead
+            to the root.
     """
     body, tiles = _read_at_once(session, index, path_names(index, checkpoint.size))
+    if body is None and index < checkpoint.size:
+        msg = f"entry {index}: expected an entry in the database, for {checkpoint.size} are signed, found none"
+        raise BrokenProof(msg)
     if body is None:
         msg = f"entry {index}: the log has no such entry"
         raise NotFound(msg)

@@ -216,6 +216,14 @@ def test_what_was_decided_for_another_day_or_draw_is_not_signed(
     assert not (tmp_path / "out").exists()
 
 
+def test_what_only_the_command_says_of_the_relevance_is_not_signed(gate: Gate, tmp_path: Path) -> None:
+    result = gate("check", "--out", tmp_path / "out", "--sign-with", tmp_path / "gate.key", "--relevance-is-random")
+
+    expected = "the policy has to say so (relevance_is_random: true)"
+    assert (result.exit_code, expected in " ".join(result.stderr.split())) == (2, True)
+    assert not (tmp_path / "out").exists()
+
+
 def test_another_seed_than_the_policys_passes_nothing(gate: Gate) -> None:
     assert gate("check", "--seed", 1).exit_code == 0
     assert gate("check", "--seed", 2).exit_code == 3

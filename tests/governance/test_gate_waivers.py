@@ -13,7 +13,7 @@ from audits.verdict import Outcome
 from governance.errors import PolicyError
 from governance.evidence.recomputing import decision_from
 from governance.gate.decision import Decision, decide
-from governance.gate.records import decision_of, get_decision, record_decision
+from governance.gate.records import decision_of, get_decision, log_ended_waivers, record_decision
 from governance.gate.waivers import WaiverState
 from governance.ledger.search import Filter, follow
 from governance.policy.granted import load_waivers
@@ -226,6 +226,23 @@ def test_the_log_says_when_a_decision_rests_on_a_waiver_and_when_that_has_ended(
     }
     (ended,) = follow(session, Filter(kinds=("gate.waiver_expired",)))
     assert (ended.body["model"], ended.body["model_state"]) == (str(one[0].id), "registered")
+
+
+def test_a_waiver_that_was_extended_has_not_ended_on_its_earlier_day(
+    session: Session, build: Build, judged: Judged
+) -> None:
+    model, audit = _audited(session, build, "one")
+    for name in ("first", "second"):
+        judged(name, model, audit, DAY)
+    extended = get_decision(session, build.id("second"))
+    extended.waivers = [{**each, "expires_on": "2027-06-30"} for each in extended.waivers]
+    session.flush()
+
+    told = []
+    for day in (datetime(2027, 1, 1, 9, tzinfo=UTC), datetime(2027, 7, 1, 9, tzinfo=UTC)):
+        log_ended_waivers(session, actor=build.actor, clock=lambda day=day: day)  # type: ignore[misc] # a day each
+        told.append([each.body["expires_on"] for each in follow(session, Filter(kinds=("gate.waiver_expired",)))])
+    assert told == [[], ["2027-06-30"]]
 
 
 def test_a_pass_is_counted_from_its_audit_and_an_audit_that_finds_the_same_renews_it(

@@ -145,8 +145,10 @@ def test_a_database_that_lost_entries_or_tiles_proves_nothing(
     checkpoint = publish(sqlite_log, tmp_path, signer, clock=noon)
     longer = Checkpoint(checkpoint.origin, 400, checkpoint.root)
     with reading(sqlite_log) as session:
-        with pytest.raises(NotFound, match="entry 399: the log has no such entry"):
+        with pytest.raises(BrokenProof, match="entry 399: expected an entry in the database, for 400 are signed"):
             stored_tiles.prove(session, 399, longer)
+        with pytest.raises(NotFound, match="entry 400: the log has no such entry"):
+            stored_tiles.prove(session, 400, longer)
         with pytest.raises(BrokenProof, match="expected hashes 256 to 399 in the database, found 44"):
             stored_tiles.prove(session, 7, longer)
     with sqlite_log.begin() as connection:
