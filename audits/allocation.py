@@ -11,8 +11,9 @@ def keep_freed_memory() -> bool:
     """Have this process keep what it frees, for the next arrays; whether the C library could be told so.
 
     An audit goes through hundreds of arrays of the length of all lists. The GNU C library gives each back to the
-    system, which clears the pages of the next one anew: of a million lists of 20, a seventh of the audit's time. For
-    programs that audit and end; a server would not give memory back. Call it before any thread begins.
+    system, which clears the pages of the next one anew: of a million lists of 20, a tenth of the audit's time
+    (``benchmarks/audit_speed.py``). For programs that audit and end; a server would not give memory back. Call it
+    before any thread begins.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -26,10 +26,10 @@ from recommender.mechanism import Mechanism, plan
 EPSILONS = (0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 20.0)
 CANARIES = (500, 1000, 2000, 4000, 8000, 16_000)
 DELTA = 1e-6
-EACH = 0.975
-"""Confidence of one bound, so that both hold together at 95 %."""
-BY_SUMS = 0.05 / 3
-"""Error that an audit at 95 % leaves to the sums together."""
+ERROR = 0.001
+"""Of all bounds together, as `probity audit privacy` runs: those on ε, on μ and on the sums have a third each."""
+EACH = 1 - ERROR / 3
+BY_SUMS = ERROR / 3
 FREEDOM = 16 * 17 - 3
 """Degrees of freedom of the counts of one design of canaries; every other sum has more."""
 

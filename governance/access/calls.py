@@ -1,8 +1,8 @@
 """Calls that a caller may repeat: which id a call under an ``Idempotency-Key`` was given, for as long as it is retried.
 
 The id is drawn at random, so what stands in the log follows from nothing that a caller chose. The caller's key is
-never stored: a row holds a MAC of it under a key of the home, and is gone a day later, or with the subject whose
-request it names.
+never stored: a row holds a MAC of it under a key of the home. It is gone with the next call or run of retention after a
+day, or when the subject of its request is erased; that of the erasure's own request stays for its day.
 """
 
 import hmac

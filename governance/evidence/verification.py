@@ -88,7 +88,7 @@ def verify_pack(path: Path, policy: TrustPolicy) -> PackVerification:
     Guarantees:
       - any byte of the file that is changed, missing or added is found
       - the entries of the period are all that the signed log has of it, up to where ``open_ended`` says
-      - reports, attacks, releases, policies and attestations have the digests that entries name; signatures of
+      - reports, attacks, documents, policies and attestations have the digests that entries name; signatures of
         attestations are not verified
       - decisions are what the gate finds in report and policy, where the pack has both; models, and their steps up to
         the snapshot, are what the pack's entries say

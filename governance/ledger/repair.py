@@ -22,7 +22,7 @@ from governance.ledger.trust_policy import CosignedCheckpoint, TrustPolicy, trus
 
 
 def repair(engine: Engine, folder: Path, policy: TrustPolicy, *, progress: Progress | None = None) -> tuple[str, ...]:
-    """Restore the files of the published log that are missing or shorter than they were; their names.
+    """Restore the files of the newest published checkpoint that are missing or shorter than they were; their names.
 
     Args:
         engine: the control plane's database.

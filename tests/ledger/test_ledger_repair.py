@@ -14,7 +14,7 @@ from governance.ledger.repair import repair
 from governance.ledger.trust_policy import trusting
 from governance.ledger.verify import verify_folder
 from tests.ledger.conftest import SIGNER, append_events
-from tests.ledger.witnessed_log import POLICY, grow, noon
+from tests.ledger.witnessed_log import POLICY, grow, noon, publish_witnessed
 
 TRUSTED = trusting(SIGNER.verifier_key)
 NAMES = [
@@ -51,6 +51,20 @@ def test_a_file_that_is_gone_or_torn_is_restored_to_the_byte(
     assert repair(sqlite_log, folder, TRUSTED) == (name,)
     assert contents(folder) == whole
     assert verify_folder(folder, TRUSTED).size == 300
+
+
+@pytest.mark.parametrize("lost", [1, 20, 60, 130])
+def test_a_cut_checkpoint_is_restored_whatever_the_order_of_its_cosignatures(
+    lost: int, sqlite_log: Engine, tmp_path: Path
+) -> None:
+    append_events(sqlite_log, 3)
+    publish_witnessed(sqlite_log, tmp_path / "ledger")
+    note = read_note(tmp_path / "ledger")
+    *rest, one, two = note.splitlines(keepends=True)
+    (tmp_path / "ledger" / "checkpoint").write_bytes(b"".join([*rest, two, one])[:-lost])
+
+    assert repair(sqlite_log, tmp_path / "ledger", POLICY) == ("checkpoint",)
+    assert read_note(tmp_path / "ledger") == note
 
 
 def test_a_whole_folder_that_is_gone_is_restored_and_an_intact_one_left_as_it_is(
