@@ -29,8 +29,12 @@ if TYPE_CHECKING:
 PAIRS_AT_ONCE = 2**22
 """How many pairs the sparse layout holds in memory."""
 
-PAIR_COST = {"cpu": 512, "cuda": 2**15}
-"""What adding one pair costs, in multiply-adds of a dense product: a CPU's cache misses, a GPU's atomic additions."""
+PAIR_COST = {"cpu": 512, "cuda": 2**11}
+"""What adding one pair costs, in multiply-adds of a dense product: a CPU's cache misses, a GPU's atomic additions.
+
+On an H200 this chooses the faster layout of each of eight shapes: 50,000 to 300,000 histories of 10 to 300 titles among
+1,000 to 8,000.
+"""
 
 
 def exact_gram(rows: "csr_matrix", *, bits: int, performance: Performance) -> np.ndarray:
