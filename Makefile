@@ -13,7 +13,8 @@ demo: .venv/installed
 test: .venv/installed
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not large"
 
-# The pages of docs/ from an empty folder, the README's walk over MovieLens, and the package installed elsewhere.
+# The demo in a process of its own, the pages of docs/ from an empty folder, the README's walk over MovieLens, and the
+# package installed elsewhere.
 test-large: .venv/installed
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile -m large
 

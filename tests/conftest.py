@@ -24,7 +24,7 @@ settings.load_profile(os.environ.get("PROBITY_EXAMPLES", "quick"))
 
 _numbers = count()
 
-LONGEST = ("docs", "test_demo_on_movielens.py", "test_demo_on_sample.py", "test_wheel.py", "test_servers.py")
+LONGEST = ("docs", "test_demo_on_sample.py", "test_demo_on_movielens.py", "test_wheel.py", "test_servers.py")
 """Folders and files whose tests take minutes: begun last, one worker would still be at them when the other is done."""
 
 

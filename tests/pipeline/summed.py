@@ -49,14 +49,14 @@ def make_summed(folder: Path) -> tuple[Path, str]:
         assert old in text
         text = text.replace(old, new)
     path.write_text(text)
-    _ran("init", "--home", home)
-    token = _ran("access", "add", "Ada", "--role", "engineer", "--home", home).strip()
-    _ran("ingest", folder / "sample", "--home", home)
-    _ran("train", "--home", home, token=token)
+    run_apart("init", "--home", home)
+    token = run_apart("access", "add", "Ada", "--role", "engineer", "--home", home).strip()
+    run_apart("ingest", folder / "sample", "--home", home)
+    run_apart("train", "--home", home, token=token)
     return home, token
 
 
-def _ran(*arguments: object, token: str = "") -> str:
+def run_apart(*arguments: object, token: str = "") -> str:
     """The command's output, outside any test."""
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as out, suppress(SystemExit):
         patch.setattr(sys, "argv", ["probity", *map(str, arguments)])

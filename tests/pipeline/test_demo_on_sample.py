@@ -30,7 +30,7 @@ from governance.rights.tables import RightsRequest
 from governance.settings import load_settings
 from pseudonymisation.sources.sample import SampleSettings, write_sample
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.large
 
 _WORD = re.compile(rb"[A-Za-z0-9@._:+-]{6,}")
 

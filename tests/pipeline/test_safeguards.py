@@ -29,6 +29,7 @@ from governance.settings import load_settings
 from pseudonymisation.disclosure import open_package
 from pseudonymisation.sources.sample import SampleSettings, write_sample
 from recommender.explanation import Reason
+from tests.pipeline.summed import run_apart
 
 LENIENT = """
 list_length: 10
@@ -63,16 +64,31 @@ Run = Callable[..., Ran]
 Attested = TypeVar("Attested", bound=Predicate)
 
 
-@pytest.fixture
-def home(tmp_path: Path, probity: Run, small_service: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home with interactions, whose gate asks for little, and an engineer's token in the environment."""
-    folder = tmp_path / "home"
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("service") / "sample"
+    write_sample(folder, SampleSettings(subjects=300, titles=120))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory, service: Path) -> tuple[Path, str]:
+    """A home with interactions, whose gate asks for little; an engineer's token."""
+    folder = tmp_path_factory.mktemp("once") / "home"
     shutil.copytree(policies_dir(), folder / "policies")
     (folder / "policies" / "fairness.yaml").write_text(LENIENT)
-    assert probity("init", "--home", folder).code == 0
-    monkeypatch.setenv("PROBITY_TOKEN", _token(probity, folder, "engineer"))
-    assert probity("ingest", small_service, "--home", folder).code == 0
-    return folder
+    run_apart("init", "--home", folder)
+    token = run_apart("access", "add", "Engineer", "--role", "engineer", "--home", folder).strip()
+    run_apart("ingest", service, "--home", folder)
+    return folder, token
+
+
+@pytest.fixture
+def home(made_once: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of that home for one test, with the engineer's token in the environment."""
+    shutil.copytree(made_once[0], tmp_path / "home")
+    monkeypatch.setenv("PROBITY_TOKEN", made_once[1])
+    return tmp_path / "home"
 
 
 def _token(probity: Run, home: Path, role: str) -> str:
@@ -204,10 +220,10 @@ def test_a_home_in_use_that_lost_its_keys_gets_no_new_ones(home: Path, probity: 
 
 
 def test_who_withdraws_is_no_longer_profiled_neither_in_lists_nor_in_the_access_answer(
-    home: Path, probity: Run, small_service: Path
+    home: Path, probity: Run, service: Path
 ) -> None:
     _deployed(probity, home)
-    here, account = open_home(load_settings(home), clock=system_clock), _watching(home, small_service)
+    here, account = open_home(load_settings(home), clock=system_clock), _watching(home, service)
     identity = identity_of("account_id", account)
     before = recommend_to(here, identity, 5)
 
