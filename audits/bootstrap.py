@@ -18,7 +18,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from audits.ahead import from_both_ends
+from audits.ahead import from_both_ends, one_thread_each
 from audits.blocks import BLOCKS, blocks_of
 from audits.columns import Columns, Held, Progress, Rounded
 from audits.statistics import AtMeans, Cell, Statistics, moderated
@@ -141,6 +141,7 @@ def intervals(
     return intervals_of(makers, resampling, order=order, progress=progress)
 
 
+@one_thread_each()
 def intervals_of(
     makers: Sequence[Maker], resampling: Resampling, *, order: Ints, progress: Progress | None = None
 ) -> Intervals:

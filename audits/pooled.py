@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from audits.evidence import Evidence
 from audits.exposure import Labelled, attention, labelled
-from audits.statistics import Cell, Floats, Stepped, ValueOf
+from audits.statistics import Cell, Floats, Stepped, ValueOf, blocks
 
 Numbers = NDArray[np.inexact]
 
@@ -50,21 +50,30 @@ def pooled(cells: Sequence[Cell], channels: Floats, value_of: ValueOf, *, low: f
     # A figure without a derivative has no error either, so it does not exist; what resampling weighs stays finite.
     exists = np.isfinite(figures) & np.isfinite(slopes).all(axis=0)
     figures, slopes = np.where(exists, figures, np.nan), np.where(exists, slopes, 0.0)
-    # From one subject's own numbers, so that subjects who are all alike differ by exactly nothing.
-    apart, centre = channels - channels[0], moments.centre
-    first = apart @ slopes
-    first -= centre @ slopes
-    first /= n
-    root = vectors * np.sqrt(values / n)
-    spread, bias = _error(value_of, mean, root, figures)
-    wanted = np.maximum((first**2).sum(axis=0), spread) + (_BIAS_AT_A_CORNER * bias) ** 2
-    flat = (first**2).sum(axis=0) <= _FLAT * wanted
+    first, squares = _apart(channels, moments.centre, slopes / n)
+    spread, bias = _error(value_of, mean, vectors * np.sqrt(values / n), figures)
+    wanted = np.maximum(squares, spread) + (_BIAS_AT_A_CORNER * bias) ** 2
+    flat = squares <= _FLAT * wanted
     if flat.any():
         # Where the figure is flat, subjects are told apart by the direction in which they differ most.
-        first[:, flat] = ((apart - centre) @ vectors[:, -1])[:, None]
-    sums = (first**2).sum(axis=0)
-    first *= np.where(sums > 0, np.sqrt(wanted / np.where(sums > 0, sums, 1.0)), 0.0)
+        along, square = _apart(channels, moments.centre, vectors[:, -1:])
+        first[:, flat], squares[flat] = along, square
+    first *= np.where(squares > 0, np.sqrt(wanted / np.where(squares > 0, squares, 1.0)), 0.0)
     return Stepped(cells=tuple(cells), figures=figures, leave_one_out=first)
+
+
+def _apart(channels: Floats, centre: Floats, slopes: Floats) -> tuple[Floats, Floats]:
+    """How far each subject is from the mean along ``slopes`` (c, cells), (n, cells), and the sums of squares, (cells,).
+
+    From one subject's own numbers, so that subjects who are all alike differ by exactly nothing.
+    """
+    found, squares, offset = np.empty((channels.shape[0], slopes.shape[1])), np.zeros(slopes.shape[1]), centre @ slopes
+    # Some subjects at a time stay near the processor.
+    for rows in blocks(channels.shape[0]):
+        here = np.matmul(channels[rows] - channels[0], slopes, out=found[rows])
+        here -= offset
+        squares += np.einsum("uc,uc->c", here, here)
+    return found, squares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,9 +96,14 @@ def _moments_of(channels: Floats) -> _Moments:
     """Several figures are of the same channels: these are gone over once, and forgotten with the array."""
     found = _KNOWN.get(id(channels))
     if found is None:
-        apart = channels - channels[0]
-        centre = apart.mean(axis=0)
-        values, vectors = np.linalg.eigh(apart.T @ apart / channels.shape[0] - np.outer(centre, centre))
+        n, width = channels.shape
+        total, products = np.zeros(width), np.zeros((width, width))
+        for rows in blocks(n):
+            apart = channels[rows] - channels[0]
+            total += apart.sum(axis=0)
+            products += apart.T @ apart
+        centre = total / n
+        values, vectors = np.linalg.eigh(products / n - np.outer(centre, centre))
         # The root of a rounding error would be a direction in which figures seem to vary.
         values = np.where(values > _FLAT * values.max(initial=0.0), values, 0.0)
         found = _Moments(mean=channels.mean(axis=0), centre=centre, values=values, vectors=vectors)

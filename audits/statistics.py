@@ -103,7 +103,7 @@ class Smooth:
             if isinstance(channels, Crossed):
                 return _spread(self.cells, n, channels.changes(slopes, mean @ slopes))
             every = np.arange(len(self.cells))
-            return _spread(self.cells, n, ((every, ((channels[rows] - mean) @ slopes).T) for rows in _blocks(n)))
+            return _spread(self.cells, n, ((every, ((channels[rows] - mean) @ slopes).T) for rows in blocks(n)))
 
     def variance(self) -> Floats:
         """Variance of each cell by the delta method."""
@@ -144,7 +144,7 @@ class Stepped:
         """Upper bound on each cell's variance (Efron-Stein)."""
         n = self.leave_one_out.shape[0]
         every = np.arange(len(self.cells))
-        return _spread(self.cells, n, ((every, self.leave_one_out[rows].T) for rows in _blocks(n)))
+        return _spread(self.cells, n, ((every, self.leave_one_out[rows].T) for rows in blocks(n)))
 
     def variance(self) -> Floats:
         """Upper bound on each cell's variance (Efron-Stein)."""
@@ -257,5 +257,6 @@ def moderated(cells: Sequence[Cell], variance: Floats) -> Floats:
     return found
 
 
-def _blocks(n: int) -> Iterator[slice]:
+def blocks(n: int) -> Iterator[slice]:
+    """Subjects, some at a time, so that their numbers stay near the processor while they are worked on."""
     return (slice(start, start + _ROWS) for start in range(0, n, _ROWS))

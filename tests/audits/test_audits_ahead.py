@@ -7,9 +7,13 @@ import weakref
 from collections.abc import Iterator
 from functools import partial
 
+import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from audits.ahead import ahead, from_both_ends
+from audits.bootstrap import Resampling, intervals_of
+from audits.statistics import Cell, Smooth
 
 
 class Thing:
@@ -109,3 +113,22 @@ def test_what_a_maker_raises_comes_out_and_no_further_maker_is_called() -> None:
         list(from_both_ends([breaks, *(partial(makes, number) for number in range(50))]))
 
     assert len(called) < 50
+
+
+def _threads() -> set[int]:
+    """Threads of every library of linear algebra that is loaded."""
+    return {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+
+
+def test_intervals_are_worked_out_with_one_thread_each() -> None:
+    seen: list[set[int]] = []
+
+    def maker() -> tuple[Smooth, ...]:
+        seen.append(_threads())
+        return (Smooth(cells=(Cell(n=9, span=1.0),), channels=np.arange(9.0)[:, None], value_of=lambda means: means),)
+
+    with threadpool_limits(limits=2, user_api="blas"):
+        intervals_of([maker, maker], Resampling(replicates=20, seed=1), order=np.arange(9))
+        after = _threads()
+
+    assert (seen, after) == ([{1}, {1}], {2})
