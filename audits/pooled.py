@@ -51,7 +51,8 @@ def pooled(cells: Sequence[Cell], channels: Floats, value_of: ValueOf, *, low: f
     exists = np.isfinite(figures) & np.isfinite(slopes).all(axis=0)
     figures, slopes = np.where(exists, figures, np.nan), np.where(exists, slopes, 0.0)
     first, squares = _apart(channels, moments.centre, slopes / n)
-    spread, bias = _error(value_of, mean, vectors * np.sqrt(values / n), figures)
+    # The symmetric root: directions of nearly equal variance, which rounding turns, leave it as it is.
+    spread, bias = _error(value_of, mean, (vectors * np.sqrt(values / n)) @ vectors.T, figures)
     wanted = np.maximum(squares, spread) + (_BIAS_AT_A_CORNER * bias) ** 2
     flat = squares <= _FLAT * wanted
     if flat.any():

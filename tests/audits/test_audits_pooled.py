@@ -126,3 +126,19 @@ def test_it_is_of_the_kind_that_a_comparison_subtracts() -> None:
 def test_divergence_of_opposite_distributions_is_the_largest_there_is() -> None:
     assert jensen_shannon(np.array([1.0, 0.0]), np.array([1e-12, 1.0])) == pytest.approx(np.log(2), abs=1e-9)
     assert jensen_shannon(HALF, np.array([0.5, 0.5, 1e-300, 1e-300])) == pytest.approx(0.0, abs=1e-15)
+
+
+def test_the_order_of_subjects_moves_no_error_where_directions_vary_alike() -> None:
+    # Each of six categories in turn, so that five directions have one variance, and rounding decides how they lie.
+    channels = np.tile(np.eye(6), (70, 1)) * np.linspace(1.0, 1.0 + 1e-13, 420)[:, None]
+    target = np.full(6, 1.0 / 6.0)
+
+    def distance(means: Numbers) -> Numbers:
+        return size(share(means) - target).sum(axis=-1)[..., None] / 2.0
+
+    cell = Cell(n=420, span=1.0)
+    forth, back = (
+        pooled([cell], rows, distance, low=0.0, high=1.0).variance() for rows in (channels, channels[::-1].copy())
+    )
+
+    assert forth == pytest.approx(back, rel=1e-10)
