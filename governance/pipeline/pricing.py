@@ -13,9 +13,10 @@ import pyarrow as pa
 from audits.bootstrap import Resampling
 from audits.categories import Categories, categories_of
 from audits.errors import InvalidConfig
-from audits.held_out import ACTIVITY, HeldOut, activity_tiers, report_on
+from audits.held_out import ACTIVITY, HeldOut, activity_tiers
 from audits.mitigation import PriceFit, fit_prices
 from audits.mitigation_report import MitigationReport
+from audits.price_report import report_on
 from audits.scores import ScoreMatrix
 from audits.tables import Membership, codes
 from governance.errors import Conflict
