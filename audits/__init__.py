@@ -2,6 +2,6 @@
 
 A library: no database, no HTTP, no clock, no ledger. ``audits.run.run`` measures, ``audits.verdict.judge`` compares an
 interval with a limit, ``audits.mitigation.fit_prices`` finds the prices that meet exposure limits
-(``audits.held_out.report_on`` measures them on others, ``audits.online`` corrects them while serving),
+(``audits.price_report.report_on`` measures them on others, ``audits.online`` corrects them while serving),
 ``audits.html.render`` writes the page a reviewer reads.
 """

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from audits.bootstrap import Intervals, Resampling, intervals
 from audits.categories import UNKNOWN
 from audits.errors import InvalidConfig
-from audits.exposure_problem import Floats, Ints, Mask, Name
+from audits.exposure_problem import Floats, Ints, Mask, Name, Scores
 from audits.held_out import TIERS, HeldOut
 from audits.mitigation import PriceFit
 from audits.mitigation_report import ExposureChange, ExposureRatio, UtilityKept
@@ -28,9 +28,10 @@ _NOTHING: Estimate = (None, None, None)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shown:
-    """The categories whose exposure is measured.
+    """What exposure is counted: ranks and categories.
 
     Attributes:
+        attention: weight of each rank, (k,).
         names: (attribute, category) of each, G of them.
         groups: category shares of the items that scores are of, (m, G).
         catalogue_shares: those of the whole catalogue, (G,).
@@ -39,6 +40,7 @@ class Shown:
         prices: what every item of it gains in score, (G,).
     """
 
+    attention: Floats
     names: Sequence[Name]
     groups: Floats
     catalogue_shares: Floats
@@ -47,10 +49,11 @@ class Shown:
     prices: Floats
 
     @classmethod
-    def of(cls, fit: PriceFit, groups: Floats, catalogue_shares: Floats) -> "Shown":
+    def of(cls, fit: PriceFit, groups: Floats, catalogue_shares: Floats, attention: Floats) -> "Shown":
         """The categories that prices were fitted for."""
         lower, upper, prices = (np.array(each) for each in (fit.lower, fit.upper, fit.prices))
         return cls(
+            attention=attention,
             names=fit.names,
             groups=groups,
             catalogue_shares=catalogue_shares,
@@ -59,14 +62,22 @@ class Shown:
             prices=prices,
         )
 
+    def shares(self, lists: Ints) -> Floats:
+        """Share of each list's attention on each category, (n, G)."""
+        weights = self.attention / self.attention.sum()
+        return np.asarray(np.einsum("r,urg->ug", weights, self.groups[lists]), dtype=np.float64)
+
+    def utility(self, lists: Ints, scores: Scores) -> Floats:
+        """Attention-weighted mean score of each list, (n,)."""
+        return np.asarray(np.take_along_axis(scores, lists, axis=1) @ (self.attention / self.attention.sum()))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lists:
-    """What held-out subjects get, (n, k) item places each, and the attention of the ranks, (k,)."""
+    """What held-out subjects get, (n, k) item places each."""
 
     before: Ints
     after: Ints
-    attention: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +90,7 @@ class Compared:
     beside: tuple[Estimate, ...]
 
 
-def require_fit(held_out: HeldOut, shown: Shown, attention: Floats) -> None:
+def require_fit(held_out: HeldOut, shown: Shown) -> None:
     """Refuse held-out subjects who cannot be given lists of these items.
 
     Raises:
@@ -89,8 +100,8 @@ def require_fit(held_out: HeldOut, shown: Shown, attention: Floats) -> None:
     if shown.groups.shape != (held_out.scores.shape[1], size) or shown.catalogue_shares.shape != (size,):
         msg = f"mitigation report: expected category shares of {size} categories, got {shown.groups.shape}"
         raise InvalidConfig(msg)
-    if held_out.excluded is not None and int((~held_out.excluded).sum(axis=1).min()) < attention.size:
-        msg = f"mitigation report: expected {attention.size} items left for every subject, got fewer for some"
+    if held_out.excluded is not None and int((~held_out.excluded).sum(axis=1).min()) < shown.attention.size:
+        msg = f"mitigation report: expected {shown.attention.size} items left for every subject, got fewer for some"
         raise InvalidConfig(msg)
 
 
@@ -101,12 +112,11 @@ def compare(
 
     Where a group's utility before is not positive there is nothing to keep a part of, and its figures are None.
     """
-    cohorts, changes = _cohorts(held_out), _changes(held_out, lists)
-    after = shares_by_subject(lists.after, shown.groups, lists.attention)
+    cohorts, changes = _cohorts(held_out), _changes(held_out, lists, shown)
+    before, after = (shown.shares(each) for each in (lists.before, lists.after))
     statistics = [_mean_shares(after), *(_kept(change, cohorts) for change in changes), *beside]
     found = intervals(statistics, resampling)
     starts = np.cumsum([len(each.cells) for each in statistics])
-    before = shares_by_subject(lists.before, shown.groups, lists.attention)
     exposure = _exposure(shown, [each.mean(axis=0) for each in (before, after)], found)
     rest = int(starts[len(changes)])
     return Compared(
@@ -119,17 +129,6 @@ def compare(
         ratios=_ratios(exposure),
         beside=tuple(_interval(found, cell) for cell in range(rest, len(found.cells))),
     )
-
-
-def utility_of(lists: Ints, held_out: HeldOut, attention: Floats) -> Floats:
-    """Attention-weighted mean score of each subject's list, (n,)."""
-    found: Floats = np.take_along_axis(held_out.scores, lists, axis=1) @ (attention / attention.sum())
-    return found
-
-
-def shares_by_subject(lists: Ints, groups: Floats, attention: Floats) -> Floats:
-    """Share of each subject's attention on each category, (n, G)."""
-    return np.asarray(np.einsum("r,urg->ug", attention / attention.sum(), groups[lists]), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -166,8 +165,8 @@ def _cohorts(held_out: HeldOut) -> _Cohorts:
     return _Cohorts(names=tuple(names), members=np.stack(columns, axis=1), owners=np.array(owners))
 
 
-def _changes(held_out: HeldOut, lists: Lists) -> list[_Change]:
-    score = [utility_of(each, held_out, lists.attention) for each in (lists.before, lists.after)]
+def _changes(held_out: HeldOut, lists: Lists, shown: Shown) -> list[_Change]:
+    score = [shown.utility(each, held_out.scores) for each in (lists.before, lists.after)]
     everyone = np.ones(len(held_out.subjects), dtype=bool)
     found = [_Change(measure="score", before=score[0], after=score[1], counted=everyone)]
     if held_out.targets is not None:

@@ -7,14 +7,9 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from audits.mitigation_report import (
-    MEASURES,
-    ExposureChange,
-    MitigationReport,
-    UtilityKept,
-    sentences,
-    surely_outside,
-)
+from audits.mitigation_report import Course, ExposureChange, MitigationReport, UtilityKept
+from audits.mitigation_words import MEASURES, course_in_words, limits_in_words, sentences, surely_outside
+from audits.serving_figure import serving_figure
 
 _DASH, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 _LEFT, _WIDTH, _ROW, _TOP = 150, 480, 26, 8
@@ -42,6 +37,16 @@ class _Shown:
     interval: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Served:
+    about: str
+    kept: str
+    interval: str
+    against: str
+    at_the_end: str
+    worst: str
+
+
 def render_mitigation(report: MitigationReport, *, title: str) -> str:
     """One HTML document; equal arguments give equal text. Text is escaped."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -51,6 +56,9 @@ def render_mitigation(report: MitigationReport, *, title: str) -> str:
         title=title,
         report=report,
         sentences=sentences(report),
+        priced=any(row.price for row in report.exposure),
+        serving=None if report.served is None else serving_figure(report.served),
+        courses=[] if report.served is None else [_course(each) for each in report.served.courses],
         utility=[
             (words, [_paid(row) for row in report.utility if row.measure == measure])
             for measure, words in MEASURES.items()
@@ -64,12 +72,18 @@ def render_mitigation(report: MitigationReport, *, title: str) -> str:
     )
 
 
+def _course(course: Course) -> _Served:
+    return _Served(
+        about=course_in_words(course),
+        kept=_percent(course.kept),
+        interval=_DASH if course.low is None else f"{_percent(course.low)} to {_percent(course.high)}",
+        against=_against(course.against_prices, course.against_prices_low, course.against_prices_high, decimals=2),
+        at_the_end=f"{course.violation[-1]:.3%}",
+        worst=f"{course.worst:.3%}",
+    )
+
+
 def _paid(row: UtilityKept) -> _Paid:
-    against = _DASH
-    if row.against_others is not None:
-        against = (
-            f"{_points(row.against_others)} ({_points(row.against_others_low)} to {_points(row.against_others_high)})"
-        )
     return _Paid(
         about="everyone" if row.group is None else f"{row.attribute} = {row.group}",
         n=f"{row.n:,}",
@@ -77,7 +91,7 @@ def _paid(row: UtilityKept) -> _Paid:
         after=_number(row.after),
         kept=_percent(row.kept),
         interval=_DASH if row.low is None else f"{_percent(row.low)} to {_percent(row.high)}",
-        against=against,
+        against=_against(row.against_others, row.against_others_low, row.against_others_high),
     )
 
 
@@ -93,11 +107,7 @@ def _shown(row: ExposureChange) -> _Shown:
 
 
 def _limits(row: ExposureChange) -> str:
-    if row.floor <= 0 and row.ceiling >= 1:
-        return _DASH
-    if row.ceiling >= 1:
-        return f"at least {row.floor:.2%}"
-    return f"at most {row.ceiling:.2%}" if row.floor <= 0 else f"{row.floor:.2%} to {row.ceiling:.2%}"
+    return _DASH if row.floor <= 0 and row.ceiling >= 1 else limits_in_words(row.floor, row.ceiling)
 
 
 def _figure(rows: list[ExposureChange]) -> Markup:
@@ -163,5 +173,9 @@ def _percent(value: float | None) -> str:
     return _DASH if value is None else f"{value:.2%}".replace("-", _MINUS)
 
 
-def _points(value: float | None) -> str:
-    return _DASH if value is None else f"{100 * value:+.1f}".replace("-", _MINUS)
+def _against(value: float | None, low: float | None, high: float | None, *, decimals: int = 1) -> str:
+    """A difference in points, with its interval."""
+    if value is None or low is None or high is None:
+        return _DASH
+    value_in, low_in, high_in = (f"{100 * each:+.{decimals}f}".replace("-", _MINUS) for each in (value, low, high))
+    return f"{value_in} ({low_in} to {high_in})"

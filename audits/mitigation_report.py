@@ -1,14 +1,14 @@
-"""What exposure prices do to subjects they were not fitted on: what they cost, who pays, what is shown, and the proof.
+"""What a mitigation does to subjects it was not fitted on: what it costs, who pays, and what is shown.
 
-Prices are tuned on the subjects they were fitted on, so figures from those flatter them. Everything here but the
-certificate is measured on held-out subjects (``audits.held_out``), before and after, subject by subject; all intervals
-of a report hold together.
+There are three: exposure prices, prices that a controller corrects while serving (``ServedOnline``), and an option for
+single lists (``Reranked``). Each is tuned on the subjects it was fitted on, so figures from those flatter it.
+Everything here but the certificate of prices is measured on held-out subjects (``audits.held_out``), before and after,
+subject by subject; all intervals of a report hold together.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from audits.encoding import decode, encode
+from audits.encoding import LATER, decode, encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,24 +113,112 @@ class ExposureRatio:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """One way of serving the held-out subjects in turn.
+
+    Attributes:
+        corrected: whether the controller corrected it.
+        priced: whether it started from the fitted prices.
+        kept: utility with it / utility without any mitigation.
+        low: lower end of the simultaneous interval of ``kept``.
+        high: upper end.
+        against_prices: kept with it less kept with prices alone; None for these themselves, and without either.
+        against_prices_low: lower end of its simultaneous interval.
+        against_prices_high: upper end.
+        violation: by how much a share lay outside its limits after each of the report's points, at most.
+        worst: the largest of that from a tenth of the lists on.
+    """
+
+    corrected: bool
+    priced: bool
+    kept: float | None
+    low: float | None
+    high: float | None
+    against_prices: float | None
+    against_prices_low: float | None
+    against_prices_high: float | None
+    violation: tuple[float, ...]
+    worst: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedOnline:
+    """Serving with a controller, and the ways it is compared with.
+
+    Attributes:
+        controller: its name.
+        gain: how strongly it corrects.
+        arrival: in which order subjects came, in words.
+        after: lists served at each point of the courses.
+        settled: from how many lists on ``Course.worst`` counts.
+        courses: without any mitigation, with prices alone, with the controller alone, with both.
+    """
+
+    controller: str
+    gain: float
+    arrival: str
+    after: tuple[int, ...]
+    settled: int
+    courses: tuple[Course, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reranked:
+    """An option for single lists, its strength, and what it is there to change.
+
+    Attributes:
+        option: "calibrated" or "diverse".
+        attribute: whose categories it looks at.
+        strength: 0 is the order of the scores, 1 looks at categories alone.
+        keep: the part of their utility that subjects should keep, where the strength was chosen by that.
+        kept_in_choosing: the part that those kept on whom it was chosen.
+        figure: "miscalibration" (C_KL, lower is closer to the subject's own mix) or "intra-list diversity" (mean
+            distance of two items of a list, by the cosine of their categories).
+        n: subjects the figures rest on.
+        left_alone: held-out subjects without a history, whose lists are as they were.
+        before: mean figure without the option.
+        after: mean figure with it.
+        change: after less before.
+        low: lower end of the simultaneous interval of ``change``.
+        high: upper end.
+    """
+
+    option: str
+    attribute: str
+    strength: float
+    keep: float | None
+    kept_in_choosing: float | None
+    figure: str
+    n: int
+    left_alone: int
+    before: float | None
+    after: float | None
+    change: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MitigationReport:
     """The outcome of one mitigation.
 
     Attributes:
-        certificate: on the subjects the prices were fitted on.
+        certificate: of prices, on the subjects they were fitted on; None where there are none.
         utility: everyone first, then group by group.
-        exposure: category by category, in the order of the prices.
+        exposure: category by category, in the order of the prices where there are any.
         ratios: one per attribute.
         k: ranks counted.
         subjects: held-out subjects measured.
-        fitted_on: what the prices were fitted on, in words.
+        fitted_on: what the mitigation was fitted on, in words.
         level: joint coverage of the intervals.
         replicates: bootstrap resamples.
         seed: of the bootstrap.
         caveats: what limits the figures, in sentences.
+        served: how subjects were served with a controller; None where none was asked for.
+        reranked: the option for single lists; None where none was asked for.
     """
 
-    certificate: Certificate
+    certificate: Certificate | None
     utility: tuple[UtilityKept, ...]
     exposure: tuple[ExposureChange, ...]
     ratios: tuple[ExposureRatio, ...]
@@ -141,6 +229,8 @@ class MitigationReport:
     replicates: int
     seed: int
     caveats: tuple[str, ...]
+    served: ServedOnline | None = field(default=None, metadata=LATER)
+    reranked: Reranked | None = field(default=None, metadata=LATER)
 
     def to_json(self) -> bytes:
         """The report's one encoding; equal reports give equal bytes."""
@@ -154,78 +244,3 @@ class MitigationReport:
             CorruptReport: an unknown, missing or repeated key, a wrong type, another encoding.
         """
         return decode(cls, unverified)
-
-
-def price_in_words(change: ExposureChange) -> str:
-    """For people: ``+0.06 to documentary``."""
-    return f"{_signed(change.price)} {'on' if change.price < 0 else 'to'} {change.category}"
-
-
-def sentences(report: MitigationReport) -> tuple[str, ...]:
-    """The report in a few sentences: the cost, the proof, who pays, what is shown."""
-    proof = report.certificate
-    said = [_cost(row) for row in report.utility if row.group is None and row.kept is not None]
-    said.append(
-        f"On {report.fitted_on}, no lists within the limits have more than {proof.bound:.4f} of utility; these prices "
-        f"reach {proof.utility:.4f}, with no share further than {max(proof.largest_violation, 1e-4):.2%} of attention "
-        "outside its limits."
-    )
-    if not proof.converged:
-        said.append(
-            "The fit did not converge: no mixture of lists within the limits was found that reaches this bound."
-        )
-    priced = sorted((row for row in report.exposure if row.price), key=lambda row: -abs(row.price))[:_MOST_PRICES]
-    if priced:
-        said.append(f"The largest prices: {', '.join(map(price_in_words, priced))}.")
-    said += _payers(report.utility)
-    said += [
-        f"By {ratio.attribute}, the category shown least for its part of the catalogue had {ratio.before:.2f} of the "
-        f"exposure of the one shown most, and now has {ratio.after:.2f}."
-        for ratio in report.ratios
-    ]
-    said += [_outside(row) for row in report.exposure if surely_outside(row)]
-    return tuple(said)
-
-
-def surely_outside(row: ExposureChange) -> bool:
-    """Whether the whole interval of the share with prices lies beyond a limit."""
-    return (row.high is not None and row.high < row.floor) or (row.low is not None and row.low > row.ceiling)
-
-
-_MOST_PRICES = 5
-
-MEASURES = {"score": "utility", "ndcg": "ranking quality (nDCG)"}
-"""What reports call each measure."""
-
-
-def _cost(row: UtilityKept) -> str:
-    interval = "" if row.low is None or row.high is None else f" ({row.low:.1%} to {row.high:.1%})"
-    subjects = f"{row.n:,} subjects the prices were not fitted on"
-    return f"{subjects} keep {row.kept:.1%}{interval} of their {MEASURES[row.measure]}."
-
-
-def _payers(utility: Sequence[UtilityKept]) -> list[str]:
-    highs = [(row, row.against_others_high) for row in utility if row.against_others_high is not None]
-    if not highs:
-        return ["No groups of subjects were compared."]
-    payers = [_payer(row) for row, high in highs if high < 0]
-    return payers or ["No group of subjects surely pays more than the others."]
-
-
-def _payer(row: UtilityKept) -> str:
-    less = -100 * (row.against_others or 0.0)
-    return (
-        f"{row.attribute} = {row.group} pays more than others: it keeps {row.kept:.1%} of its {MEASURES[row.measure]}, "
-        f"{less:.1f} points less than the rest."
-    )
-
-
-def _outside(row: ExposureChange) -> str:
-    return (
-        f"{row.category} is surely outside its limits for other subjects: {row.after:.2%} of attention, limits "
-        f"{row.floor:.2%} to {row.ceiling:.2%}."
-    )
-
-
-def _signed(number: float) -> str:
-    return f"{number:+.2f}".replace("-", "\N{MINUS SIGN}")

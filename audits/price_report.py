@@ -36,12 +36,11 @@ def report_on(
       - subjects that the prices were fitted on are refused, not measured
       - equal input gives equal bytes
     """
-    shown = Shown.of(fit, groups, catalogue_shares)
-    require_fit(held_out, shown, attention)
+    shown = Shown.of(fit, groups, catalogue_shares, attention)
+    require_fit(held_out, shown)
     lists = Lists(
         before=serve(held_out.scores, np.zeros(groups.shape[0]), attention.size, held_out.excluded),
         after=serve(held_out.scores, fit.item_prices(groups), attention.size, held_out.excluded),
-        attention=attention,
     )
     found = compare(lists, shown, held_out, resampling=resampling)
     return MitigationReport(

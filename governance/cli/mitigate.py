@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 
 import typer
 
-from audits.mitigation_report import MitigationReport, sentences
+from audits.mitigation_report import MitigationReport
+from audits.mitigation_words import sentences
 from governance.cli.display import JsonOption, progress, say, stdout, table, write_json
 from governance.errors import InvalidInput
 from governance.ledger.published import printable

@@ -1,5 +1,6 @@
 """The report of a mitigation: on others than the prices were fitted on, with who pays told apart from chance."""
 
+import json
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -14,7 +15,8 @@ from audits.errors import CorruptReport, InvalidConfig, InvalidTable, UnknownIte
 from audits.held_out import HeldOut, activity_tiers
 from audits.mitigation import PriceFit, fit_prices
 from audits.mitigation_page import render_mitigation
-from audits.mitigation_report import MitigationReport, price_in_words, sentences
+from audits.mitigation_report import MitigationReport
+from audits.mitigation_words import price_in_words, sentences
 from audits.price_report import report_on
 from audits.scores import score_matrix
 
@@ -183,6 +185,22 @@ def test_a_report_has_one_encoding_and_one_page(tmp_path: Any) -> None:  # noqa:
     assert "Prices &lt;1&gt;" in page
     assert "http" not in page
     assert page.count("<circle") == 4
+
+
+def test_a_report_on_prices_has_the_fields_that_stored_ones_have_and_no_more() -> None:
+    assert list(json.loads(reported().to_json())) == [
+        "caveats",
+        "certificate",
+        "exposure",
+        "fitted_on",
+        "k",
+        "level",
+        "ratios",
+        "replicates",
+        "seed",
+        "subjects",
+        "utility",
+    ]
 
 
 @pytest.mark.parametrize(
