@@ -1,8 +1,9 @@
 """Exposure prices as a small file that people read and serving loads: what each category gains, and the proof.
 
-JSON or YAML by the file's name, each in exactly one encoding: a file that was edited, cut or written by another hand is
-refused, and the SHA-256 of its bytes names it. The file is trusted for nothing: whoever can write it can make a load
-fail, and with the digest that the ledger recorded cannot make it succeed with other prices.
+Where prices are to be corrected while serving, the file names the controller too. JSON or YAML by the file's name, each
+in exactly one encoding: a file that was edited, cut or written by another hand is refused, and the SHA-256 of its bytes
+names it. The file is trusted for nothing: whoever can write it can make a load fail, and with the digest that the
+ledger recorded cannot make it succeed with other prices.
 """
 
 import dataclasses
@@ -22,11 +23,16 @@ from recommender.linear_model import ItemPrices, LinearModel, price_items
 
 FORMAT: Final = "probity/prices"
 VERSION: Final = 1
+CONTROLLED_VERSION: Final = 2
+"""Of files that name a controller: whoever knows only fixed prices refuses them."""
 MOST_BYTES: Final = 1 << 20
 """No honest file is larger: a price takes a hundred bytes."""
 
 Unit = Literal["score", "relative score"]
 """What a price is added to: scores as they are, or scaled to 1 for each subject's best item outside the history."""
+
+ControllerName = Literal["owed", "penalty"]
+"""By what was shown so far: proportional to the attention owed, or to the distance of each share from its limits."""
 
 UNKNOWN: Final = "unknown"
 """The category of items without a label of the attribute."""
@@ -77,6 +83,14 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Controller:
+    """How prices are corrected while serving, and how strongly."""
+
+    name: ControllerName
+    gain: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PriceFile:
     """Everything the file says.
 
@@ -88,6 +102,7 @@ class PriceFile:
         certificate: what the fit proves.
         policy: SHA-256 of the policy that asked for the limits.
         inputs: (name, SHA-256) of what the prices were fitted on, sorted by name.
+        controller: corrects the prices by what was shown so far; None where they are served as they are.
     """
 
     unit: Unit
@@ -97,6 +112,7 @@ class PriceFile:
     certificate: Certificate
     policy: str
     inputs: tuple[tuple[str, str], ...]
+    controller: Controller | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no fit writes.
@@ -122,6 +138,7 @@ class PriceFile:
             (_DIGEST.fullmatch(self.policy) is not None, "the policy's SHA-256 in hex"),
             (all(_DIGEST.fullmatch(digest) for _, digest in self.inputs), "SHA-256 in hex of the inputs"),
             (list(self.inputs) == sorted(dict(self.inputs).items()), "inputs sorted by name, each once"),
+            (_can_correct(self.controller), f"a controller among {', '.join(get_args(ControllerName))}, with a gain"),
         )
         for holds, expected in checks:
             if not holds:
@@ -135,8 +152,12 @@ class PriceFile:
         share of the category, which sums to 1 over an attribute (the item's labels count equally without it).
 
         Raises:
-            BadPrices: prices for another unit of score, or for a category that no item of the catalogue has.
+            BadPrices: prices for another unit of score, for a category that no item of the catalogue has, or that a
+                controller is to correct, which takes more than a model.
         """
+        if self.controller is not None:
+            msg = f"price file: expected prices to be served as they are, got the controller {self.controller.name}"
+            raise BadPrices(msg)
         if self.unit != "relative score":
             msg = f"price file: expected prices in units of a relative score, got units of the {self.unit}"
             raise BadPrices(msg)
@@ -243,6 +264,11 @@ def _adds_up(certificate: Certificate) -> bool:
     return bound == 0 or abs((bound - utility) / bound - certificate.gap) <= _ROOM
 
 
+def _can_correct(controller: Controller | None) -> bool:
+    known = controller is None or controller.name in get_args(ControllerName)
+    return known and (controller is None or 0.0 < controller.gain < math.inf)
+
+
 def _is_name(text: str) -> bool:
     """Text that one line can show: no control, format or line-breaking characters, no half of a surrogate pair."""
     kinds = {unicodedata.category(character) for character in text}
@@ -254,28 +280,36 @@ def _label(attribute: str, category: str) -> str:
 
 
 def _as_plain(prices: PriceFile) -> dict[str, Any]:
-    certificate = dataclasses.asdict(prices.certificate)
+    version = VERSION if prices.controller is None else CONTROLLED_VERSION
+    controller = {} if prices.controller is None else {"controller": dataclasses.asdict(prices.controller)}
     return {
         "format": FORMAT,
-        "version": VERSION,
+        "version": version,
         "unit": prices.unit,
         "list_length": prices.list_length,
         "attention": prices.attention,
+        **controller,
         "prices": [dataclasses.asdict(each) for each in prices.prices],
-        "certificate": certificate,
+        "certificate": dataclasses.asdict(prices.certificate),
         "policy": prices.policy,
         "inputs": dict(prices.inputs),
     }
 
 
+_KEYS: Final = frozenset(
+    {"format", "version", "unit", "list_length", "attention", "prices", "certificate", "policy", "inputs"}
+)
+
+
 def _from_plain(plain: object, name: str) -> PriceFile:
-    keys = {"format", "version", "unit", "list_length", "attention", "prices", "certificate", "policy", "inputs"}
     if not isinstance(plain, dict) or plain.get("format") != FORMAT or type(plain.get("version")) is not int:
         msg = f"{name}: expected a file in the format {FORMAT}, got something else"
         raise CorruptArtefact(msg)
-    if plain["version"] != VERSION:
-        msg = f"{name}: expected version {VERSION} of {FORMAT}, got {plain['version']}"
+    if plain["version"] not in {VERSION, CONTROLLED_VERSION}:
+        msg = f"{name}: expected version {VERSION} or {CONTROLLED_VERSION} of {FORMAT}, got {plain['version']}"
         raise CorruptArtefact(msg)
+    controlled = plain["version"] == CONTROLLED_VERSION
+    keys = _KEYS | {"controller"} if controlled else _KEYS
     if set(plain) != keys:
         msg = f"{name}: expected the keys {', '.join(sorted(keys))}, got others or fewer"
         raise CorruptArtefact(msg)
@@ -291,11 +325,12 @@ def _from_plain(plain: object, name: str) -> PriceFile:
         certificate=_record(Certificate, plain["certificate"], f"{name}: certificate"),
         policy=_typed(plain, "policy", str, name),
         inputs=tuple(sorted(inputs.items())),
+        controller=_record(Controller, plain["controller"], f"{name}: controller") if controlled else None,
     )
 
 
-def _record(kind: Any, plain: object, place: str) -> Any:  # noqa: ANN401 - one of two flat dataclasses
-    fields = {field.name: field.type for field in dataclasses.fields(kind)}
+def _record(kind: Any, plain: object, place: str) -> Any:  # noqa: ANN401 - one of three flat dataclasses
+    fields = {field.name: str if field.type is ControllerName else field.type for field in dataclasses.fields(kind)}
     if not isinstance(plain, dict) or set(plain) != set(fields):
         msg = f"{place}: expected the keys {', '.join(sorted(fields))}, got others or fewer"
         raise CorruptArtefact(msg)

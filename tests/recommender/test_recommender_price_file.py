@@ -19,6 +19,7 @@ from recommender.price_file import (
     MOST_BYTES,
     CategoryPrice,
     Certificate,
+    Controller,
     PriceFile,
     load_prices,
     price_file_bytes,
@@ -115,6 +116,53 @@ def test_whatever_prices_say_they_say_in_one_encoding(prices: PriceFile, name: s
     assert price_file_bytes(prices_from_bytes(content, name), name) == content
 
 
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        ("p.json", "c8e45d26ac05781240ef91ea2a2f6025b1fb249a753b1cfd6272acc9f616b913"),
+        ("p.yaml", "19828bf921a503c596828d9c55c9431301904df7cfa33d9cdaceb9207502300d"),
+    ],
+)
+def test_prices_that_nothing_corrects_are_the_bytes_they_were_before_controllers_came(name: str, digest: str) -> None:
+    # The digests are of what was written by the last program that knew no controllers.
+    assert price_file_digest(price_file_bytes(EXAMPLE, name)) == digest
+
+
+CONTROLLED = replace(EXAMPLE, controller=Controller(name="owed", gain=0.05))
+
+
+@pytest.mark.parametrize("name", ["p.json", "p.yaml"])
+@pytest.mark.parametrize("gain", [0.05, 1e-7, 250.0])
+def test_a_controller_is_read_back_with_the_prices_it_corrects(name: str, gain: float) -> None:
+    prices = replace(EXAMPLE, controller=Controller(name="penalty", gain=gain))
+    content = price_file_bytes(prices, name)
+
+    assert prices_from_bytes(content, name) == prices
+    assert "penalty" in content.decode()
+
+
+@pytest.mark.parametrize("name", ["p.json", "p.yaml"])
+@pytest.mark.parametrize(
+    "change", [("0.05", "0.050"), ("0.05", "0.0"), ("0.05", "1"), ("owed", "magic"), ("owed", "''"), ("gain", "gains")]
+)
+def test_a_controller_that_was_edited_is_refused(name: str, change: tuple[str, str]) -> None:
+    before, after = price_file_bytes(CONTROLLED, name).decode().split("controller", 1)
+    edited = before + "controller" + after.replace(*change, 1)
+    with pytest.raises((CorruptArtefact, BadPrices)):
+        prices_from_bytes(edited.encode(), name)
+
+
+def test_a_controller_belongs_to_its_version_and_to_no_other() -> None:
+    content = price_file_bytes(CONTROLLED, "p.json")
+    with pytest.raises(CorruptArtefact, match="expected the keys"):
+        prices_from_bytes(content.replace(b'"version": 2', b'"version": 1'), "p.json")
+
+
+def test_prices_that_a_controller_corrects_are_put_on_no_model() -> None:
+    with pytest.raises(BadPrices, match="served as they are, got the controller owed"):
+        CONTROLLED.on(model(), LABELS)
+
+
 @settings(max_examples=80, deadline=None)
 @given(st.sampled_from(["p.json", "p.yaml"]), st.data())
 def test_a_file_with_a_changed_byte_is_refused_or_says_something_else(name: str, data: st.DataObject) -> None:
@@ -144,7 +192,8 @@ def plain(**changes: Any) -> bytes:  # noqa: ANN401 - any JSON
     ("content", "says"),
     [
         (plain(format="probity/prices2"), "expected a file in the format probity/prices"),
-        (plain(version=2), "expected version 1"),
+        (plain(version=3), "expected version 1 or 2"),
+        (plain(version=2), "expected the keys attention, certificate, controller"),
         (plain(version=True), "expected a file in the format"),
         (plain(more=1), "expected the keys"),
         (plain(prices={}), "prices: expected list, got dict"),
