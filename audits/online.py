@@ -15,22 +15,31 @@ get the same lists, and a state read back from its JSON goes on as if nothing ha
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
-from audits.encoding import decode, encode
+from audits.encoding import LATER, decode, encode
 from audits.errors import InvalidConfig
 from audits.exposure_problem import Floats, Ints, Mask, Name, Scores
+
+_TOLD = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedExposure:
-    """What was shown so far: lists served, and attention given to each category, in the order of the limits."""
+    """What was shown so far.
+
+    Attributes:
+        lists: how many were served.
+        attention: given to each category, in the order of the limits.
+        categories: which these are, as ``attribute=category``; None in a state that was written before it was asked.
+    """
 
     lists: int
     attention: tuple[float, ...]
+    categories: tuple[str, ...] | None = field(default=None, metadata=LATER)
 
     def to_json(self) -> bytes:
         """The state's one encoding."""
@@ -105,9 +114,27 @@ class Serving:
 
     def start(self) -> ServedExposure:
         """Before the first list."""
-        return ServedExposure(lists=0, attention=(0.0,) * len(self.names))
+        return ServedExposure(lists=0, attention=(0.0,) * len(self.names), categories=self._categories)
+
+    def resume(self, unverified: bytes) -> ServedExposure:
+        """The state with this encoding, to go on from.
+
+        Raises:
+            CorruptReport, InvalidConfig: see ``ServedExposure.from_json``.
+            InvalidConfig: a state of other categories, or of the same in another order.
+        """
+        state = ServedExposure.from_json(unverified)
+        if len(state.attention) != len(self.names) or state.categories not in {None, self._categories}:
+            msg = f"served exposure: expected that of {', '.join(self._categories)}, got that of other categories"
+            raise InvalidConfig(msg)
+        return replace(state, categories=self._categories)
+
+    @property
+    def _categories(self) -> tuple[str, ...]:
+        return tuple(f"{attribute}={category}" for attribute, category in self.names)
 
 
+Progress = Callable[[int, int], None]
 Correction = Callable[[Serving, ServedExposure], Floats]
 """What to add to each category's price, (G,), after what was shown so far."""
 
@@ -169,7 +196,7 @@ def serve_next(
     items = best[np.argsort(np.negative(priced[best]), kind="stable")].astype(np.int64, copy=False)
     given = serving.weights @ serving.groups[items]
     attention = tuple((given + state.attention).tolist())
-    return items, ServedExposure(lists=state.lists + 1, attention=attention)
+    return items, ServedExposure(lists=state.lists + 1, attention=attention, categories=state.categories)
 
 
 def _outside(value: Floats, low: Floats, high: Floats) -> Floats:
@@ -190,13 +217,42 @@ def largest_violation(serving: Serving, state: ServedExposure) -> float:
 
 
 def serve_all(
-    serving: Serving, state: ServedExposure, scores: Sequence[Scores] | Scores, correction: Correction
+    serving: Serving,
+    state: ServedExposure,
+    scores: Sequence[Scores] | Scores,
+    correction: Correction,
+    *,
+    excluded: Sequence[Mask] | Mask | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Ints, ServedExposure]:
-    """Serve subjects in the order given: their lists, (n, k), and the state after the last."""
+    """Serve subjects in the order given: their lists, (n, k), and the state after the last.
+
+    ``excluded`` has a mask for each; ``progress(served, n)`` is called every hundred lists.
+    """
     lists = np.empty((len(scores), serving.weights.size), dtype=np.int64)
     for place, each in enumerate(scores):
-        lists[place], state = serve_next(serving, state, each, correction)
+        barred = None if excluded is None else excluded[place]
+        lists[place], state = serve_next(serving, state, each, correction, excluded=barred)
+        if progress is not None and place % _TOLD == 0:
+            progress(place, len(scores))
     return lists, state
+
+
+CONTROLLERS: tuple[tuple[str, Callable[[float], Correction]], ...] = (("owed", owed), ("penalty", penalty))
+"""By the name that files and commands have for each."""
+
+
+def correction_of(name: str, gain: float) -> Correction:
+    """The controller of this name with this gain.
+
+    Raises:
+        InvalidConfig: there is none, or see ``owed`` and ``penalty``.
+    """
+    for known, made in CONTROLLERS:
+        if known == name:
+            return made(gain)
+    msg = f"online serving, controller: expected one of {', '.join(known for known, _ in CONTROLLERS)}, got {name}"
+    raise InvalidConfig(msg)
 
 
 def _refuse_gain(name: str, value: float) -> None:

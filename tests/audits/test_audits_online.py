@@ -1,6 +1,8 @@
 """Limits kept while serving: against the dual optimum, whatever order subjects arrive in."""
 
+from dataclasses import replace
 from functools import lru_cache
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,8 +13,10 @@ from numpy.typing import NDArray
 from audits.errors import CorruptReport, InvalidConfig
 from audits.mitigation import PriceFit, fit_prices
 from audits.online import (
+    CONTROLLERS,
     ServedExposure,
     Serving,
+    correction_of,
     largest_violation,
     owed,
     penalty,
@@ -20,6 +24,7 @@ from audits.online import (
     serve_next,
     shares_of,
 )
+from recommender.price_file import ControllerName
 
 Floats = NDArray[np.float64]
 NAMES = tuple(("genre", name) for name in "abcd")
@@ -70,7 +75,7 @@ def test_a_list_and_the_attention_it_gives_are_those_computed_by_hand() -> None:
 
     assert first.tolist() == [0, 1]
     assert second.tolist() == [2, 0]
-    assert state == ServedExposure(lists=2, attention=(4.0, 2.0))
+    assert state == ServedExposure(lists=2, attention=(4.0, 2.0), categories=("genre=a", "genre=b"))
 
 
 def test_what_is_owed_bounds_the_violation_by_a_constant_over_lists_served() -> None:
@@ -164,6 +169,54 @@ def test_serving_resumes_from_its_json_as_if_nothing_had_happened(cut: int, seed
 
     assert np.array_equal(np.concatenate([before, after]), whole)
     assert resumed == end
+
+
+def test_a_state_goes_on_only_where_it_is_of_the_same_categories() -> None:
+    machine, scores = serving(), shuffled(0)[:5]
+    _, state = serve_all(machine, machine.start(), scores, owed(0.02))
+    other = replace(machine, names=tuple(("genre", name) for name in "abdc"))
+    fewer = replace(
+        machine,
+        names=NAMES[:2],
+        groups=np.eye(2),
+        weights=np.ones(1),
+        lower=NOTHING[:2],
+        upper=np.ones(2),
+        prices=NOTHING[:2],
+    )
+
+    assert machine.resume(state.to_json()) == state
+    for wrong in (other, fewer):
+        with pytest.raises(InvalidConfig, match="got that of other categories"):
+            wrong.resume(state.to_json())
+
+
+def test_a_state_that_was_written_before_categories_were_named_goes_on() -> None:
+    state = serving().resume(b'{"attention":[1.0,0.0,0.5,1.0],"lists":1}\n')
+
+    assert (state.lists, state.categories) == (1, ("genre=a", "genre=b", "genre=c", "genre=d"))
+
+
+def test_everybody_in_a_row_is_barred_from_what_they_must_not_get() -> None:
+    machine, scores, told = serving(), shuffled(0)[:150], []
+    excluded = np.zeros((150, 100), dtype=bool)
+    excluded[::2, :60] = True
+    lists, _ = serve_all(
+        machine, machine.start(), scores, owed(0.1), excluded=excluded, progress=lambda *done: told.append(done)
+    )
+
+    assert lists[::2].min() >= 60
+    assert lists[1::2].min() < 60
+    assert told == [(0, 150), (100, 150)]
+
+
+def test_controllers_are_found_by_the_names_that_price_files_have() -> None:
+    assert tuple(name for name, _ in CONTROLLERS) == get_args(ControllerName)
+    assert np.array_equal(
+        correction_of("penalty", 3.0)(serving(), serving().start()), penalty(3.0)(serving(), serving().start())
+    )
+    with pytest.raises(InvalidConfig, match="expected one of owed, penalty, got none"):
+        correction_of("none", 1.0)
 
 
 def test_what_a_subject_must_not_get_is_not_served() -> None:

@@ -1,0 +1,219 @@
+"""Serving with a controller, measured on held-out subjects who come one by one.
+
+They are served four times in the same order: without any mitigation, with prices alone, with the controller alone, and
+with prices that the controller corrects, which is what the report is about. A list depends on what those before were
+shown; intervals take the lists as they fell, and say how they would differ with other subjects, not in another order.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audits.bootstrap import Resampling
+from audits.compared_lists import (
+    Compared,
+    Lists,
+    Shown,
+    compare,
+    require_fit,
+)
+from audits.errors import InvalidConfig
+from audits.exposure_problem import Floats, Ints, Mask, Scores
+from audits.held_out import HeldOut
+from audits.mitigation import PriceFit, serve
+from audits.mitigation_report import Course, MitigationReport, ServedOnline
+from audits.online import Serving, correction_of, serve_all
+from audits.price_report import certificate_of, fitted_on
+from audits.statistics import Cell, Smooth
+
+Progress = Callable[[int, int], None]
+
+_USUAL = {"owed": 0.2, "penalty": 50.0}
+"""Gain, in units of the range of the scores within a list."""
+_POINTS = 160
+_FIRST = 10
+_SETTLED = 10
+"""The worst is looked for from a tenth of the lists on."""
+
+AS_THEY_CAME = (
+    "Each list depends on those before it: intervals are about other subjects in the same order of arrival, not about "
+    "another order."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Turns:
+    """How subjects are served.
+
+    Attributes:
+        controller: name of the correction (``audits.online.CONTROLLERS``).
+        gain: how strongly it corrects.
+        order: places of the subjects as they come, (n,), each once.
+        arrival: what order that is, in words: "in order of age".
+    """
+
+    controller: str
+    gain: float
+    order: Ints
+    arrival: str
+
+
+def usual_gain(name: str, scores: Scores, k: int, excluded: Mask | None = None) -> float:
+    """A gain for scores of this scale: so much for the mean difference between a list's best and last score.
+
+    Raises:
+        InvalidConfig: every subject's best k scores are equal, which says nothing of a scale.
+    """
+    open_scores = scores if excluded is None else np.where(excluded, -np.inf, scores)
+    best = np.partition(open_scores, -k, axis=1)[:, -k:]
+    span = float((best.max(axis=1) - best.min(axis=1)).mean(dtype=np.float64))
+    if not span > 0:
+        msg = f"online serving, gain: expected scores that differ within a list to take it from, got {k} equal ones"
+        raise InvalidConfig(msg)
+    return float(f"{_USUAL[name] * span:.2g}")
+
+
+def report_online(
+    fit: PriceFit,
+    shown: Shown,
+    held_out: HeldOut,
+    turns: Turns,
+    *,
+    resampling: Resampling,
+    caveats: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> MitigationReport:
+    """Serve held-out subjects one by one, and measure what the controller on these prices does.
+
+    ``shown`` is ``Shown.of`` the fit; ``progress(served, of)`` is called on the way.
+
+    Raises:
+        InvalidConfig: shapes that do not fit the prices, an order that is none, no such controller, or a gain that is
+            not positive.
+
+    Guarantees:
+      - subjects that the prices were fitted on are refused, not measured
+      - equal input gives equal bytes
+    """
+    require_fit(held_out, shown)
+    served = _served(shown, held_out, turns, progress)
+    found = compare(
+        Lists(before=served[0], after=served[-1]),
+        shown,
+        held_out,
+        resampling=resampling,
+        beside=[_kept([shown.utility(lists, held_out.scores) for lists in served])],
+    )
+    return MitigationReport(
+        certificate=certificate_of(fit),
+        utility=found.utility,
+        exposure=found.exposure,
+        ratios=found.ratios,
+        k=shown.attention.size,
+        subjects=len(held_out.subjects),
+        fitted_on=fitted_on(fit, held_out),
+        level=resampling.level,
+        replicates=resampling.replicates,
+        seed=resampling.seed,
+        caveats=(*caveats, AS_THEY_CAME),
+        served=_told(turns, shown, served, found),
+    )
+
+
+def violations(lists: Ints, shown: Shown) -> Floats:
+    """By how much a share lies outside its limits after each list, at most, (n,); lists in the order of serving."""
+    given = np.cumsum(shown.shares(lists), axis=0)
+    shares = given / np.arange(1, lists.shape[0] + 1)[:, None]
+    return np.asarray(np.maximum(shown.lower - shares, shares - shown.upper).max(axis=1).clip(min=0.0))
+
+
+_WAYS = ((False, False), (False, True), (True, False), (True, True))
+"""Whether the controller corrects, and whether prices are where it starts from."""
+
+
+def _served(shown: Shown, held_out: HeldOut, turns: Turns, progress: Progress | None) -> list[Ints]:
+    """Lists of each way, (n, k), in the order in which subjects are named."""
+    n, scores, excluded = len(held_out.subjects), held_out.scores, held_out.excluded
+    if not np.array_equal(np.sort(turns.order), np.arange(n)):
+        msg = f"online serving, arrival: expected each of {n} subjects once, got another order"
+        raise InvalidConfig(msg)
+    correction, found = correction_of(turns.controller, turns.gain), []
+    for corrected, priced in _WAYS:
+        prices = shown.prices if priced else np.zeros(len(shown.names))
+        if not corrected:
+            found.append(serve(scores, shown.groups @ prices, shown.attention.size, excluded))
+            continue
+        serving = Serving(
+            names=tuple(shown.names),
+            groups=shown.groups,
+            weights=shown.attention,
+            lower=shown.lower,
+            upper=shown.upper,
+            prices=prices,
+        )
+        in_turn, _ = serve_all(
+            serving,
+            serving.start(),
+            [scores[place] for place in turns.order],
+            correction,
+            excluded=None if excluded is None else [excluded[place] for place in turns.order],
+            progress=_half_of(progress, second=priced),
+        )
+        lists = np.empty_like(in_turn)
+        lists[turns.order] = in_turn
+        found.append(lists)
+    return found
+
+
+def _half_of(progress: Progress | None, *, second: bool) -> Progress | None:
+    """Progress of the first or second of two equal parts."""
+    if progress is None:
+        return None
+    return lambda served, n: progress(served + (n if second else 0), 2 * n)
+
+
+def _kept(utilities: Sequence[Floats]) -> Smooth:
+    """Utility kept by every way but the first, then by each that is corrected less that of prices alone."""
+    n = utilities[0].size
+    cells = (*(Cell(n=n, span=1.0) for _ in _WAYS[1:]), Cell(n=n, span=2.0), Cell(n=n, span=2.0))
+
+    def value_of(means: NDArray[np.inexact]) -> NDArray[np.inexact]:
+        kept = means[..., 1:] / means[..., :1]
+        return np.concatenate([kept, kept[..., 1:] - kept[..., :1]], axis=-1)
+
+    return Smooth(cells=cells, channels=np.stack(utilities, axis=1), value_of=value_of)
+
+
+def _told(turns: Turns, shown: Shown, served: Sequence[Ints], found: Compared) -> ServedOnline:
+    n = served[0].shape[0]
+    after = np.unique(np.geomspace(min(_FIRST, n), n, _POINTS).round().astype(np.int64))
+    settled = max(min(_FIRST, n), n // _SETTLED)
+    estimates = [(1.0, None, None), *found.beside[:3]]
+    against = [(None, None, None)] * 2 + list(found.beside[3:])
+    courses = []
+    for place, (corrected, priced) in enumerate(_WAYS):
+        violation = violations(served[place][turns.order], shown)
+        courses.append(
+            Course(
+                corrected=corrected,
+                priced=priced,
+                kept=estimates[place][0],
+                low=estimates[place][1],
+                high=estimates[place][2],
+                against_prices=against[place][0],
+                against_prices_low=against[place][1],
+                against_prices_high=against[place][2],
+                violation=tuple(violation[after - 1].tolist()),
+                worst=float(violation[settled - 1 :].max()),
+            )
+        )
+    return ServedOnline(
+        controller=turns.controller,
+        gain=turns.gain,
+        arrival=turns.arrival,
+        after=tuple(after.tolist()),
+        settled=settled,
+        courses=tuple(courses),
+    )
