@@ -1,15 +1,22 @@
 """Per-list options: a mix of categories like the subject's own, or items unlike each other.
 
 Both look at one subject's list at a time, so neither can protect a category whose part is below 1 / k of a list: that
-takes prices (``audits.mitigation``). Greedy, and vectorised over subjects: each rank is one pass over a batch.
+takes prices (``audits.mitigation``). Greedy, and vectorised over subjects: each rank is one pass over a batch, in which
+of each kind of items only the best that is left is looked at (``audits.queues``).
 """
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audits.errors import InvalidConfig
 from audits.exposure_problem import Floats, Ints, Mask, Scores
+from audits.queues import Queues, queues_of
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 _NUMBERS = 1 << 21
 """Scores worked on at a time."""
@@ -18,8 +25,34 @@ _SUM_TOLERANCE = 1e-6
 SMOOTHING = 0.01
 """How much of the wanted mix is blended into the list's, so that a missing category costs much and not infinitely."""
 
+LARGEST_DIVERGENCE = 4.605170186
+"""Largest C_KL, log(1 / SMOOTHING), rounded up."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Alike:
+    """How alike items are: a symmetric table over kinds of items, (t, t), and the kind of each, (m,).
+
+    Items of a catalogue have far fewer combinations of categories than there are items, so the table stays small.
+    """
+
+    table: Floats
+    kinds: Ints
+
+    @classmethod
+    def of(cls, similarity: Floats) -> "Alike":
+        """Every item is a kind of its own."""
+        return cls(table=similarity, kinds=np.arange(similarity.shape[0]))
+
+    @classmethod
+    def by_categories(cls, groups: Floats) -> "Alike":
+        """Cosine of category shares, (m, G): 1 for equal ones, 0 where none is shared."""
+        distinct, kinds = np.unique(groups, axis=0, return_inverse=True)
+        unit = distinct / np.linalg.norm(distinct, axis=1, keepdims=True)
+        return cls(table=unit @ unit.T, kinds=kinds.ravel().astype(np.int64))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class CategoryMix:
     """Category shares of items, (m, G), and the mix each subject should see, (n, G); both have rows that sum to 1."""
 
@@ -32,6 +65,12 @@ class CategoryMix:
             if not (bool((shares >= 0).all()) and bool(np.abs(sums - 1.0).max(initial=0.0) <= _SUM_TOLERANCE)):
                 msg = f"re-ranking: expected category shares of {name} that sum to 1, got others"
                 raise InvalidConfig(msg)
+
+    @cached_property
+    def kinds(self) -> tuple[Floats, Ints]:
+        """Distinct rows of ``groups``, (t, G), and which of them each item has, (m,)."""
+        distinct, kinds = np.unique(self.groups, axis=0, return_inverse=True)
+        return distinct, kinds.ravel().astype(np.int64)
 
 
 def calibrated(
@@ -54,21 +93,29 @@ def calibrated(
     Raises:
         InvalidConfig: shapes that do not fit, a strength out of range, fewer than k items left for a subject.
     """
-    _check(scores, attention, strength, excluded)
+    require_lists(scores, attention, excluded)
     if mix.groups.shape[0] != scores.shape[1] or mix.wanted.shape != (scores.shape[0], mix.groups.shape[1]):
         msg = f"re-ranking: expected category shares for scores of shape {scores.shape}, got others"
         raise InvalidConfig(msg)
-    kinds, kind_of = np.unique(mix.groups, axis=0, return_inverse=True)
-    weights = attention / attention.sum()
-    lists = np.empty((scores.shape[0], attention.size), dtype=np.int64)
-    for rows in _batches(scores.shape[0], max(scores.shape[1], kinds.size)):
-        merit, closed, wanted = (1.0 - strength) * scores[rows], _closed(scores, excluded, rows), mix.wanted[rows]
+    return calibrated_from(queues_of(scores, mix.kinds[1], attention.size, excluded), mix, attention, strength=strength)
+
+
+def calibrated_from(queues: Queues, mix: CategoryMix, attention: Floats, *, strength: float) -> Ints:
+    """As ``calibrated``, from queues by ``mix.kinds`` that are made once for many strengths.
+
+    Raises:
+        InvalidConfig: a strength out of range.
+    """
+    _check_strength(strength)
+    weights, parts = attention / attention.sum(), _Parts.of(mix.kinds[0])
+    lists = np.empty((mix.wanted.shape[0], attention.size), dtype=np.int64)
+    for rows in _batches(lists.shape[0], max(queues.starts.size, parts.columns.size)):
+        fronts, wanted = queues.fronts(rows), mix.wanted[rows]
         mixed = np.zeros_like(wanted)
         for rank, weight in enumerate(weights):
-            # All items of one kind would change the mix alike.
-            fit = _log_fit(mixed[:, None, :] + weight * kinds, wanted[:, None, :])
-            lists[rows, rank] = chosen = _take(weight * merit + strength * fit[:, kind_of.ravel()], closed)
-            mixed += weight * mix.groups[chosen]
+            value = weight * ((1.0 - strength) * fronts.merit()) + strength * parts.gains(mixed, wanted, weight)
+            lists[rows, rank], queue = fronts.take(value)
+            mixed += weight * mix.kinds[0][queue]
     return lists
 
 
@@ -80,31 +127,82 @@ def miscalibration(lists: Ints, mix: CategoryMix, attention: Floats) -> Floats:
     return np.asarray(entropy - _log_fit(shown, wanted), dtype=np.float64)
 
 
-def marginally_relevant(
-    scores: Scores, similarity: Floats, k: int, *, strength: float, excluded: Mask | None = None
-) -> Ints:
+def marginally_relevant(scores: Scores, alike: Alike, k: int, *, strength: float, excluded: Mask | None = None) -> Ints:
     """Lists of items unlike each other: maximal marginal relevance (Carbonell & Goldstein, SIGIR 1998), (n, k).
 
-    Each rank takes the largest (1 - strength) * score - strength * (largest similarity to what is in the list).
-    ``similarity`` (m, m), of the scores' scale. ``strength`` in [0, 1]: 0 is the order of the scores. Ties go to the
+    Each rank takes the largest (1 - strength) * score - strength * (largest similarity to what is in the list), so
+    similarities should be of the scores' scale. ``strength`` in [0, 1]: 0 is the order of the scores. Ties go to the
     item that comes first.
 
     Raises:
         InvalidConfig: shapes that do not fit, a strength out of range, fewer than k items left for a subject.
     """
-    _check(scores, np.ones(k), strength, excluded)
-    if similarity.shape != (scores.shape[1],) * 2 or not np.isfinite(similarity).all():
-        msg = f"re-ranking: expected finite similarities of {scores.shape[1]} items, got shape {similarity.shape}"
+    require_lists(scores, np.ones(k), excluded)
+    if alike.kinds.shape != (scores.shape[1],) or not np.isfinite(alike.table).all():
+        msg = f"re-ranking: expected finite similarities of {scores.shape[1]} items, got those of {alike.kinds.size}"
         raise InvalidConfig(msg)
-    lists = np.empty((scores.shape[0], k), dtype=np.int64)
-    for rows in _batches(scores.shape[0], scores.shape[1]):
-        merit, closed = (1.0 - strength) * scores[rows], _closed(scores, excluded, rows)
-        closest = np.zeros(merit.shape)
+    return marginally_relevant_from(queues_of(scores, alike.kinds, k, excluded), alike, k, strength=strength)
+
+
+def marginally_relevant_from(queues: Queues, alike: Alike, k: int, *, strength: float) -> Ints:
+    """As ``marginally_relevant``, from queues by ``alike.kinds`` that are made once for many strengths.
+
+    Raises:
+        InvalidConfig: a strength out of range.
+    """
+    _check_strength(strength)
+    lists = np.empty((queues.items.shape[0], k), dtype=np.int64)
+    for rows in _batches(lists.shape[0], queues.starts.size):
+        fronts = queues.fronts(rows)
+        closest = np.zeros(fronts.at.shape)
         for rank in range(k):
-            lists[rows, rank] = chosen = _take(merit - strength * closest, closed)
-            near = similarity[chosen]
+            lists[rows, rank], queue = fronts.take((1.0 - strength) * fronts.merit() - strength * closest)
+            near = alike.table[queue]
             closest = near if rank == 0 else np.maximum(closest, near)
     return lists
+
+
+def intra_list_diversity(lists: Ints, alike: Alike) -> Floats:
+    """Mean of 1 - similarity over the pairs of each list, (n,), clipped to 0 to 1; 0 for lists of one item.
+
+    Smyth & McClave (ICCBR 2001); as ``audits.metrics.intra_list_diversity`` where similarity is that of categories.
+    """
+    k, kinds = lists.shape[1], alike.kinds[lists]
+    pairs = alike.table[kinds[:, :, None], kinds[:, None, :]]
+    others = pairs.sum(axis=(1, 2)) - np.einsum("ukk->u", pairs)
+    found: Floats = np.clip(1.0 - others / max(k * (k - 1), 1), 0.0, 1.0) if k > 1 else np.zeros(lists.shape[0])
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Parts:
+    """Kinds of items by the shares they are made of: most have one or two categories, and share these with others.
+
+    ``columns`` (p,) and ``shares`` (p,) are the distinct pairs of category and share, ``of_kinds`` (p, t) says which
+    kind has which.
+    """
+
+    columns: Ints
+    shares: Floats
+    of_kinds: "sparse.csr_array"
+
+    @classmethod
+    def of(cls, kinds: Floats) -> "_Parts":
+        """From the category shares of kinds, (t, G)."""
+        from scipy import sparse
+
+        kind, column = kinds.nonzero()
+        pairs, part = np.unique(np.c_[column, kinds[kind, column]], axis=0, return_inverse=True)
+        shape = (len(pairs), kinds.shape[0])
+        of_kinds = sparse.csr_array((np.ones(kind.size), (part.ravel(), kind)), shape=shape)
+        return cls(columns=pairs[:, 0].astype(np.int64), shares=pairs[:, 1], of_kinds=of_kinds)
+
+    def gains(self, mixed: Floats, wanted: Floats, weight: float) -> Floats:
+        """By how much C_KL would fall if an item of each kind were added to the mix at this weight, (b, t)."""
+        now, p = ((1.0 - SMOOTHING) * mixed + SMOOTHING * wanted)[:, self.columns], wanted[:, self.columns]
+        now = np.where(p > 0, now, 1.0)
+        found: Floats = (p * np.log1p((1.0 - SMOOTHING) * weight * self.shares / now)) @ self.of_kinds
+        return found
 
 
 def _log_fit(mixed: Floats, wanted: Floats) -> Floats:
@@ -119,25 +217,23 @@ def _batches(n: int, width: int) -> list[slice]:
     return [slice(start, min(start + rows, n)) for start in range(0, n, rows)]
 
 
-def _closed(scores: Scores, excluded: Mask | None, rows: slice) -> Mask:
-    return np.zeros(scores[rows].shape, dtype=bool) if excluded is None else excluded[rows].copy()
+def _check_strength(strength: float) -> None:
+    if not 0.0 <= strength <= 1.0:
+        msg = f"re-ranking: expected a strength from 0 to 1, got {strength:g}"
+        raise InvalidConfig(msg)
 
 
-def _take(value: Floats, closed: Mask) -> Ints:
-    """The best open item of each row, which is closed from then on."""
-    value[closed] = -np.inf
-    chosen: Ints = np.argmax(value, axis=1).astype(np.int64, copy=False)
-    closed[np.arange(chosen.size), chosen] = True
-    return chosen
+def require_lists(scores: Scores, attention: Floats, excluded: Mask | None) -> None:
+    """Refuse scores from which not everybody can be given a list.
 
-
-def _check(scores: Scores, attention: Floats, strength: float, excluded: Mask | None) -> None:
+    Raises:
+        InvalidConfig: shapes that do not fit, scores that are not finite, fewer than k items left for a subject.
+    """
     k = attention.size
     checks = (
         (scores.ndim == 2 and bool(np.isfinite(scores).all()), "finite scores of subjects by items"),  # noqa: PLR2004 - subjects by items
         (0 < k <= scores.shape[-1], "at least as many items as ranks"),
         (bool((attention > 0).all() and (np.diff(attention) <= 0).all()), "positive attention that falls with rank"),
-        (0.0 <= strength <= 1.0, "a strength from 0 to 1"),
         (excluded is None or excluded.shape == scores.shape, "an exclusion mask of the scores' shape"),
         (
             excluded is None or int((~excluded).sum(axis=1).min(initial=k)) >= k,
@@ -146,5 +242,5 @@ def _check(scores: Scores, attention: Floats, strength: float, excluded: Mask | 
     )
     for holds, expected in checks:
         if not holds:
-            msg = f"re-ranking: expected {expected}, got scores of shape {scores.shape} and strength {strength:g}"
+            msg = f"re-ranking: expected {expected}, got scores of shape {scores.shape}"
             raise InvalidConfig(msg)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from audits.errors import InvalidConfig
 from audits.mitigation import serve
-from audits.reranking import SMOOTHING, CategoryMix, calibrated, marginally_relevant, miscalibration
+from audits.reranking import SMOOTHING, Alike, CategoryMix, calibrated, marginally_relevant, miscalibration
 
 Floats = NDArray[np.float64]
 EQUAL, FALLING = np.ones(3), 1.0 / np.log2(np.arange(2, 5))
@@ -90,7 +90,7 @@ def test_marginal_relevance_is_that_of_the_same_rule_for_one_subject(strength: f
     scores, features = rng.uniform(size=(5, 9)), rng.normal(size=(9, 4))
     features /= np.linalg.norm(features, axis=1, keepdims=True)
     similarity = features @ features.T
-    lists = marginally_relevant(scores, similarity, 4, strength=strength)
+    lists = marginally_relevant(scores, Alike.of(similarity), 4, strength=strength)
     for row, found in enumerate(lists.tolist()):
         chosen: list[int] = []
         for _ in range(4):
@@ -107,7 +107,7 @@ def test_marginal_relevance_without_strength_is_the_order_of_the_scores_and_with
     rng = np.random.default_rng(5)
     scores, kind = rng.uniform(size=(20, 30)), rng.integers(0, 5, 30)
     similarity = (kind[:, None] == kind).astype(np.float64)
-    plain, varied = (marginally_relevant(scores, similarity, 5, strength=s) for s in (0.0, 0.9))
+    plain, varied = (marginally_relevant(scores, Alike.of(similarity), 5, strength=s) for s in (0.0, 0.9))
 
     assert np.array_equal(plain, np.argsort(-scores, axis=1)[:, :5])
     assert all(len(set(kind[row])) == 5 for row in varied)
@@ -121,7 +121,7 @@ def test_excluded_items_and_repeats_are_in_no_list(strength: float) -> None:
     excluded[:, :3] = False
     for lists in (
         calibrated(scores, mix, EQUAL, strength=strength, excluded=excluded),
-        marginally_relevant(scores, np.eye(12), 3, strength=strength, excluded=excluded),
+        marginally_relevant(scores, Alike.of(np.eye(12)), 3, strength=strength, excluded=excluded),
     ):
         assert not np.take_along_axis(excluded, lists, axis=1).any()
         assert all(len(set(row)) == 3 for row in lists.tolist())
@@ -162,4 +162,4 @@ def test_shares_that_do_not_sum_to_one_and_similarities_that_do_not_fit_are_refu
         CategoryMix(groups=np.eye(2), wanted=np.array([[1.5, -0.5]]))
     for similarity in (np.eye(6), np.full((7, 7), np.inf)):
         with pytest.raises(InvalidConfig, match="finite similarities of 7 items"):
-            marginally_relevant(np.ones((2, 7)), similarity, 3, strength=0.5)
+            marginally_relevant(np.ones((2, 7)), Alike.of(similarity), 3, strength=0.5)
