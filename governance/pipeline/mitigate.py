@@ -29,7 +29,8 @@ from governance.pipeline.attesting import Attesting, attest_mitigation
 from governance.pipeline.audit import held_out_interactions
 from governance.pipeline.catalogue import catalogue_digest, load_catalogue
 from governance.pipeline.home import Home
-from governance.pipeline.pricing import caveats, limited_categories, price_file, resampling_of
+from governance.pipeline.pricing import limited_categories, price_file
+from governance.pipeline.scored import caveats, resampling_of
 from governance.policy.rules import FairnessPolicy, attention_of
 from governance.registry.lineage import get_release
 from governance.registry.models import find_by_digest, get_model, register_model

@@ -1,39 +1,23 @@
-"""Exposure prices for anybody's scores, and the price file and report that follow: no home, no database.
+"""Exposure prices for anybody's scores, and the price file and report that follow: no home, no database."""
 
-Some subjects are kept aside by a hash of their key, and the report is measured on them alone.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from hashlib import sha256
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 
-from audits.bootstrap import Resampling
 from audits.categories import Categories, categories_of
-from audits.errors import InvalidConfig
-from audits.held_out import ACTIVITY, HeldOut, activity_tiers
+from audits.held_out import HeldOut
 from audits.mitigation import PriceFit, fit_prices
 from audits.mitigation_report import MitigationReport
 from audits.price_report import report_on
 from audits.scores import ScoreMatrix
-from audits.tables import Membership, codes
+from audits.tables import Membership
 from governance.errors import Conflict
+from governance.pipeline.scored import Progress, Scored, caveats, divided, resampling_of
 from governance.policy.exposure_limits import exposure_limits, limited_attributes
 from governance.policy.loader import Loaded
-from governance.policy.rules import FairnessPolicy, attention_of
+from governance.policy.rules import FairnessPolicy
 from recommender.price_file import CategoryPrice, Certificate, PriceFile, Unit
-
-Progress = Callable[[int, int], None]
-Ints = np.ndarray
-
-SALT = b"probity/mitigation/held-out/v1"
-FEWEST_SUBJECTS = 10
-"""A report needs as many, and prices too."""
-
-NOT_RANDOM = "Held-out choices come from what subjects were shown before, so ranking quality is conditional on that."
-AS_SCORED = "Utility is what the model's own scores say a list is worth; whether subjects agree, only they can show."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,18 +30,13 @@ class Priced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Told:
-    """What else is known about the subjects, for the report.
+class Fitted:
+    """Prices with the categories they are for, the subjects they were fitted on, and those kept aside."""
 
-    Attributes:
-        groups: ``subject``, ``group`` and optionally ``attribute``.
-        history: ``subject``, ``item``: how active subjects were.
-        relevance: ``subject``, ``item``: what they went on to choose.
-    """
-
-    groups: pa.Table | None = None
-    history: pa.Table | None = None
-    relevance: pa.Table | None = None
+    fit: PriceFit
+    whole: Categories
+    on: ScoreMatrix
+    held_out: HeldOut
 
 
 def limited_categories(
@@ -79,45 +58,41 @@ def limited_categories(
     raise Conflict(msg)
 
 
-def price_scores(
-    scores: ScoreMatrix,
-    membership: Membership,
-    policy: Loaded[FairnessPolicy],
-    inputs: Mapping[str, str],
-    *,
-    unit: Unit,
-    told: Told | None = None,
-    held_out_share: float = 0.3,
-    progress: Progress | None = None,
-) -> Priced:
-    """Fit prices on most subjects and measure them on the others.
-
-    ``scores`` are over the whole catalogue; ``inputs`` are digests by name, for the file.
+def fit_scored(scored: Scored, *, progress: Progress | None = None) -> Fitted:
+    """Fit prices on the subjects that are not kept aside.
 
     Raises:
         Conflict: no exposure rule of the policy applies to this catalogue.
         InvalidConfig: too few subjects to fit on or to measure on, or a list longer than what is scored.
         InfeasibleLimits, PriceAtBox: no prices can meet the rules.
     """
-    rules = policy.value
-    whole, lower, upper = limited_categories(membership, scores.items, rules)
-    fitted, kept_aside = split(scores.subjects, held_out_share)
-    weights = attention_of(rules.attention).weights(rules.list_length)
-    on, aside = scores.rows(fitted), scores.rows(kept_aside)
+    whole, lower, upper = limited_categories(scored.membership, scored.scores.items, scored.policy.value)
+    parts = divided(scored)
+    on = parts.on
     fit = fit_prices(
-        on.scores, whole.groups, whole.names, weights, lower, upper, excluded=on.excluded, progress=progress
+        on.scores, whole.groups, whole.names, scored.attention, lower, upper, excluded=on.excluded, progress=progress
     )
-    held_out = _described(aside, told or Told())
+    return Fitted(fit=fit, whole=whole, on=on, held_out=parts.held_out)
+
+
+def price_scores(scored: Scored, *, progress: Progress | None = None) -> Priced:
+    """Fit prices on most subjects and measure them on the others.
+
+    Raises:
+        Conflict, InvalidConfig, InfeasibleLimits, PriceAtBox: see ``fit_scored``.
+    """
+    fitted = fit_scored(scored, progress=progress)
     report = report_on(
-        fit,
-        whole.groups,
-        whole.catalogue_shares,
-        weights,
-        replace(held_out, fitted_on=on.subjects),
-        resampling=resampling_of(rules),
-        caveats=caveats(quality=held_out.targets is not None),
+        fitted.fit,
+        fitted.whole.groups,
+        fitted.whole.catalogue_shares,
+        scored.attention,
+        fitted.held_out,
+        resampling=resampling_of(scored.policy.value),
+        caveats=caveats(quality=fitted.held_out.targets is not None),
     )
-    return Priced(fit=fit, file=price_file(fit, policy, inputs, unit=unit), report=report)
+    file = price_file(fitted.fit, scored.policy, scored.inputs, unit=scored.unit)
+    return Priced(fit=fitted.fit, file=file, report=report)
 
 
 def price_file(fit: PriceFit, policy: Loaded[FairnessPolicy], inputs: Mapping[str, str], *, unit: Unit) -> PriceFile:
@@ -143,61 +118,3 @@ def price_file(fit: PriceFit, policy: Loaded[FairnessPolicy], inputs: Mapping[st
         policy=policy.digest,
         inputs=tuple(sorted(inputs.items())),
     )
-
-
-def resampling_of(policy: FairnessPolicy) -> Resampling:
-    """How the policy has subjects resampled."""
-    return Resampling(replicates=policy.replicates, seed=policy.seed, level=policy.confidence, min_subjects=10)
-
-
-def caveats(*, quality: bool) -> tuple[str, ...]:
-    """What limits the figures of a report."""
-    return (AS_SCORED, NOT_RANDOM) if quality else (AS_SCORED,)
-
-
-def split(subjects: Sequence[str], held_out_share: float) -> tuple[Ints, Ints]:
-    """Places of the subjects to fit on and of those kept aside; who is who depends on the keys alone.
-
-    Raises:
-        InvalidConfig: fewer than ten on either side, or a share that is none.
-    """
-    if not 0.0 < held_out_share < 1.0:
-        msg = f"held-out share: expected a number between 0 and 1, got {held_out_share:g}"
-        raise InvalidConfig(msg)
-    drawn = [int.from_bytes(sha256(SALT + subject.encode()).digest()[:8], "big") for subject in subjects]
-    aside = np.array(drawn, dtype=np.uint64) < np.uint64(int(held_out_share * 2**64))
-    fitted, kept_aside = np.flatnonzero(~aside), np.flatnonzero(aside)
-    if min(fitted.size, kept_aside.size) < FEWEST_SUBJECTS:
-        expected = f"at least {FEWEST_SUBJECTS} subjects to fit on and as many to measure on"
-        msg = f"prices: expected {expected}, got {fitted.size} and {kept_aside.size}"
-        raise InvalidConfig(msg)
-    return fitted, kept_aside
-
-
-def _described(scores: ScoreMatrix, told: Told) -> HeldOut:
-    groups = {} if told.groups is None else _groups(told.groups, scores.subjects)
-    targets = None
-    if told.history is not None:
-        row = codes(told.history["subject"], scores.subjects)
-        counts = np.bincount(row[row >= 0], minlength=len(scores.subjects))
-        groups[ACTIVITY] = activity_tiers(counts)
-    if told.relevance is not None:
-        targets = np.zeros(scores.scores.shape, dtype=bool)
-        row, column = (codes(told.relevance[name], getattr(scores, f"{name}s")) for name in ("subject", "item"))
-        known = (row >= 0) & (column >= 0)
-        targets[row[known], column[known]] = True
-    return HeldOut(
-        subjects=scores.subjects, scores=scores.scores, excluded=scores.excluded, groups=groups, targets=targets
-    )
-
-
-def _groups(table: pa.Table, subjects: Sequence[str]) -> dict[str, Sequence[str]]:
-    named = "attribute" in table.column_names
-    attributes = table["attribute"].to_pylist() if named else ["group"] * table.num_rows
-    found: dict[str, list[str]] = {attribute: [""] * len(subjects) for attribute in sorted(set(attributes))}
-    for place, attribute, group in zip(
-        codes(table["subject"], subjects).tolist(), attributes, table["group"].to_pylist(), strict=True
-    ):
-        if place >= 0:
-            found[attribute][place] = group
-    return dict(found)

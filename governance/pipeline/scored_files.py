@@ -1,24 +1,28 @@
-"""Files in, prices out: what `probity mitigate --scores` reads and writes."""
+"""Files in, prices or lists out: what `probity mitigate --scores` reads and writes."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
 from audits.mitigation_page import render_mitigation
 from audits.mitigation_report import MitigationReport
+from audits.mitigation_words import title_of
 from audits.scores import score_matrix
 from audits.sources import read_groups, read_history, read_items, read_relevance, read_scores
 from governance.errors import InvalidInput
-from governance.pipeline.pricing import Priced, Told, price_scores
+from governance.pipeline.scored import Scored, Told
 from governance.policy.loader import load
 from governance.policy.rules import FairnessPolicy
 from pseudonymisation.durable import write_atomically
-from recommender.price_file import price_file_bytes, price_file_digest
+from recommender.price_file import PriceFile, price_file_bytes
 
-Progress = Callable[[int, int], None]
-
-TITLE = "Exposure prices"
+PRICES, LISTS, REPORT = (".json", ".yaml", ".yml"), (".csv", ".parquet"), (".json", ".html")
+"""What the names of files can end in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,17 +46,14 @@ class ScoredFiles:
     relevance: Path | None = None
 
 
-def price_files(
-    files: ScoredFiles, *, relative: bool = False, held_out_share: float = 0.3, progress: Progress | None = None
-) -> Priced:
-    """Fit prices for scores in files, and measure them on subjects kept aside.
+def read_scored(files: ScoredFiles, *, relative: bool = False, held_out_share: float = 0.3) -> Scored:
+    """Everything that files say.
 
     ``relative`` scales each subject's best score to 1, the unit in which Probity's own models take prices.
 
     Raises:
         UnknownSource, MalformedSource: a file that is absent, of no known format, or breaks its layout.
         PolicyError: the policy cannot be used.
-        And all that ``price_scores`` raises.
     """
     policy = load(files.policy, FairnessPolicy)
     membership, items = read_items(files.items)
@@ -63,47 +64,57 @@ def price_files(
         history=history,
         relevance=None if files.relevance is None else read_relevance(files.relevance),
     )
-    return price_scores(
-        scores.relative() if relative else scores,
-        membership,
-        policy,
-        {"scores": _digest(files.scores), "items": _digest(files.items)},
+    return Scored(
+        scores=scores.relative() if relative else scores,
+        membership=membership,
+        policy=policy,
+        inputs={"scores": _digest(files.scores), "items": _digest(files.items)},
         unit="relative score" if relative else "score",
         told=told,
         held_out_share=held_out_share,
-        progress=progress,
     )
 
 
-def refuse_unwritable(prices: Path, report: Path | None) -> None:
+def refuse_unwritable(out: Path, endings: Sequence[str], report: Path | None) -> None:
     """Say before anything is fitted that its outcome could not be written.
 
     Raises:
         InvalidInput: another ending than the file can have, or a folder that does not exist.
     """
-    for path, endings in ((prices, (".json", ".yaml", ".yml")), (report, (".json", ".html"))):
+    for path, possible in ((out, endings), (report, REPORT)):
         if path is None:
             continue
-        if path.suffix not in endings:
-            msg = f"{path.name}: expected a name that ends in {', '.join(endings[:-1])} or {endings[-1]}"
+        if path.suffix not in possible:
+            msg = f"{path.name}: expected a name that ends in {', '.join(possible[:-1])} or {possible[-1]}"
             raise InvalidInput(msg)
         if not path.parent.is_dir():
             msg = f"{path}: expected a folder that exists"
             raise InvalidInput(msg)
 
 
-def write_prices(priced: Priced, path: Path) -> str:
-    """Write the price file, JSON or YAML by its name; returns the SHA-256 of its bytes."""
-    content = price_file_bytes(priced.file, path.name)
-    write_atomically(path, content, mode=0o644)
-    return price_file_digest(content)
+def write_outcome(outcome: PriceFile | pa.Table, out: Path, report: MitigationReport, place: Path | None) -> str:
+    """Write prices or lists and, where it has a place, the report; returns the SHA-256 of the first.
+
+    Prices are JSON or YAML, lists CSV or Parquet, the report a page or JSON, by the names of the files.
+    """
+    is_prices = isinstance(outcome, PriceFile)
+    contents = {out: price_file_bytes(outcome, out.name) if is_prices else _rows(outcome, out)}
+    if place is not None:
+        as_page = place.suffix == ".html"
+        contents[place] = render_mitigation(report, title=title_of(report)).encode() if as_page else report.to_json()
+    # Whatever cannot be said in its format has failed by now, before anything is written.
+    for path, content in contents.items():
+        write_atomically(path, content, mode=0o644)
+    return hashlib.sha256(contents[out]).hexdigest()
 
 
-def write_report(report: MitigationReport, path: Path, *, title: str = TITLE) -> None:
-    """Write the report, as a page where the file's name ends in .html, else as JSON."""
-    as_page = path.suffix == ".html"
-    content = render_mitigation(report, title=title).encode() if as_page else report.to_json()
-    write_atomically(path, content, mode=0o644)
+def _rows(lists: pa.Table, path: Path) -> bytes:
+    sink = pa.BufferOutputStream()
+    if path.suffix == ".parquet":
+        pq.write_table(lists, sink)
+    else:
+        pacsv.write_csv(lists, sink)
+    return bytes(sink.getvalue())
 
 
 def _digest(path: Path) -> str:
