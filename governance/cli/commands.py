@@ -64,7 +64,7 @@ COMMANDS = (
     Command(
         "mitigate",
         "mitigate",
-        "Fit exposure prices that make a policy's rules hold, at the least loss; say what they cost and who pays.",
+        "Make a policy's exposure rules hold, or lists calibrated or diverse; say what it costs and who pays.",
         None,
     ),
     Command(

@@ -134,7 +134,7 @@ def mitigate(
     keep: KeepOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fit exposure prices that make a policy's rules hold, at the least loss; say what they cost and who pays.
+    """Make a policy's exposure rules hold, or lists calibrated or diverse; say what it costs and who pays.
 
     With a model's id, a copy of it with these prices is registered. With --scores, --items, --policy and --out, prices
     for anybody's scores are written to a file; by --method online with a controller that corrects them while serving.
