@@ -18,7 +18,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _PRIOR_IMPRESSIONS = 10.0
-_CONFIDENCE = 0.95
 _ROUNDING = 1e-9
 
 COHORT_SENSITIVITY = Figure(
@@ -140,13 +139,15 @@ class Exploration:
         return None if self.unknown else True
 
 
-def exploration(gallery: Gallery, given: ArtworkInput, *, floor: float) -> Exploration:
+def exploration(gallery: Gallery, given: ArtworkInput, *, floor: float, level: float = 0.95) -> Exploration:
     """Compare the smallest chance that each eligible image was given, in impressions and probes, with the floor.
 
     Off-policy estimates of what an image would do need chances that are nowhere 0, for no cohort. Probes state all
     chances. An impression states that of the image shown, p, and leaves at most 1 - p to any other image of the title.
-    An image never shown in n impressions of its title in one of C cohorts has a mean chance there of at most 1 - (0.05
-    / C)^(1/n), with 95 % confidence: if that is below the floor, so is the image.
+    An image never shown in n impressions of its title in a cohort has a mean chance there of at most 1 - (error /
+    pairs)^(1/n), where error = 1 - ``level`` and pairs are all images in all cohorts that saw their titles: if that is
+    below the floor, so is the image. So with a chooser that keeps the floor, any image at all is said to lie below it
+    with the chance ``error`` at most, however many there are.
 
     Raises:
         InvalidConfig: the floor is not in (0, 1).
@@ -158,7 +159,8 @@ def exploration(gallery: Gallery, given: ArtworkInput, *, floor: float) -> Explo
     known = np.isfinite(seen.stated)
     asked = known | (seen.of_title > 0)
     never = asked & ~known & (seen.shown == 0)
-    surely = 1.0 - ((1.0 - _CONFIDENCE) / known.shape[1]) ** (1.0 / np.maximum(seen.of_title, 1))
+    pairs = max(int(np.count_nonzero(seen.of_title)), 1)
+    surely = 1.0 - ((1.0 - level) / pairs) ** (1.0 / np.maximum(seen.of_title, 1))
     least = np.minimum(np.minimum(seen.stated, seen.left_over), np.where(never, surely, 1.0))
     # What is left beside 0.9 is 0.1, and not below it by rounding.
     below = (asked & (least < floor - _ROUNDING)).any(axis=1)

@@ -27,6 +27,7 @@ from audits.artwork.policies import (
 from audits.artwork.tables import ArtworkInput, Gallery, gallery_from
 from audits.artwork.titles import TitleCast, cast_by_title
 from audits.bootstrap import Intervals, Resampling, intervals
+from audits.columns import Progress
 from audits.encoding import decode, encode
 from audits.errors import InvalidConfig
 from audits.measuring import measurement, rounded
@@ -53,7 +54,8 @@ class ArtworkConfig:
         floor: chance of being shown that every eligible image must have.
         clip: largest weight of an impression in off-policy estimates; None is no bound.
         replicates: bootstrap resamples of subjects.
-        level: joint coverage of all intervals.
+        level: joint coverage of all figures' intervals, of those of titles, and of what is said about chances; each
+            of the three is a family of its own.
         min_subjects: a figure that rests on fewer subjects is not given.
 
     Raises:
@@ -97,7 +99,8 @@ class ArtworkReport:
         subjects: who were shown something.
         impressions: images shown.
         provenance: of the labels.
-        level: joint coverage of the measurements' intervals; that of ``titles`` is a family of its own.
+        level: joint coverage of the measurements' intervals, of those of ``titles``, and certainty of ``exploration``:
+            three families, each of its own.
         replicates: bootstrap resamples.
         seed: of the bootstrap.
         critical_value: q of the simultaneous intervals.
@@ -136,8 +139,10 @@ class ArtworkReport:
         return tuple(each for each in self.measurements if each.metric == metric and group in (None, each.group))
 
 
-def audit_artwork(given: ArtworkInput, *, config: ArtworkConfig) -> ArtworkReport:
+def audit_artwork(given: ArtworkInput, *, config: ArtworkConfig, progress: Progress | None = None) -> ArtworkReport:
     """Measure everything that the tables allow; intervals hold together over cohorts, categories and figures.
+
+    ``progress(done, replicates)`` is called during the bootstrap.
 
     Guarantees:
       - the report depends on content alone: row order changes no byte
@@ -158,13 +163,13 @@ def audit_artwork(given: ArtworkInput, *, config: ArtworkConfig) -> ArtworkRepor
         else [*zip((COHORT_SENSITIVITY, COHORT_FLIPS), cohort_sensitivity(given), strict=True)]
     )
     error = (1.0 - config.level) / (2.0 if probed else 1.0)
-    found, measured = _measure(shown, config, error)
+    found, measured = _measure(shown, config, error, progress)
     if probed:
-        measured += _measure(probed, config, error)[1]
+        measured += _measure(probed, config, error, progress)[1]
     return ArtworkReport(
         measurements=measured + _distances(measured, gallery),
         titles=_rounded_titles(given, gallery, config),
-        exploration=exploration(gallery, given, floor=config.floor),
+        exploration=exploration(gallery, given, floor=config.floor, level=config.level),
         off_policy=tuple(
             replace(
                 each,
@@ -187,12 +192,12 @@ def audit_artwork(given: ArtworkInput, *, config: ArtworkConfig) -> ArtworkRepor
 
 
 def _measure(
-    statistics: Sequence[tuple[Figure, Smooth]], config: ArtworkConfig, error: float
+    statistics: Sequence[tuple[Figure, Smooth]], config: ArtworkConfig, error: float, progress: Progress | None
 ) -> tuple[Intervals, tuple[Measurement, ...]]:
     resampling = Resampling(
         replicates=config.replicates, seed=config.seed, level=1.0 - error, min_subjects=config.min_subjects
     )
-    found = intervals([each for _, each in statistics], resampling)
+    found = intervals([each for _, each in statistics], resampling, progress=progress)
     owners = [figure for figure, each in statistics for _ in each.cells]
     return found, tuple(measurement(owner, found, at, config.min_subjects) for at, owner in enumerate(owners))
 

@@ -116,7 +116,7 @@ def test_every_eligible_image_needs_its_chance_and_one_never_seen_is_not_forgott
 
     assert (few.eligible, few.below, few.unknown, few.smallest) == (3, 1, 2, 0.005)
     assert (few.holds, few.worst) == (False, ("film / a",))
-    # Never in 1,000 impressions: a mean chance below 1 - 0.05^(1/1000) = 0.3 %, which is below 1 %.
+    # Never in 1,000 impressions: a mean chance below 1 - (0.05 / 3)^(1/1000) = 0.4 %, which is below 1 %.
     assert (rare.below, rare.unknown, rare.worst) == (1, 0, ("film / c",))
     lenient = audit_artwork(
         given(impressions(many, propensity=[0.5] * 1000)), config=replace(CONFIG, floor=0.001)
