@@ -17,6 +17,14 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "grade": ("grade",),
     "group": ("group",),
     "count": ("count",),
+    "cohort": ("cohort",),
+    "title": ("title", "title_id", "item", "item_id"),
+    "image": ("image", "image_id"),
+    "propensity": ("propensity",),
+    "clicked": ("clicked",),
+    "person": ("person", "person_id"),
+    "share": ("share",),
+    "probability": ("probability",),
 }
 """Names under which readers find a column by themselves, in every format; any other is named by the caller."""
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Shape = Callable[["ir.Table"], "ir.Table"]
 
-NUMBERS = ("score", "weight", "grade")
+NUMBERS = ("score", "weight", "grade", "propensity", "share", "probability")
 WHOLE_NUMBERS = ("rank", "count")
 
 

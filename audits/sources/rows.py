@@ -118,6 +118,14 @@ def numbers(rows: Rows, column: str) -> pa.ChunkedArray:
     return values
 
 
+def truths(rows: Rows, column: str) -> pa.ChunkedArray:
+    """A column of truth values: booleans, or true, false, 1 and 0 as text or numbers."""
+    values = pc.utf8_lower(_text(rows, column))
+    true, false = (pc.is_in(values, value_set=pa.array(words)) for words in (["true", "1"], ["false", "0"]))
+    rows.refuse(pc.invert(pc.or_(true, false)), column, expected="true, false, 1 or 0", got="another value or nothing")
+    return true
+
+
 def refuse_repeats(rows: Rows, columns: Sequence[pa.ChunkedArray], column: str, *, expected: str) -> None:
     """Refuse the first row that has the same names in these columns as a row before it."""
     keys = [coded(each) for each in columns]
