@@ -98,6 +98,7 @@ ALONE: dict[tuple[str, ...], str] = {
     ("ledger", "verify-proof"): "ledger_verify",
     ("ledger", "check-opening"): "opening_check",
     ("attest", "verify"): "attest_verify",
+    ("audit", "artwork"): "audit_artwork",
     ("audit", "disclose"): "audit_disclose",
     ("audit", "drift"): "audit_files",
     ("audit", "experiment"): "audit_files",
