@@ -186,6 +186,24 @@ def taste(history: "sparse.csr_array", attribute: Attribute) -> Relevance:
     return relevance
 
 
+def tastes(history: "sparse.csr_array", attributes: Sequence[Attribute]) -> Relevance:
+    """Relevance as the mean over attributes of ``taste``.
+
+    Raises:
+        InvalidConfig: no attribute.
+    """
+    if not attributes:
+        msg = "feedback loop, tastes: expected at least one attribute of the catalogue, got none"
+        raise InvalidConfig(msg)
+    each = [taste(history, attribute) for attribute in attributes]
+
+    def relevance(lists: Ints) -> Floats:
+        found: Floats = np.mean([one(lists) for one in each], axis=0)
+        return found
+
+    return relevance
+
+
 def _choose(lists: Ints, relevance: Relevance, settings: LoopSettings, rng: np.random.Generator) -> Ints:
     """Items chosen, shape (n, choices), ``ABSENT`` where there was nothing: successive draws without replacement.
 
@@ -231,8 +249,12 @@ def _measured(
 
 
 def _checked_lists(unverified: Ints, shape: tuple[int, int]) -> Ints:
-    lists = np.asarray(unverified)
     subjects, items = shape
+    try:
+        lists = np.asarray(unverified)
+    except ValueError as cause:
+        msg = f"lists of the recommender: expected whole numbers of shape ({subjects}, k), got rows of several lengths"
+        raise InvalidTable(msg) from cause
     if lists.ndim != 2 or lists.shape[0] != subjects or lists.shape[1] == 0 or lists.dtype.kind != "i":  # noqa: PLR2004 - a table
         msg = f"lists of the recommender: expected whole numbers of shape ({subjects}, k), got {lists.shape}"
         raise InvalidTable(msg)
