@@ -9,7 +9,7 @@ import typer
 from sqlalchemy.exc import OperationalError
 
 from audits.report import Measurement, Report
-from governance.cli import audit_artwork, audit_disclose, audit_files, audit_privacy, audit_release
+from governance.cli import audit_artwork, audit_disclose, audit_feedback, audit_files, audit_privacy, audit_release
 from governance.cli.context import HomeOption, JsonOption, opened
 from governance.cli.display import listing, progress, say, stdout, write_json
 from governance.errors import Conflict
@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     audit_release.add_to(audit)
     audit_files.add_to(audit)
     audit_artwork.add_to(audit)
+    audit_feedback.add_to(audit)
     app.add_typer(audit, name="audit")
 
 

@@ -102,6 +102,7 @@ ALONE: dict[tuple[str, ...], str] = {
     ("audit", "disclose"): "audit_disclose",
     ("audit", "drift"): "audit_files",
     ("audit", "experiment"): "audit_files",
+    ("audit", "feedback"): "audit_feedback",
     ("gate", "check"): "gate_check",
     ("gate", "init"): "gate_policy",
     ("gate", "ratchet"): "gate_policy",
