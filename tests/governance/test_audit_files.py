@@ -36,6 +36,9 @@ def test_drift_says_what_changed_and_what_is_new(lists: Path) -> None:
     assert changes["exposure_gini"]["before"] + changes["exposure_gini"]["change"] == pytest.approx(
         changes["exposure_gini"]["after"]
     )
+    first = json.loads(probity("audit", "drift", *files, "--replicates", 100, "--list-length", 1, "--json").stdout)
+    # Of lists of one, every fourth is another.
+    assert {each["change"] for each in first["changes"] if each["metric"] == "churn"} == {0.25}
     shown = probity("audit", "drift", *files, "--replicates", 100)
     assert (shown.exit_code, " churn " in shown.stdout, "hold together at 95%" in shown.stderr) == (0, True, True)
 
@@ -54,8 +57,66 @@ def test_the_exit_code_of_an_experiment_is_its_verdict(
 
     assert (result.exit_code, found["outcome"]) == (code, outcome)
     assert found["sample_ratio"]["mismatch"] is (drawn != 0.5)
-    assert found["at_any_time"]["low"] < -lost + 0.1
+    ends = (found["at_any_time"]["low"], found["at_any_time"]["high"])
+    assert ends[0] < -lost < ends[1]
+    # Near enough that no loss and one of 0.4 are never taken for each other.
+    assert ends[1] - ends[0] < 0.3
     assert probity("audit", "experiment", log, "--margin", 0.1).exit_code == code
+
+
+@pytest.mark.parametrize(("drawn", "share", "code"), [(0.3, 0.3, 0), (0.3, 0.5, 3), (0.5, 0.3, 3)])
+def test_arms_are_compared_with_the_share_they_were_drawn_for(
+    tmp_path: Path, drawn: float, share: float, code: int
+) -> None:
+    log = experiment(tmp_path / "log.csv", lost=0.0, drawn=drawn)
+    result = probity("audit", "experiment", log, "--margin", 0.1, "--share", share, "--json")
+    ratio = json.loads(result.stdout)["sample_ratio"]
+
+    assert (result.exit_code, ratio["mismatch"]) == (code, code == 3)
+    # Of a thousand subjects, the treatment's come second.
+    assert ratio["counts"][1] / 1000 == pytest.approx(drawn, abs=0.03)
+
+
+def steady(path: Path, control: float, treatment: float) -> Path:
+    """Each arm a tenth below and above its mean in turn, twenty subjects each."""
+    rows = [
+        f"{arm}{at},{arm},{mean + (0.1 if at % 2 else -0.1)}"
+        for arm, mean in (("control", control), ("treatment", treatment))
+        for at in range(20)
+    ]
+    path.write_text("\n".join(["subject,arm,value", *rows, ""]))
+    return path
+
+
+def test_a_relative_margin_is_a_share_of_the_controls_mean(tmp_path: Path) -> None:
+    log = steady(tmp_path / "log.csv", control=20.0, treatment=19.0)
+    asked = ("audit", "experiment", log, "--margin", 0.1, "--json")
+    absolute, relative = probity(*asked), probity(*asked, "--relative")
+    rooms = [json.loads(each.stdout)["guardrails"][0]["room"] for each in (absolute, relative)]
+
+    # One was lost: 0.1 was allowed, or a tenth of 20.
+    assert rooms == [pytest.approx(-0.9), pytest.approx(1.0)]
+    assert (absolute.exit_code, relative.exit_code) == (1, 0)
+
+
+def test_what_subjects_brought_along_is_taken_out_by_the_column_before(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    rows = []
+    for at in range(400):
+        before = rng.normal(0, 10)
+        noise, unrelated = rng.normal(0, 0.5), rng.normal(0, 10)
+        rows.append(f"s{at},{'treatment' if at % 2 else 'control'},{before + noise},{before},{unrelated}")
+    log = tmp_path / "log.csv"
+    log.write_text("\n".join(["subject,arm,value,before,unrelated", *rows, ""]))
+    asked = ("audit", "experiment", log, "--margin", 0.5, "--json")
+    alone, explained, unexplained = (
+        probity(*asked, *options) for options in ((), ("--before", "before"), ("--before", "unrelated"))
+    )
+    shares = [json.loads(each.stdout)["guardrails"][0]["explained"] for each in (alone, explained, unexplained)]
+
+    # The noise has a four hundredth of the variance: half a unit is told from none only without the rest.
+    assert [each.exit_code for each in (alone, explained, unexplained)] == [3, 0, 3]
+    assert shares == [0.0, pytest.approx(1 - 1 / 401, abs=0.001), pytest.approx(0.0, abs=0.02)]
 
 
 def test_evidence_grows_with_pairs_in_the_order_of_arrival(tmp_path: Path) -> None:
