@@ -77,7 +77,7 @@ def _closing(report: FeedbackReport, attribute: str, narrower: Excess, apart: Ex
         return f"Lists become narrower {what}; subjects' lists do not surely move apart."
     if apart.low > 0:
         return f"Subjects' lists move apart {what}; each does not surely become narrower."
-    return f"No bubble closes {what}: lists do not surely become narrower, nor move apart."
+    return f"No bubble was found {what}: lists do not surely become narrower, nor move apart."
 
 
 def _in_words(  # noqa: PLR0917 - the parts of one sentence

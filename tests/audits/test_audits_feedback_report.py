@@ -63,7 +63,7 @@ def test_an_eager_recommender_drifts_beyond_random_lists_and_an_even_one_does_no
     assert sentences(eager)[0].startswith("A bubble closes by kind, beyond what random lists do")
     # Not the same draws, and all intervals together: none leaves 0 out.
     assert all((low or 0.0) <= 0.0 <= (high or 0.0) for low, high in beyond_random(even).values())
-    assert sentences(even)[0].startswith("No bubble closes by kind")
+    assert sentences(even)[0].startswith("No bubble was found by kind")
 
 
 def test_drift_is_the_last_round_less_the_first_and_the_excess_that_of_both() -> None:

@@ -103,6 +103,41 @@ def test_verifying_offline_and_judging_lists_need_no_extra(command: tuple[str, .
     assert without_extras(*command, "--help").returncode == 0
 
 
+def test_audits_of_anybodys_files_need_no_extra(tmp_path: Path) -> None:
+    subjects = [f"s{at}" for at in range(40)]
+    shown = [f"{s},x,film,{'ab'[at % 2]}" for at, s in enumerate(subjects)]
+    for name, lines in {
+        "impressions": ["subject,cohort,title,image", *shown],
+        "images": ["title,image,category", "film,a,man", "film,b,woman"],
+        "history": ["subject,item", *(f"{s},i{at % 5}" for at, s in enumerate(subjects))],
+        "items": ["item,category", *(f"i{at},{'xy'[at % 2]}" for at in range(5))],
+    }.items():
+        (tmp_path / f"{name}.csv").write_text("\n".join([*lines, ""]))
+    (tmp_path / "mine.py").write_text("def lists(history, rng):\n    return [[0, 1]] * history.shape[0]\n")
+    place = {name: str(tmp_path / f"{name}.csv") for name in ("impressions", "images", "history", "items")}
+    page = str(tmp_path / "page.html")
+    artwork = without_extras(
+        *("audit", "artwork", "--impressions", place["impressions"], "--images", place["images"]),
+        *("--provenance", "studio metadata", "--image-gap", "0.4", "--report", page),
+    )
+    loop = probity(
+        *("audit", "feedback", "--recommender", "mine:lists", "--history", place["history"]),
+        *("--items", place["items"], "--rounds", "2", "--seeds", "2", "--report", page),
+        before=BLOCK.format(modules=OPTIONAL) + f"import os; os.chdir({str(tmp_path)!r})",
+    )
+
+    assert (artwork.returncode, loop.returncode) == (0, 0)
+    assert "Artwork: pass" in artwork.stdout
+    assert "mine:lists" in (tmp_path / "page.html").read_text()
+
+
+def test_of_the_loop_only_that_of_a_registered_model_needs_one() -> None:
+    done = without_extras("audit", "feedback", "6f0d3b4e-52a1-4d3c-8b53-0a4d7f0b7f10")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"probity: this command {LACKING.format('server')}"
+
+
 def test_of_the_gate_only_what_opens_a_home_needs_one() -> None:
     done = without_extras("gate", "run", "--model", "6f0d3b4e-52a1-4d3c-8b53-0a4d7f0b7f10")
 
