@@ -8,11 +8,11 @@ limits fails with the chance asked at most.
 import math
 from dataclasses import dataclass
 
-from audits.artwork.measures import CAST_GAP, CAST_LOG_RATIO, IMAGE_GAP
+from audits.artwork.measures import CAST_BILLED, CAST_GAP, CAST_LOG_RATIO, IMAGE_GAP
 from audits.artwork.policies import COHORT_SENSITIVITY
 from audits.artwork.report import ArtworkReport
-from audits.artwork.titles import TitleCast
 from audits.errors import InvalidConfig
+from audits.measuring import rounded
 from audits.report import Measurement, Undefined
 from audits.verdict import Limits, Outcome, judge
 
@@ -93,7 +93,8 @@ def level_of_each(level: float, limits: ArtworkLimits) -> float:
 def findings(report: ArtworkReport, limits: ArtworkLimits) -> tuple[ArtworkFinding, ...]:
     """Everything that was asked, worst first: what fails, what is undecided, what passes; the furthest of each first.
 
-    A figure of too few subjects is undecided: nothing that was not looked at passes. Titles that fewer than
+    A figure of too few subjects is undecided: nothing that was not looked at passes. A group that no title of a cohort
+    bills is not judged there. Titles that fewer than
     ``min_subjects`` saw are not in the report, and are not judged.
 
     Raises:
@@ -122,43 +123,75 @@ def _figures(report: ArtworkReport, metric: str, limit: float | None) -> list[Ar
     if not rows:
         msg = f"artwork: expected the tables that {metric} needs, because a limit is asked of it, got none of them"
         raise InvalidConfig(msg)
-    return [_of_figure(report, row, limit) for row in rows]
+    return [_of_figure(report, row, limit) for row in rows if not _is_not_billed(report, row)]
 
 
 def _of_figure(report: ArtworkReport, row: Measurement, limit: float) -> ArtworkFinding:
     # A distance has no parity of its own: it is 0 or more.
     limits = Limits(ceiling=limit) if row.target is None else Limits.around(row.target, limit)
     verdict = judge(row, limits, critical_value=report.critical_value)
-    outcome, high = verdict.outcome, row.high
+    outcome, low, high = verdict.outcome, row.low, row.high
     reason = None if row.undefined is None else str(row.undefined)
-    if row.metric == CAST_LOG_RATIO.slug and row.undefined is Undefined.NO_DENOMINATOR:
-        high, reason = _never_shown(report, row), "never shown"
-        outcome = Outcome.FAIL if high is not None and high < -limit else Outcome.INCONCLUSIVE
+    if row.metric == CAST_LOG_RATIO.slug:
+        low, high = _nearer_ends(row, _by_the_gap(report, row))
+        outcome = _of_ends(low, high, limit)
+        reason = "never shown" if row.undefined is Undefined.NO_DENOMINATOR else reason
     return ArtworkFinding(
         check=row.metric,
         about=about(row),
         value=row.value,
-        low=row.low,
+        low=low,
         high=high,
         limit=limit,
         outcome=outcome,
         n=row.n,
-        n_to_decide=verdict.n_to_decide,
+        n_to_decide=verdict.n_to_decide if outcome is Outcome.INCONCLUSIVE else None,
         reason=reason,
     )
 
 
-def _never_shown(report: ArtworkReport, row: Measurement) -> float | None:
-    """Upper end of a logarithm that does not exist, from that of the difference, which does.
+def _of_cohort(report: ArtworkReport, metric: str, row: Measurement) -> Measurement | None:
+    """The figure of the same cohort and group of people; None where there is none, and of everybody."""
+    found = [each for each in report.select(metric, group=row.group) if each.category == row.category]
+    return found[0] if found and found[0].group is not None and found[0].value is not None else None
 
-    Nobody of the group was shown, so the gap is minus its share b of the billed roles, and with the gap's upper end h
-    at most b + h of the people shown are of it: ln((b + h) / b).
+
+def _is_not_billed(report: ArtworkReport, row: Measurement) -> bool:
+    """Whether the titles that a cohort was shown bill nobody of the group: there is no share to keep."""
+    billed = _of_cohort(report, CAST_BILLED.slug, row)
+    return row.metric == CAST_LOG_RATIO.slug and billed is not None and billed.value == 0
+
+
+def _by_the_gap(report: ArtworkReport, row: Measurement) -> tuple[float | None, float | None]:
+    """Ends of a logarithm from those of the gap g and the billed share b, which hold together with it: ln(1 + g / b).
+
+    They exist where the logarithm does not, and are nearer where a group is hardly ever shown. Of a group that is never
+    shown, resamples see no variation: as many other subjects as equal draws allow could have been shown nobody else.
     """
-    gaps = [each for each in report.select(CAST_GAP.slug, group=row.group) if each.category == row.category]
-    if not gaps or gaps[0].value is None or gaps[0].high is None or gaps[0].value >= 0:
-        return None
-    billed = -gaps[0].value
-    return math.log1p(gaps[0].high / billed) if gaps[0].high > -billed else None
+    gap, billed = (_of_cohort(report, metric, row) for metric in (CAST_GAP.slug, CAST_BILLED.slug))
+    if gap is None or billed is None:
+        return None, None
+    low, high = gap.low or 0.0, gap.high or 0.0
+    if row.undefined is Undefined.NO_DENOMINATOR:
+        unseen = 1.0 - ((1.0 - report.level) / len(report.measurements)) ** (1.0 / row.n)
+        high = max(high, (gap.value or 0.0) + unseen)
+    return (
+        _log_of_one_plus(low, billed.low if low < 0 else billed.high),
+        _log_of_one_plus(high, billed.high if high < 0 else billed.low),
+    )
+
+
+def _log_of_one_plus(gap: float, billed: float | None) -> float | None:
+    """ln(1 + gap / billed), None where that is no number."""
+    ratio = 1.0 + gap / billed if billed else 0.0
+    return rounded(math.log(ratio)) if ratio > 0 else None
+
+
+def _nearer_ends(row: Measurement, other: tuple[float | None, float | None]) -> tuple[float | None, float | None]:
+    """Of two intervals that both hold, what they have in common."""
+    lows = [end for end in (row.low, other[0]) if end is not None]
+    highs = [end for end in (row.high, other[1]) if end is not None]
+    return max(lows, default=None), min(highs, default=None)
 
 
 def _titles(report: ArtworkReport, limit: float | None) -> list[ArtworkFinding]:
@@ -178,7 +211,7 @@ def _titles(report: ArtworkReport, limit: float | None) -> list[ArtworkFinding]:
             low=row.low,
             high=row.high,
             limit=limit,
-            outcome=_of_ends(row, limit),
+            outcome=_of_ends(row.low, row.high, limit),
             n=row.subjects,
             n_to_decide=None,
             reason="never shown" if row.log_ratio is None else None,
@@ -187,9 +220,9 @@ def _titles(report: ArtworkReport, limit: float | None) -> list[ArtworkFinding]:
     ]
 
 
-def _of_ends(row: TitleCast, limit: float) -> Outcome:
-    low = -math.inf if row.low is None else row.low
-    high = math.inf if row.high is None else row.high
+def _of_ends(low: float | None, high: float | None, limit: float) -> Outcome:
+    """None is no end on that side."""
+    low, high = -math.inf if low is None else low, math.inf if high is None else high
     if high < -limit or low > limit:
         return Outcome.FAIL
     return Outcome.PASS if -limit <= low and high <= limit else Outcome.INCONCLUSIVE

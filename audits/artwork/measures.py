@@ -52,6 +52,15 @@ CAST_LOG_RATIO = Figure(
 )
 
 
+CAST_BILLED = Figure(
+    slug="cast_billed",
+    title="Share of a group in the billed roles of what a cohort was shown",
+    formula="mean share of the group in the billed roles of the title, over impressions of images of somebody",
+    low=0.0,
+    high=1.0,
+)
+
+
 def image_gap(gallery: Gallery) -> Smooth:
     """Cells by cohort and category, parity at 0.
 
@@ -67,6 +76,12 @@ def cast_gap(gallery: Gallery, given: ArtworkInput) -> Smooth:
     """Cells by cohort and group of people, parity at 0; only impressions of images with somebody on them count."""
     groups, shown, billed, counted = cast_of_rows(gallery, given)
     return _by_cohort(gallery, (shown - billed) * counted[:, None], counted, groups)
+
+
+def cast_billed(gallery: Gallery, given: ArtworkInput) -> Smooth:
+    """Cells by cohort and group of people; what the gap is measured from, so that a ratio can be bounded by both."""
+    groups, _, billed, counted = cast_of_rows(gallery, given)
+    return _by_cohort(gallery, billed * counted[:, None], counted, groups, span=1.0, target=None)
 
 
 def cast_log_ratio(gallery: Gallery, given: ArtworkInput) -> Smooth:
@@ -131,12 +146,20 @@ def _people(table: pa.Table) -> list[tuple[str, str]]:
     return list(zip(table["title"].to_pylist(), table["person"].to_pylist(), strict=True))
 
 
-def _by_cohort(gallery: Gallery, rows: Floats, counted: Floats, categories: tuple[str, ...]) -> Smooth:
+def _by_cohort(
+    gallery: Gallery,
+    rows: Floats,
+    counted: Floats,
+    categories: tuple[str, ...],
+    *,
+    span: float = 2.0,
+    target: float | None = 0.0,
+) -> Smooth:
     """Cells by cohort and category: sum of ``rows`` over the cohort / number of rows that count."""
     members = gallery.members()
     sums, sizes = gallery.by_subject(rows), gallery.by_subject(counted[:, None])
     cells = [
-        Cell(n=int(n), span=2.0, category=category, group=f"cohort = {cohort}", target=0.0)
+        Cell(n=int(n), span=span, category=category, group=f"cohort = {cohort}", target=target)
         for cohort, n in zip(gallery.cohorts, (members * (sizes > 0)).sum(axis=0), strict=True)
         for category in categories
     ]

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from audits.artwork.measures import (
+    CAST_BILLED,
     CAST_GAP,
     CAST_LOG_RATIO,
     IMAGE_GAP,
     Figure,
+    cast_billed,
     cast_gap,
     cast_log_ratio,
     image_gap,
@@ -152,7 +154,8 @@ def audit_artwork(given: ArtworkInput, *, config: ArtworkConfig, progress: Progr
     worth: tuple[OffPolicy, ...] = ()
     shown = [(IMAGE_GAP, image_gap(gallery))]
     if given.cast is not None:
-        shown += [(CAST_GAP, cast_gap(gallery, given)), (CAST_LOG_RATIO, cast_log_ratio(gallery, given))]
+        of_people = ((CAST_GAP, cast_gap), (CAST_BILLED, cast_billed), (CAST_LOG_RATIO, cast_log_ratio))
+        shown += [(figure, measure(gallery, given)) for figure, measure in of_people]
     if gallery.propensity is not None and gallery.clicked is not None:
         rates, worth = off_policy(gallery, clip=config.clip)
         shown += zip((CLICK_RATE, CLICK_RATE_SNIPS, CLICK_RATE_ROBUST), rates, strict=True)

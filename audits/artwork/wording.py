@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from math import exp
 
 from audits.artwork.findings import FLOOR, ArtworkFinding, about
-from audits.artwork.measures import CAST_GAP, CAST_LOG_RATIO, IMAGE_GAP, Figure
+from audits.artwork.measures import CAST_BILLED, CAST_GAP, CAST_LOG_RATIO, IMAGE_GAP, Figure
 from audits.artwork.policies import (
     CLICK_RATE,
     CLICK_RATE_ROBUST,
@@ -21,6 +21,7 @@ FIGURES: tuple[Figure, ...] = (
     IMAGE_DISTANCE,
     CAST_LOG_RATIO,
     CAST_GAP,
+    CAST_BILLED,
     COHORT_SENSITIVITY,
     COHORT_FLIPS,
     CLICK_RATE,

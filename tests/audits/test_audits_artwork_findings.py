@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from audits.artwork.findings import ArtworkLimits, findings, level_of_each, outcome_of
@@ -76,6 +77,54 @@ def test_a_group_that_is_never_shown_breaks_the_limit_of_its_logarithm() -> None
     assert found["title_cast_log_ratio", "film 0, b"].outcome is Outcome.FAIL
     # The lead has all of the people shown and 0.8 of the roles: ln 1.25 = 0.22.
     assert found["title_cast_log_ratio", "film 0, a"].outcome is Outcome.PASS
+
+
+def test_a_group_that_is_shown_a_few_times_in_thousands_breaks_the_limit_too() -> None:
+    leads = [(f"s{u}", "x", "film 0", "minor" if u == 7 else "lead") for u in range(400)]
+    report = audit_artwork(given(table(leads, "subject", "cohort", "title", "image")), config=CONFIG)
+    limits = ArtworkLimits(cast_log_ratio=0.5)
+    found = {each.about: each for each in findings(report, limits)}
+
+    (logarithm,) = [each for each in report.select("cast_log_ratio", group="cohort = x") if each.category == "b"]
+    # The logarithm of a four hundredth rests on one subject, and its interval is wide; that of the gap is not.
+    assert logarithm.high is not None
+    assert logarithm.high > -0.5
+    assert (found["cohort = x, b"].outcome, found["cohort = x, b"].value) == (Outcome.FAIL, logarithm.value)
+
+
+@pytest.mark.parametrize(("n", "outcome"), [(15, Outcome.INCONCLUSIVE), (400, Outcome.FAIL)])
+def test_few_subjects_who_were_not_shown_a_group_prove_nothing_of_others(n: int, outcome: Outcome) -> None:
+    # Titles of both kinds, so that what they bill varies, and only leads are shown.
+    tables = catalogue()
+    rows = [
+        (f"s{u}", "x", title, "lead") for u in range(n) for title in ("film 0", "film 2", "film 1")[: 2 + (u % 7 == 0)]
+    ]
+    tables["pictured"] = table(
+        [(f"film {at}", "lead", "Lead" if at % 2 == 0 else "Minor") for at in range(8)], "title", "image", "person"
+    )
+    report = audit_artwork(
+        ArtworkInput(impressions=table(rows, "subject", "cohort", "title", "image"), **tables), config=CONFIG
+    )
+    found = {each.about: each for each in findings(report, ArtworkLimits(cast_log_ratio=0.2))}
+
+    assert (found["cohort = x, b"].outcome, found["cohort = x, b"].reason) == (outcome, "never shown")
+
+
+def test_a_group_that_no_title_of_a_cohort_bills_is_not_judged_there() -> None:
+    tables = catalogue()
+    tables["cast"] = tables["cast"].filter(pc.not_equal(tables["cast"]["group"], "b"))
+    tables["pictured"] = table(
+        [(f"film {at}", "lead" if at % 2 == 0 else "minor", "Lead" if at % 2 == 0 else "Minor") for at in range(8)],
+        *("title", "image", "person"),
+    )
+    other = table([("film 9", "Bea", "b", 1.0), ("film 9", "Al", "a", 1.0)], "title", "person", "group", "share")
+    tables["cast"] = pa.concat_tables([tables["cast"], other])
+    rows = [(f"s{u}", "x", "film 0", "lead") for u in range(100)]
+    report = audit_artwork(
+        ArtworkInput(impressions=table(rows, "subject", "cohort", "title", "image"), **tables), config=CONFIG
+    )
+
+    assert [each.about for each in findings(report, ArtworkLimits(cast_log_ratio=0.5))] == ["a", "cohort = x, a"]
 
 
 def test_who_asks_for_several_families_of_figures_divides_the_error_among_them() -> None:
