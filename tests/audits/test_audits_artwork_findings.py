@@ -14,7 +14,7 @@ from audits.artwork.page import render_artwork
 from audits.artwork.policies import exploration
 from audits.artwork.report import ArtworkConfig, audit_artwork
 from audits.artwork.tables import ArtworkInput, gallery_from
-from audits.artwork.wording import sentences, verdict_sentences
+from audits.artwork.wording import sentences, surely, verdict_sentences
 from audits.errors import InvalidConfig
 from audits.verdict import Outcome
 from tests.audits.choosers import catalogue, shown, table
@@ -41,7 +41,7 @@ def test_a_chooser_that_shows_minor_characters_to_those_taken_for_them_fails_and
 
 
 def test_whoever_lies_on_the_limit_fails_as_seldom_as_was_asked_and_passes_as_seldom() -> None:
-    trials, outcomes = 60, []
+    trials, outcomes = 40, []
     for seed in range(trials):
         report = audit_artwork(
             given(shown(seed, subjects=200, tilt=0.2)), config=replace(CONFIG, seed=seed, replicates=100)
@@ -51,6 +51,20 @@ def test_whoever_lies_on_the_limit_fails_as_seldom_as_was_asked_and_passes_as_se
     # 5 % for all figures together, with three Monte-Carlo standard errors.
     assert outcomes.count(Outcome.FAIL) / trials <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / trials)
     assert outcomes.count(Outcome.PASS) / trials <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / trials)
+
+
+def test_minor_characters_shown_to_those_taken_for_them_are_found_and_an_even_chooser_is_not_accused() -> None:
+    found, trials = {0.0: 0, 0.2: 0}, 30
+    for tilt in found:
+        for seed in range(trials):
+            report = audit_artwork(
+                given(shown(seed, subjects=200, tilt=tilt)), config=replace(CONFIG, seed=seed, replicates=100)
+            )
+            found[tilt] += any(surely(row) > 0 for row in report.select("cast_log_ratio"))
+
+    # 5 % for all ratios together, with three Monte-Carlo standard errors.
+    assert found[0.0] / trials <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / trials)
+    assert found[0.2] / trials > 0.9
 
 
 def test_a_cohort_too_small_for_a_figure_leaves_the_verdict_open() -> None:
@@ -173,6 +187,47 @@ def test_the_page_is_one_file_without_script_and_escapes_names() -> None:
     assert not any(word in page for word in ("<script", "http://", "https://", "<link"))
     assert '<section class="decision fail"' in page
     assert page.count("<svg") == 4
+
+
+def test_with_probes_and_clicks_a_page_says_what_the_cohort_alone_does_and_what_impressions_are_worth() -> None:
+    impressions = shown(1, subjects=400, tilt=0.3)
+    clicked = pa.array([at % 4 == 0 for at in range(impressions.num_rows)])
+    asked = [
+        (f"s{u}", "film 0", cohort, image, chance)
+        for u in range(40)
+        for cohort, chances in (("like a", (0.5, 0.3, 0.2)), ("like b", (0.2, 0.6, 0.2)))
+        for image, chance in zip(("lead", "minor", "both"), chances, strict=True)
+    ]
+    tables = ArtworkInput(
+        impressions=impressions.append_column("clicked", clicked),
+        probes=table(asked, "subject", "title", "cohort", "image", "probability"),
+        **catalogue(),
+    )
+    report = audit_artwork(tables, config=replace(CONFIG, floor=0.25))
+    found = findings(report, ArtworkLimits(cohort_sensitivity=0.1, floor=True))
+    page = render_artwork(report, title="Pictures", found=found)
+
+    # |0.5 - 0.2| + |0.3 - 0.6| is twice 0.3; the picture of both has a chance of 0.2 for whoever is asked about.
+    assert any("moves 30.0% of the chances between images" in each for each in sentences(report))
+    assert [(each.check, each.outcome) for each in found] == [
+        ("exploration_floor", Outcome.FAIL),
+        ("cohort_sensitivity", Outcome.FAIL),
+    ]
+    assert "What the impressions are worth for another policy" in page
+    assert "click_rate_uniform_snips" in page
+    assert "film 0 / both" in page
+
+
+def test_what_is_not_known_is_said() -> None:
+    few = ArtworkInput(impressions=shown(1, subjects=4).drop_columns("propensity"), **catalogue())
+    report = audit_artwork(few, config=CONFIG)
+    found = findings(report, ArtworkLimits(floor=True, image_gap=0.1))
+    said = [*sentences(report), *verdict_sentences(Outcome.INCONCLUSIVE, found)]
+
+    assert any(each.startswith("Whether every eligible image has the chance 0.01 is not known of ") for each in said)
+    assert any(each.endswith("because of: too few subjects).") for each in said)
+    assert any("exploration_floor: inconclusive; " in each and "too little is known of" in each for each in said)
+    assert any("inconclusive; at most 0.1 from parity was asked: too few subjects." in each for each in said)
 
 
 @pytest.mark.parametrize(
