@@ -183,23 +183,12 @@ def audit_feedback(
         for place, (_, each) in enumerate(contenders)
     ]
     names = [title for title, _ in contenders]
-    measured = [(measure, attribute) for measure in MEASURES for attribute in _divided_by(measure, attributes)]
-    tables = {
-        (title, *about): _table(loop, settings, *about)
-        for title, loop in zip(names, loops, strict=True)
-        for about in measured
-    }
-    family = len(measured) * (len(names) + len(names) - 1)
-    quantile = _quantile(len(settings.seeds), (1.0 - level) / family)
+    found = _compared(names, loops, attributes, settings, level)
     return FeedbackReport(
         recommender=name,
         baselines=tuple(names[1:]),
-        trajectories=tuple(_trajectory(about, table, quantile) for about, table in tables.items()),
-        excesses=tuple(
-            _excess(baseline, about, tables[name, *about], tables[baseline, *about], quantile)
-            for baseline in names[1:]
-            for about in measured
-        ),
+        trajectories=found[0],
+        excesses=found[1],
         loops=tuple(loops),
         subjects=loops[0].subjects,
         subjects_from=subjects_from,
@@ -212,6 +201,30 @@ def audit_feedback(
         level=level,
         caveats=(ASSUMED, OF_SEEDS, *caveats),
     )
+
+
+def _compared(
+    names: Sequence[str],
+    loops: Sequence[Loop],
+    attributes: Sequence[Attribute],
+    settings: LoopSettings,
+    level: float,
+) -> tuple[tuple[Trajectory, ...], tuple[Excess, ...]]:
+    """All trajectories, and what the first one's drift has beyond the others', with intervals that hold together."""
+    measured = [(measure, attribute) for measure in MEASURES for attribute in _divided_by(measure, attributes)]
+    tables = {
+        (title, *about): _table(loop, settings, *about)
+        for title, loop in zip(names, loops, strict=True)
+        for about in measured
+    }
+    family = len(measured) * (len(names) + len(names) - 1)
+    quantile = _quantile(len(settings.seeds), (1.0 - level) / family)
+    excesses = tuple(
+        _excess(baseline, about, tables[names[0], *about], tables[baseline, *about], quantile)
+        for baseline in names[1:]
+        for about in measured
+    )
+    return tuple(_trajectory(about, table, quantile) for about, table in tables.items()), excesses
 
 
 def _divided_by(measure: Measure, attributes: Sequence[Attribute]) -> Sequence[str | None]:

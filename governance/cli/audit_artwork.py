@@ -5,7 +5,7 @@ configuration, 3 inconclusive, 4 data or internal error; 0 where nothing was ask
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -129,23 +129,21 @@ def artwork(
             level=level_of_each(confidence, limits),
             min_subjects=min_subjects,
         )
-        with progress("reading") as step:
-            given = load_artwork(
-                impressions=impressions,
-                images=images,
-                cast=cast,
-                pictured=pictured,
-                probes=probes,
-                progress=lambda _: step,
-            )
-        with progress("resampling subjects") as step:
-            made = audit_artwork(given, config=config, progress=step)
+        optional = {"cast": cast, "pictured": pictured, "probes": probes}
+        made = _audited(impressions, images, optional, config)
         found = findings(made, limits)
         if report is not None:
             write_report(report, page=lambda: render_artwork(made, title=_TITLE, found=found), as_json=made.to_json)
         _hand_out(made, found, as_json=as_json)
         outcome = outcome_of(found)
     raise typer.Exit(0 if outcome is None else EXITS[outcome])
+
+
+def _audited(impressions: str, images: str, optional: Mapping[str, str | None], config: ArtworkConfig) -> ArtworkReport:
+    with progress("reading") as step:
+        given = load_artwork(impressions=impressions, images=images, progress=lambda _: step, **optional)
+    with progress("resampling subjects") as step:
+        return audit_artwork(given, config=config, progress=step)
 
 
 def _hand_out(made: ArtworkReport, found: tuple[ArtworkFinding, ...], *, as_json: bool) -> None:
