@@ -4,6 +4,7 @@ Everything that breaks a table's contract is told with its line, before the audi
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ from audits.artwork.tables import ArtworkInput
 from audits.coding import coded
 from audits.errors import InvalidConfig
 from audits.sources.columns import Wanted
+from audits.sources.errors import MalformedSource
 from audits.sources.expressions import as_they_are
 from audits.sources.formats import rows_of, source_at
 from audits.sources.loading import Told, untold_of
@@ -22,9 +24,9 @@ from audits.sources.source import Place
 
 Bools = NDArray[np.bool_]
 
-IMPRESSIONS = Wanted(
-    what="impressions", required=("subject", "cohort", "title", "image"), optional=("propensity", "clicked")
-)
+SHOWN = Wanted(what="impressions", required=("subject", "title", "image"), optional=("cohort", "propensity", "clicked"))
+IMPRESSIONS = replace(SHOWN, required=(*SHOWN.required, "cohort"), optional=("propensity", "clicked"))
+COHORTS = Wanted(what="cohorts", required=("subject", "cohort"))
 IMAGES = Wanted(what="images", required=("title", "image", "category"))
 CAST = Wanted(what="a cast", required=("title", "person", "group", "share"))
 PICTURED = Wanted(what="who is pictured", required=("title", "image", "person"))
@@ -42,9 +44,13 @@ def load_artwork(
     cast: Place | None = None,
     pictured: Place | None = None,
     probes: Place | None = None,
+    cohorts: Place | None = None,
     progress: Told = untold_of,
 ) -> ArtworkInput:
     """Read every table of an audit of artwork; the columns are those of ``ArtworkInput``.
+
+    Where ``cohorts`` (``subject``, ``cohort``) is given, impressions come without that column: so the log of a chooser
+    need not know of cohorts, which only the auditor holds.
 
     Raises:
         UnknownSource: nothing is at one of the places, or no format is known for it.
@@ -57,13 +63,14 @@ def load_artwork(
         msg = "artwork: expected a cast together with who is pictured, got one of them"
         raise InvalidConfig(msg)
     eligible = _images(images, progress("images"))
+    belongs = None if cohorts is None else (_cohorts(cohorts, progress("cohorts")), source_at(cohorts).place)
     listed = f"an image that {source_at(images).place} lists for the title"
     billed = people = None
     if cast is not None and pictured is not None:
         billed = _cast(cast, progress("cast"))
         people = _pictured(pictured, progress("pictured"), eligible, listed, (billed, source_at(cast).place))
     return ArtworkInput(
-        impressions=_impressions(impressions, progress("impressions"), eligible, listed),
+        impressions=_impressions(impressions, progress("impressions"), eligible, listed, belongs),
         images=eligible,
         cast=billed,
         pictured=people,
@@ -78,16 +85,38 @@ def _images(place: Place, progress: Progress) -> pa.Table:
     return table
 
 
-def _impressions(place: Place, progress: Progress, images: pa.Table, listed: str) -> pa.Table:
-    rows = rows_of(source_at(place), IMPRESSIONS, as_they_are, progress)
-    table = _named(rows, IMPRESSIONS.required)
+def _cohorts(place: Place, progress: Progress) -> pa.Table:
+    rows = rows_of(source_at(place), COHORTS, as_they_are, progress)
+    table = _named(rows, COHORTS.required)
+    refuse_repeats(rows, [table["subject"]], "subject", expected="each subject once")
+    return table
+
+
+def _impressions(
+    place: Place, progress: Progress, images: pa.Table, listed: str, cohorts: tuple[pa.Table, str] | None
+) -> pa.Table:
+    rows = rows_of(source_at(place), SHOWN if cohorts else IMPRESSIONS, as_they_are, progress)
+    table = _named(rows, SHOWN.required)
     _refuse_strangers(rows, table, images, ("title", "image"), listed)
+    table = table.append_column(
+        "cohort", names(rows, "cohort") if cohorts is None else _looked_up(rows, table, *cohorts)
+    )
     rows.refuse(_in_another_cohort(table), "cohort", expected="one cohort for each subject", got="another one")
     if rows.has("propensity"):
         table = table.append_column("propensity", _within(rows, "propensity", zero=False))
     if rows.has("clicked"):
         table = table.append_column("clicked", truths(rows, "clicked"))
     return table
+
+
+def _looked_up(rows: Rows, table: pa.Table, cohorts: pa.Table, place: str) -> pa.ChunkedArray:
+    """The cohort of each row's subject, from a table of its own."""
+    if rows.has("cohort"):
+        msg = f"{rows.place}: expected no column cohort beside the cohorts of {place}, got one"
+        raise MalformedSource(msg)
+    found = pc.index_in(table["subject"], value_set=cohorts["subject"].combine_chunks())
+    rows.refuse(pc.is_null(found), "subject", expected=f"a subject whose cohort {place} says", got="another")
+    return cohorts["cohort"].combine_chunks().take(found)
 
 
 def _cast(place: Place, progress: Progress) -> pa.Table:

@@ -29,7 +29,10 @@ _TITLE = "Artwork"
 
 ImpressionsOption = Annotated[
     str,
-    typer.Option(help="What was shown: subject, cohort, title, image[, propensity][, clicked].", show_default=False),
+    typer.Option(
+        help="What was shown: subject, title, image[, propensity][, clicked], and cohort unless --cohorts has it.",
+        show_default=False,
+    ),
 ]
 ImagesOption = Annotated[
     str, typer.Option(help="Every eligible image, shown or not: title, image, category.", show_default=False)
@@ -42,6 +45,7 @@ ProvenanceOption = Annotated[
         show_default=False,
     ),
 ]
+CohortsOption = Annotated[str | None, typer.Option(help="Which cohort each subject is in: subject, cohort.")]
 CastOption = Annotated[str | None, typer.Option(help="Who is billed for how much: title, person, group, share.")]
 PicturedOption = Annotated[str | None, typer.Option(help="Who is on an image: title, image, person.")]
 ProbesOption = Annotated[
@@ -87,6 +91,7 @@ def artwork(
     impressions: ImpressionsOption,
     images: ImagesOption,
     provenance: ProvenanceOption,
+    cohorts: CohortsOption = None,
     cast: CastOption = None,
     pictured: PicturedOption = None,
     probes: ProbesOption = None,
@@ -129,7 +134,7 @@ def artwork(
             level=level_of_each(confidence, limits),
             min_subjects=min_subjects,
         )
-        optional = {"cast": cast, "pictured": pictured, "probes": probes}
+        optional = {"cohorts": cohorts, "cast": cast, "pictured": pictured, "probes": probes}
         made = _audited(impressions, images, optional, config)
         found = findings(made, limits)
         if report is not None:

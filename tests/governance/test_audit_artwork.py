@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -10,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from audits.artwork.report import ArtworkReport
 from governance.cli.main import build
+from recommender.artwork import choose_artwork, impressions
 from tests.audits.choosers import catalogue, shown, write
 
 
@@ -105,6 +107,30 @@ def test_parquet_with_other_names_and_truth_values_gives_the_same_figures(files:
     assert {each["metric"] for each in from_parquet["measurements"]} >= {"click_rate", "click_rate_uniform_snips"}
 
 
+def test_the_log_of_a_chooser_that_knows_no_cohorts_is_joined_with_them(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    scores = {"a": 0.3, "b": 0.2}
+    log = [impressions(f"s{u}", [choose_artwork("film", scores, rng=rng)]) for u in range(400)]
+    pq.write_table(pa.concat_tables(log), tmp_path / "log.parquet")
+    cohorts = [f"s{u},{'young' if u % 3 else 'old'}" for u in range(400)]
+    (tmp_path / "cohorts.csv").write_text("\n".join(["subject,cohort", *cohorts, ""]))
+    (tmp_path / "images.csv").write_text(GOOD["images"])
+    given = ("--impressions", tmp_path / "log.parquet", "--images", tmp_path / "images.csv")
+    asked = ("--provenance", "studio metadata", "--replicates", 100, "--floor", 0.04, "--json")
+    result = probity("audit", "artwork", *given, "--cohorts", tmp_path / "cohorts.csv", *asked)
+    report = json.loads(result.stdout)["report"]
+    gaps = {
+        (each["group"], each["category"]): (each["value"], each["n"])
+        for each in report["measurements"]
+        if each["metric"] == "image_gap"
+    }
+
+    # Probity's own chooser is blind to who looks: both cohorts see the better picture 0.95 of the time, and not half.
+    assert result.exit_code == 0
+    assert gaps["cohort = young", "man"] == (pytest.approx(0.45, abs=0.05), 266)
+    assert gaps["cohort = old", "man"] == (pytest.approx(0.45, abs=0.05), 134)
+
+
 def test_a_small_cohort_has_no_figure_and_leaves_the_verdict_open(files: Path, tmp_path: Path) -> None:
     lines = (files / "even.csv").read_text().splitlines()
     few = [
@@ -138,6 +164,9 @@ GOOD = {
         ("impressions", "a,0.5", "a,1.5", "impressions.csv, line 2, column propensity: expected a chance above 0"),
         ("impressions", "0.5,0\n", "0.5,maybe\n", "impressions.csv, line 3, column clicked: expected true, false"),
         ("impressions", "cohort", "age", "impressions.csv: for impressions expected the columns cohort, got 6 others"),
+        ("cohorts", "t,x", "s,x", "cohorts.csv, line 3, column subject: expected each subject once"),
+        ("cohorts", "t,x", "u,x", "impressions.csv, line 3, column subject: expected a subject whose cohort"),
+        ("both", "", "", "impressions.csv: expected no column cohort beside the cohorts of"),
         ("impressions", "s,x", "s,", "impressions.csv, line 2, column cohort: expected a name, got nothing"),
         ("images", "film,b", "film,a", "images.csv, line 3, column image: expected each title, image once"),
         ("cast", "0.2", "0", "cast.csv, line 3, column share: expected a positive number"),
@@ -152,8 +181,13 @@ GOOD = {
 def test_a_broken_table_is_told_by_file_line_and_column(
     tmp_path: Path, table: str, was: str, becomes: str, said: str
 ) -> None:
+    tables = dict(GOOD)
+    if table in {"cohorts", "both"}:
+        tables["cohorts"] = "subject,cohort\ns,x\nt,x\n"
+    if table == "cohorts":
+        tables["impressions"] = "subject,title,image\ns,film,a\nt,film,b\n"
     given: list[object] = []
-    for name, content in GOOD.items():
+    for name, content in tables.items():
         (tmp_path / f"{name}.csv").write_text(content.replace(was, becomes, 1) if name == table else content)
         given += [f"--{name}", tmp_path / f"{name}.csv"]
     result = probity("audit", "artwork", *given, "--provenance", "studio metadata")
