@@ -45,16 +45,21 @@ def shown(seed: int, *, subjects: int, tilt: float = 0.0, chances: tuple[float, 
     character of the group that the cohort is taken for gets so much more, in the titles where that is the minor one.
     """
     rng = np.random.default_rng(seed)
-    rows = []
-    for u in range(subjects):
-        group = "ab"[u % 2]
-        for number in rng.choice(TITLES, 4, replace=False):
-            minor = "b" if number % 2 == 0 else "a"
-            more = tilt if minor == group else 0.0
-            each = np.array([chances[0] - more, chances[1] + more, 1 - sum(chances)])
-            image = int(rng.choice(3, p=each))
-            rows.append((f"s{u:04d}", f"like {group}", f"film {number}", IMAGES[image], float(each[image])))
-    return table(rows, "subject", "cohort", "title", "image", "propensity")
+    titles = np.argsort(rng.random((subjects, TITLES)), axis=1)[:, :4].ravel()
+    who = np.repeat(np.arange(subjects), 4)
+    # The minor character is of group b in even titles, and the cohort of odd subjects is taken for b.
+    more = np.where(titles % 2 != who % 2, tilt, 0.0)
+    each = np.stack([chances[0] - more, chances[1] + more, np.full(who.size, 1 - sum(chances))], axis=1)
+    image = (rng.random(who.size)[:, None] > np.cumsum(each, axis=1)[:, :2]).sum(axis=1)
+    return pa.table(
+        {
+            "subject": [f"s{u:04d}" for u in who.tolist()],
+            "cohort": [f"like {'ab'[u % 2]}" for u in who.tolist()],
+            "title": [f"film {number}" for number in titles.tolist()],
+            "image": [IMAGES[place] for place in image.tolist()],
+            "propensity": each[np.arange(who.size), image],
+        }
+    )
 
 
 def table(rows: list[tuple[object, ...]], *names: str) -> pa.Table:
