@@ -11,6 +11,8 @@ from audits.errors import InvalidTable
 from audits.feedback import Recommend
 from governance.errors import InvalidInput
 
+_LIBRARIES = frozenset({"site-packages", "dist-packages", "importlib"})
+
 
 def imported_recommender(name: str) -> Recommend:
     """The function at ``package.module:function``, looked for in the folder one stands in first.
@@ -67,5 +69,9 @@ def _found(name: str, module: object, attribute: str) -> Callable[[Any, Any], An
 
 
 def _raised_in(cause: Exception) -> str:
-    last = traceback.extract_tb(cause.__traceback__)[-1]
-    return f"in {Path(last.filename).name}, line {last.lineno}"
+    """Where in code of theirs: what it called further down, in a library, would not help them."""
+    frames = traceback.extract_tb(cause.__traceback__)
+    theirs = [each for each in frames if each.filename != __file__ and not _LIBRARIES & set(Path(each.filename).parts)]
+    if not theirs:
+        return "where it was called with histories and a generator" if len(frames) == 1 else "in a library"
+    return f"in {Path(theirs[-1].filename).name}, line {theirs[-1].lineno}"

@@ -45,6 +45,14 @@ def broken(history, rng):
     raise RuntimeError("subject s7 has no history")
 
 
+def misshapen(history, rng):
+    return np.vstack([np.zeros((2, 2)), np.zeros((2, 3))])
+
+
+def narrow(history):
+    return popular(history, None)
+
+
 class Models:
     best = staticmethod(popular)
 """
@@ -149,6 +157,8 @@ def test_a_report_is_a_page_or_json(folder: Path) -> None:
         ("minelists:floats", 4, "lists of the recommender: expected whole numbers of shape (40, k)"),
         ("minelists:beyond", 4, "lists of the recommender: expected items 0 to 11"),
         ("minelists:broken", 4, "expected lists, got RuntimeError in minelists.py, line 30"),
+        ("minelists:narrow", 4, "got TypeError where it was called with histories and a generator"),
+        ("minelists:misshapen", 4, "expected lists, got ValueError in minelists.py, line 34"),
     ],
 )
 def test_what_is_no_recommender_is_told(name: str, code: int, said: str) -> None:
