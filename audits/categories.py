@@ -83,6 +83,8 @@ def attribute_of(membership: Membership, items: Sequence[str], name: str) -> Att
     counts = np.zeros((len(items), len(categories)))
     weight = np.asarray(rows["weight"]) if "weight" in rows.column_names else 1.0
     counts[codes(rows["item"], items), codes(rows["category"], categories)] = weight
+    # Two weights near the largest number that there is have no sum.
+    counts /= np.maximum(counts.max(axis=1, initial=0.0, keepdims=True), np.finfo(np.float64).tiny)
     labels = counts.sum(axis=1)
     if np.all(labels > 0):
         return Attribute(name=name, categories=categories, shares=counts / labels[:, None])

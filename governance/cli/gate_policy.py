@@ -31,7 +31,7 @@ from governance.cli.gate_tables import (
 from governance.errors import Conflict
 from governance.gate.check import UNREGISTERED
 from governance.gate.decision import decide
-from governance.gate.drafting import SIZES, STARTERS, draft
+from governance.gate.drafting import MOST_UNKNOWN, SIZES, STARTERS, draft, unlabelled
 from governance.gate.outputs.standing import EXITS
 from governance.gate.ratchet import tighten
 from governance.policy.loader import load
@@ -90,11 +90,13 @@ def init(
         measured = tuple(dict.fromkeys([*asked, *(slug for slug in (SIZES,) if slug in possible)]))
         with progress("resampling subjects") as step:
             report = audit(given, config=replace(config, metrics=measured), progress=step)
-        unknown = max((row.exposure for row in report.unknown_labels), default=0.0)
-        text = draft(
-            report, metrics=asked, measured_on=day, slack=slack, max_unknown_share=max(0.05, _rounded_up(unknown))
-        )
+        text = draft(report, metrics=asked, measured_on=day, slack=slack)
         write_atomically(out, text.encode(), mode=0o644)
+        for row in unlabelled(report):
+            say(
+                f"no rule about {row.attribute}: it is unknown of {row.catalogue:.1%} of the titles and for "
+                f"{row.exposure:.1%} of the attention, where {MOST_UNKNOWN:.0%} may be"
+            )
         say(f"{out}: fill in approved_by of each rule, then `probity gate check … --policy {out}`")
 
 
@@ -145,7 +147,3 @@ def _range(metric: Metric) -> tuple[float | None, float | None]:
     """From where to where, with nothing where there is no end: JSON has no infinity."""
     low, high = (end if math.isfinite(end) else None for end in (metric.low, metric.high))
     return low, high
-
-
-def _rounded_up(share: float) -> float:
-    return min(round(share + 0.01, 2), 0.99)

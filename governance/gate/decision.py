@@ -177,10 +177,10 @@ def _findings(rule: FairnessRule, case: _Case, absent: str | None) -> Iterator[_
     if absent is not None:
         yield _refusal(rule, asked_of(rule), f"{absent[:1].upper()}{absent[1:]}.", Outcome.FAIL), ()
         return
-    unknown, most = unknown_share(rule, case.report), case.policy.max_unknown_share
+    (unknown, part), most = unknown_share(rule, case.report), case.policy.max_unknown_share
     if not unknown <= most:
         why = (
-            f"{unknown:.1%} of the attention falls on titles whose {rule.attribute} is unknown; "
+            f"{unknown:.1%} of {part} titles whose {rule.attribute} is unknown; "
             f"above {most:.1%} the audit is no evidence."
         )
         yield _refusal(rule, asked_of(rule), why), ()

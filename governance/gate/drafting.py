@@ -9,7 +9,7 @@ from itertools import count
 from typing import Final
 
 from audits.metrics.metric import Metric
-from audits.report import Measurement, Report
+from audits.report import Measurement, Report, UnknownLabels
 from governance.errors import InvalidInput
 from governance.gate.margins import Reach, reach, written
 from governance.gate.matching import EACH, UNKNOWN, Figure, catalogue_share, division, figures, too_few
@@ -19,6 +19,9 @@ STARTERS: Final = ("exposure_ratio", "exposure_gini", "coverage", "popularity_li
 """What a first policy is about, where the tables allow it: every metric at once would be asked by nobody."""
 SIZES: Final = "exposure_share"
 """Has the sizes of categories beside their shares, by which very small ones are left out."""
+
+MOST_UNKNOWN: Final = 0.05
+"""What a first policy lets be unknown; it has no rule about an attribute of which more is."""
 
 _NOBODY = "nobody yet"
 _QUALITY = ("ndcg", "recall")
@@ -43,17 +46,19 @@ replicates: {replicates}
 confidence: {confidence}
 seed: {seed}
 
-# An audit in which more attention than this falls on titles of unknown category is no evidence.
+# Where more of the catalogue, or of the attention, than this has no category of an attribute, an audit is no evidence
+# on it.
 max_unknown_share: {max_unknown}
 
 rules:
 """
 
 
-def draft(report: Report, *, metrics: Sequence[str], measured_on: date, slack: float, max_unknown_share: float) -> str:
+def draft(report: Report, *, metrics: Sequence[str], measured_on: date, slack: float) -> str:
     """A policy as YAML, with comments.
 
-    It has a rule for each category, and for each division of the subjects, that one of ``metrics`` was measured for.
+    It has a rule for each category, and for each division of the subjects, that one of ``metrics`` was measured for,
+    but none about an attribute that is ``unlabelled``.
 
     Guarantees:
       - with ``approved_by`` filled in everywhere the policy loads, and the report passes it
@@ -77,18 +82,26 @@ def draft(report: Report, *, metrics: Sequence[str], measured_on: date, slack: f
         replicates=report.replicates,
         confidence=report.level,
         seed=report.seed,
-        max_unknown=max_unknown_share,
+        max_unknown=MOST_UNKNOWN,
     )
     return head + "\n".join(_written(each, report, measured_on, binding=each is binding) for each in rules)
+
+
+def unlabelled(report: Report) -> tuple[UnknownLabels, ...]:
+    """The attributes of which too much is unknown for a rule."""
+    return tuple(row for row in report.unknown_labels if max(row.exposure, row.catalogue) > MOST_UNKNOWN)
 
 
 def _families(report: Report) -> list[list[Measurement]]:
     """The figures that one rule could be about: of one category, and of one division of subjects.
 
-    Categories that are very small are left out.
+    Categories that are very small are left out, and attributes that are unlabelled.
     """
     found: dict[tuple[str | None, ...], list[Measurement]] = {}
+    left_out = {each.attribute for each in unlabelled(report)}
     for row in report.measurements:
+        if row.attribute in left_out:
+            continue
         small = row.category is not None and catalogue_share(report, row) < _SMALLEST
         if not small and row.category != UNKNOWN:
             found.setdefault((row.metric, row.attribute, row.category, _divided(row)), []).append(row)

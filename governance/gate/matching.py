@@ -81,10 +81,17 @@ def too_few(asked: str | None, report: Report, *, min_subjects: int) -> list[Gro
     return [each for each in found if each.merged or each.subjects < min_subjects]
 
 
-def unknown_share(rule: FairnessRule, report: Report) -> float:
-    """Share of the attention on titles without a category of the rule's attribute; 0 where it is about none."""
-    found = (row.exposure for row in report.unknown_labels if row.attribute == rule.attribute)
-    return next(found, 0.0)
+def unknown_share(rule: FairnessRule, report: Report) -> tuple[float, str]:
+    """Share of what has no category of the rule's attribute, and of what in words; 0 where it is about none.
+
+    Of attention, or of the catalogue where that is more: titles without a label that nobody is shown make every
+    category's part of the catalogue smaller, and a hidden one seem at parity.
+    """
+    found = next((row for row in report.unknown_labels if row.attribute == rule.attribute), None)
+    if found is None:
+        return 0.0, "the attention falls on"
+    parts = ((found.exposure, "the attention falls on"), (found.catalogue, "the catalogue is"))
+    return max(parts, key=lambda part: part[0])
 
 
 def _of_differences(rule: FairnessRule) -> bool:

@@ -163,6 +163,12 @@ def test_refuses_a_baseline_of_other_subjects() -> None:
         )
 
 
+def test_weights_whose_sum_no_number_holds_still_divide_a_title() -> None:
+    labels = {"item": ["a", "a"], "attribute": ["g"] * 2, "category": ["x", "y"], "weight": [1.5e308, 1.5e308]}
+
+    assert attribute_of(Membership(pa.table(labels)), ["a"], "g").shares.tolist() == [[0.5, 0.5]]
+
+
 def test_subjects_are_divided_by_each_attribute_of_theirs() -> None:
     groups = {"subject": ["s", "s", "t"], "attribute": ["age", "region", "age"], "group": ["old", "north", "young"]}
     given = AuditInput(

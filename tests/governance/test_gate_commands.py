@@ -296,6 +296,21 @@ def test_a_drafted_policy_is_refused_until_somebody_approves_it_and_then_the_lis
     assert gate("init", *more, "-o", draft, policy=None).exit_code == 2  # never over a policy that is there
 
 
+def test_a_drafted_policy_has_no_rule_about_what_is_mostly_unlabelled_and_says_so(
+    gate: Gate, lists: Path, tmp_path: Path
+) -> None:
+    items = tmp_path / "half.csv"
+    items.write_text((lists / "items.csv").read_text() + "".join(f"nobody-{number},\n" for number in range(50)))
+    more = ("--items", items, "--relevance", lists / "relevance.csv", "-o", tmp_path / "draft.yaml")
+    drafted = gate("init", *more, policy=None)
+
+    assert drafted.exit_code == 0
+    assert "no rule about category: it is unknown of" in " ".join(drafted.output.split())
+    text = (tmp_path / "draft.yaml").read_text()
+    assert ("attribute: " in text, "metric: coverage" in text) == (False, True)
+    assert "max_unknown_share: 0.05" in text
+
+
 def test_a_ratchet_moves_numbers_and_nothing_else_and_only_once(gate: Gate, tmp_path: Path) -> None:
     assert gate("check", "--out", tmp_path / "out").exit_code == 0
     report = tmp_path / "out" / "report.json"

@@ -156,7 +156,7 @@ def test_a_figure_that_the_report_lacks_blocks_and_says_what_there_is() -> None:
 
 
 def test_too_much_attention_on_unknown_titles_blocks() -> None:
-    labels = (UnknownLabels(attribute="origin", catalogue=0.2, exposure=0.051),)
+    labels = (UnknownLabels(attribute="origin", catalogue=0.02, exposure=0.051),)
     decision = _decide(WORKS, _european(0.5, 0.45, 0.55), unknown_labels=labels)
 
     assert decision.outcome == Outcome.INCONCLUSIVE
@@ -174,6 +174,15 @@ def test_a_catalogue_without_the_attribute_is_said_not_hidden() -> None:
     assert decide(_policy(WORKS, quality), without).outcome == Outcome.FAIL
     # With nothing left to ask there is nothing to ship on.
     assert decide(_policy(rule), without).outcome == Outcome.INCONCLUSIVE
+
+
+def test_unlabelled_titles_that_nobody_is_shown_block_as_well() -> None:
+    # They make the labelled categories' parts of the catalogue smaller, and a hidden category seem at parity.
+    labels = (UnknownLabels(attribute="origin", catalogue=0.5, exposure=0.0),)
+    decision = _decide(WORKS, _european(0.5, 0.45, 0.55), unknown_labels=labels)
+
+    assert decision.outcome == Outcome.INCONCLUSIVE
+    assert "50.0% of the catalogue is titles whose origin is unknown" in decision.reasons[0].sentence
 
 
 def test_every_category_of_some_size_is_asked_and_the_unknown_one_is_not() -> None:
