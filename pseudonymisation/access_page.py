@@ -69,6 +69,7 @@ WORDS: Mapping[str, str] = {
     "search": "Searching",
     "browse": "Browsing",
     "rating": "Rating",
+    "declaration": "Telling us about yourself",
     "A6-1-a": "your consent (GDPR Art. 6(1)(a))",
     "A6-1-b": "our contract with you (GDPR Art. 6(1)(b))",
     "A6-1-c": "a legal obligation (GDPR Art. 6(1)(c))",
@@ -76,7 +77,7 @@ WORDS: Mapping[str, str] = {
 }
 """Words of the record that a reader should not have to know."""
 
-KINDS = ("view", "search", "browse", "rating")
+KINDS = ("view", "search", "browse", "rating", "declaration")
 CODED = frozenset({"type", "purpose", "purposes", "legal_basis", "right", "regime", "data", "kind", "method", *KINDS})
 """Keys whose values are words of ours. Every other text is shown letter by letter, as it is held."""
 

@@ -78,7 +78,8 @@ class Outcome:
     """What became of a batch.
 
     ``tables`` holds one table per kind of event that has rows, in the kind's schema. ``no_consent`` counts events
-    whose subject allows none of the purposes that their kind is stored for. ``gpc`` are the subjects, in the domain
+    whose subject allows none of the purposes that their kind is stored for, ``unlisted`` declarations of what policy
+    does not list. ``gpc`` are the subjects, in the domain
     ``consent``, that sent a Global Privacy Control signal; that signal is already honoured in ``tables``.
     """
 
@@ -86,6 +87,7 @@ class Outcome:
     tables: Mapping[str, pa.Table]
     rejects: tuple[Reject, ...]
     no_consent: int
+    unlisted: int
     fields_dropped: Mapping[str, int]
     gpc: tuple[Pseudonym, ...]
 
@@ -153,8 +155,12 @@ def process(lines: Sequence[bytes], context: GatewayContext, *, first_line: int 
     batch = _accepted(lines, context, first_line)
     subjects = _pseudonymised(batch, context)
     tables: dict[str, pa.Table] = {}
+    allowed = 0
     for kind in EVENT_KINDS:
         table, dropped = _table(kind, batch, subjects, context)
+        allowed += table.num_rows
+        if kind.entire:
+            table, dropped = table.drop_null(), {}
         batch.dropped.update(dropped)
         if table.num_rows:
             tables[kind.name] = table
@@ -162,7 +168,8 @@ def process(lines: Sequence[bytes], context: GatewayContext, *, first_line: int 
         received=batch.received,
         tables=tables,
         rejects=tuple(batch.rejects),
-        no_consent=sum(map(len, batch.rows.values())) - sum(table.num_rows for table in tables.values()),
+        no_consent=sum(map(len, batch.rows.values())) - allowed,
+        unlisted=allowed - sum(table.num_rows for table in tables.values()),
         fields_dropped=dict(batch.dropped),
         gpc=subjects.gpc,
     )
@@ -244,16 +251,27 @@ def _pseudonymised(batch: _Batch, context: GatewayContext) -> _Subjects:
     # Two identities may be one subject: the signal of one device holds for all of them (11 CCR §7025).
     signalled = np.isin(np.asarray(consent, dtype=object), gpc) if gpc else np.zeros(len(consent), dtype=np.bool_)
     allowed = {}
-    for purpose in context.policy.purposes:
+    for purpose in _asked(batch, context.policy):
         mask = np.asarray(context.consents.allowed(purpose, consent), dtype=np.bool_)
         allowed[purpose] = mask & ~signalled if purpose in context.gpc_refuses else mask
+    beside = {purpose: context.policy.purposes[purpose].only_with or purpose for purpose in allowed}
+    allowed = {purpose: mask & allowed[beside[purpose]] for purpose, mask in allowed.items()}
     return _Subjects(pa.array([pseudonyms["events"] for pseudonyms in found], pa.string()), allowed, gpc)
+
+
+def _asked(batch: _Batch, policy: MinimisationPolicy) -> list[str]:
+    """The purposes that the batch's events hang on, in the policy's order."""
+    direct = {purpose for kind, rows in batch.rows.items() if rows for purpose in policy.purposes_of(kind)}
+    beside = {policy.purposes[purpose].only_with for purpose in direct}
+    return [purpose for purpose in policy.purposes if purpose in direct | beside]
 
 
 def _table(
     kind: EventKind, batch: _Batch, subjects: _Subjects, context: GatewayContext
 ) -> tuple[pa.Table, dict[str, int]]:
     who, rows = np.asarray(batch.who[kind.name], dtype=np.int64), batch.rows[kind.name]
+    if not rows:
+        return kind.schema.empty_table(), {}
     allowed = {purpose: subjects.allowed[purpose][who] for purpose in context.policy.purposes_of(kind.name)}
     stored = np.flatnonzero(np.logical_or.reduce([np.zeros(len(who), dtype=np.bool_), *allowed.values()]))
     if not len(stored):

@@ -5,7 +5,7 @@ table. A field that no allowed purpose of its row needs becomes null and is coun
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -13,12 +13,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pseudonymisation.schema import EVENT_KINDS, KIND_BY_NAME, EventKind
+from pseudonymisation.declarations import Attribute, listed, require_attributes
+from pseudonymisation.schema import DECLARATION, EVENT_KINDS, KIND_BY_NAME, EventKind
 from pseudonymisation.vocabulary import public_words
 
 Mask = npt.NDArray[np.bool_]
 SHORTEST_LINE_LIMIT, LONGEST_LINE_LIMIT = 1024, 1 << 20
-Action = Literal["keep", "drop", "truncate_time", "round", "vocabulary"]
+Action = Literal["keep", "drop", "truncate_time", "round", "vocabulary", "listed"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class FieldRule:
     """How one field is treated where a purpose needs it.
 
     ``truncate_time`` cuts to the start of ``unit``; ``round`` goes to the nearest multiple of ``to``; ``vocabulary``
-    keeps only words that stand in the public catalogue; ``drop`` keeps the field for no purpose at all.
+    keeps only words that stand in the public catalogue, ``listed`` only those that the policy lists under
+    ``attributes``; ``drop`` keeps the field for no purpose at all.
     """
 
     action: Action
@@ -47,10 +49,12 @@ class PurposeRule:
     """The events and fields that one purpose needs.
 
     An event of a kind that is not listed is not stored for this purpose. Whether the purpose needs consent follows
-    from its legal basis in ``purposes.yaml``; the gateway asks for it through ``ConsentLookup``.
+    from its legal basis in ``purposes.yaml``; the gateway asks for it through ``ConsentLookup``. With ``only_with``,
+    nothing is stored for it of subjects who do not allow that other purpose, too.
     """
 
     events: Mapping[str, tuple[str, ...]]
+    only_with: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,8 @@ class MinimisationPolicy:
     fields: Mapping[str, Mapping[str, FieldRule]]
     """By kind of event and field, ``at`` included."""
     purposes: Mapping[str, PurposeRule]
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    """What subjects may declare of themselves, by name; nothing else that they declare is kept."""
 
     def __post_init__(self) -> None:
         if self.future_skew_s < 0 or not SHORTEST_LINE_LIMIT <= self.line_bytes <= LONGEST_LINE_LIMIT:
@@ -77,8 +83,12 @@ class MinimisationPolicy:
             raise ValueError(msg)
         for kind in EVENT_KINDS:
             _require_rules(kind, self.fields[kind.name])
+        require_attributes(self.attributes)
         for slug, purpose in self.purposes.items():
             _require_needs(slug, purpose, self.fields)
+            if purpose.only_with is not None and purpose.only_with not in set(self.purposes) - {slug}:
+                msg = f"{slug} only_with {purpose.only_with}, which is no other purpose that stores events"
+                raise ValueError(msg)
 
     def purposes_of(self, kind: str) -> tuple[str, ...]:
         """The purposes for which an event of this kind may be stored at all."""
@@ -92,7 +102,14 @@ def _require_rules(kind: EventKind, rules: Mapping[str, FieldRule]) -> None:
             f"rules of {kind.name} for {', '.join(sorted(rules))} (each of {', '.join(types)} needs one, and no other)"
         )
         raise ValueError(msg)
-    fitting = {"truncate_time": {"time"}, "round": {"number", "whole"}, "vocabulary": {"text"}}
+    # A word that is kept as it came would be free text.
+    fitting = {
+        "truncate_time": {"time"},
+        "round": {"number", "whole"},
+        "vocabulary": {"text"},
+        "listed": {"word"},
+        "keep": set(types.values()) - {"word"},
+    }
     for name, rule in rules.items():
         if types[name] not in fitting.get(rule.action, set(types.values())) or (name, rule.action) == ("at", "drop"):
             msg = f"{kind.name}.{name}: the action {rule.action}, which does not fit this field"
@@ -105,6 +122,9 @@ def _require_needs(slug: str, purpose: PurposeRule, rules: Mapping[str, Mapping[
             if kind not in rules or name not in rules[kind] or name == "at" or rules[kind][name].action == "drop":
                 msg = f"{slug} needs {kind}.{name}, which is no field, or is dropped, or is `at`, which every row has"
                 raise ValueError(msg)
+        if kind in KIND_BY_NAME and KIND_BY_NAME[kind].entire and len(set(names)) < len(KIND_BY_NAME[kind].fields):
+            msg = f"{slug} needs a part of {kind}, which says nothing without all of its fields"
+            raise ValueError(msg)
 
 
 def minimise(
@@ -131,18 +151,21 @@ def minimise(
       - a kept value has gone through the action of its rule
     """
     rules, kept, dropped = policy.fields[kind.name], {}, {}
+    if kind is DECLARATION:
+        # Both fields at once: which groups there are depends on the attribute.
+        columns = {**columns, **listed(columns, policy.attributes)}
     kept["at"] = _applied(rules["at"], columns["at"], vocabulary)
-    for field in kind.fields:
-        values = columns[field.name]
+    for name in (each.name for each in kind.fields):
+        values = columns[name]
         needed = np.zeros(len(values), dtype=np.bool_)
         for slug, mask in allowed.items():
-            if field.name in policy.purposes[slug].events[kind.name]:
+            if name in policy.purposes[slug].events[kind.name]:
                 needed |= mask
         wanted = pc.if_else(pa.array(needed), values, pa.scalar(None, values.type))
-        kept[field.name] = _applied(rules[field.name], wanted, vocabulary)
-        lost = kept[field.name].null_count - values.null_count
+        kept[name] = _applied(rules[name], wanted, vocabulary)
+        lost = kept[name].null_count - values.null_count
         if lost:
-            dropped[f"{kind.name}.{field.name}"] = lost
+            dropped[f"{kind.name}.{name}"] = lost
     return kept, dropped
 
 

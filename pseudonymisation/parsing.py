@@ -169,6 +169,7 @@ def _number_fault(field: Field, value: object, _limits: Limits) -> Fault | None:
 _CHECKS: dict[str, Callable[[Field, object, Limits], Fault | None]] = {
     "item": _item_fault,
     "text": _text_fault,
+    "word": _text_fault,
     "number": _number_fault,
     "whole": _number_fault,
 }

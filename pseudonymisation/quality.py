@@ -17,8 +17,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pseudonymisation.declarations import listed_pairs
 from pseudonymisation.minimisation import MinimisationPolicy
-from pseudonymisation.schema import BUCKETS, KIND_BY_NAME, EventKind
+from pseudonymisation.schema import BUCKETS, DECLARATION, KIND_BY_NAME, EventKind
 
 _UNITS_US = {"minute": 60_000_000, "hour": 3_600_000_000, "day": 86_400_000_000}
 _NEVER_NULL = ("event_id", "subject", "bucket", "at", "purposes")
@@ -95,6 +96,11 @@ def expectations_of(kind: EventKind, policy: MinimisationPolicy) -> list[Any]:
             suite.append(gxe.ExpectColumnValuesToBeBetween(column=field.name, **bounds))
         elif rules[field.name].action == "vocabulary":
             suite.append(gxe.ExpectColumnValuesToNotMatchRegex(column=field.name, regex=_IDENTIFIER_LIKE))
+    if kind.entire:
+        suite += [gxe.ExpectColumnValuesToNotBeNull(column=field.name) for field in kind.fields]
+    if kind is DECLARATION:
+        pairs = listed_pairs(policy.attributes)
+        suite.append(gxe.ExpectColumnPairValuesToBeInSet(column_A="attribute", column_B="group", value_pairs_set=pairs))
     return suite
 
 

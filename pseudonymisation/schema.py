@@ -33,12 +33,13 @@ class Field:
     """One field of one kind of event.
 
     ``type`` is ``item`` (text that stands in the catalogue), ``text`` (``high`` is its longest length in characters),
-    ``number`` or ``whole`` (no fraction). ``low`` and ``high`` are both allowed, ``low`` not where ``above`` is set.
+    ``word`` (likewise; only words that the policy lists are kept), ``number`` or ``whole`` (no fraction). ``low`` and
+    ``high`` are both allowed, ``low`` not where ``above`` is set.
     The ranges are narrow on purpose: a number without bounds is a place to put a telephone number.
     """
 
     name: str
-    type: Literal["item", "text", "number", "whole"]
+    type: Literal["item", "text", "word", "number", "whole"]
     arrow: pa.DataType
     low: float = -math.inf
     high: float = math.inf
@@ -49,7 +50,7 @@ class Field:
         """What the field must hold, in words."""
         if self.type == "item":
             return "an item of the catalogue"
-        if self.type == "text":
+        if self.type in ("text", "word"):
             return f"text of at most {self.high:g} characters"
         noun = "a whole number" if self.type == "whole" else "a number"
         return f"{noun} {'above' if self.above else 'from'} {self.low:g} to {self.high:g}"
@@ -57,10 +58,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventKind:
-    """One kind of interaction, and the fields that it has beyond ``at`` and the subject."""
+    """One kind of event, and the fields that it has beyond ``at`` and the subject.
+
+    ``entire`` kinds say nothing once a field is missing: a row that lost one is not stored at all.
+    """
 
     name: str
     fields: tuple[Field, ...]
+    entire: bool = False
 
     @property
     def schema(self) -> pa.Schema:
@@ -100,7 +105,17 @@ RATING = EventKind(
     name="rating", fields=(_ITEM, Field(name="stars", type="number", arrow=pa.float32(), low=0.5, high=5))
 )
 
-EVENT_KINDS = (VIEW, SEARCH, BROWSE, RATING)
+DECLARATION = EventKind(
+    name="declaration",
+    fields=tuple(Field(name=name, type="word", arrow=pa.string(), high=64) for name in ("attribute", "group")),
+    entire=True,
+)
+"""No interaction: to which group of an attribute ("age", "gender") a subject says to belong. See ``declarations``."""
+
+INTERACTIONS = (VIEW, SEARCH, BROWSE, RATING)
+"""What recommendations may be learned from."""
+
+EVENT_KINDS = (*INTERACTIONS, DECLARATION)
 KIND_BY_NAME = {kind.name: kind for kind in EVENT_KINDS}
 
 

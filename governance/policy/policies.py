@@ -10,6 +10,7 @@ from governance.policy.privacy_rules import PrivacyPolicy
 from governance.policy.purposes import PurposesPolicy
 from governance.policy.rules import AccessPolicy, FairnessPolicy, RetentionPolicy, RightsPolicy
 from pseudonymisation.minimisation import MinimisationPolicy
+from pseudonymisation.schema import DECLARATION
 
 
 @dataclass(frozen=True)
@@ -66,4 +67,12 @@ def _require_agreement(folder: Path, policies: Policies) -> None:
     unknown = sorted(set(policies.minimisation.value.purposes) - known)
     if unknown:
         msg = f"{folder / 'minimisation.yaml'}: purposes: expected slugs of purposes.yaml, got {', '.join(unknown)}"
+        raise PolicyError(msg)
+    auditing = policies.purposes.value.auditing
+    others = sorted(set(policies.minimisation.value.purposes_of(DECLARATION.name)) - {auditing})
+    if others:
+        msg = (
+            f"{folder / 'minimisation.yaml'}: purposes: expected declarations to be stored for {auditing} alone, which "
+            f"audits are made for, got {', '.join(others)}"
+        )
         raise PolicyError(msg)

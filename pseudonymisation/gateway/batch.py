@@ -23,6 +23,7 @@ BATCH_LABEL = "probity/batch/v1"
 CONSENT_BATCH_LABEL = "probity/consent-batch/v1"
 """Another one: the same bytes may hold events and decisions, and be sent to both doors."""
 NO_CONSENT = "no consent"
+NOT_LISTED = "not listed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,8 @@ class BatchSummary:
         written: new rows by kind of event.
         repeated: whether the batch was taken in before. Then nothing was done: nobody enrolled, no row, no signal.
         duplicates: events that were taken in already: they are in the lake, or the whole batch is ``repeated``.
-        dropped: lines that were not written, by reason: those of ``rejection.REASONS``, and ``no consent``.
+        dropped: lines that were not written, by reason: those of ``rejection.REASONS``, ``no consent``, and ``not
+            listed`` for declarations of what policy does not list.
         rejects: where each rejected line is wrong.
         fields_dropped: values that were not kept, by field.
         gpc: who sent a Global Privacy Control signal, in the domain ``consent``.
@@ -76,7 +78,7 @@ class BatchSummary:
     @property
     def quarantined(self) -> int:
         """How many lines were rejected, whether policy keeps their text or not."""
-        return sum(count for reason, count in self.dropped.items() if reason != NO_CONSENT)
+        return sum(count for reason, count in self.dropped.items() if reason not in (NO_CONSENT, NOT_LISTED))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +221,8 @@ def _with_text(rejects: Sequence[Reject], lines: Sequence[bytes], first_line: in
 
 
 def _dropped(outcome: Outcome) -> dict[str, int]:
-    return outcome.rejected_by_reason | ({NO_CONSENT: outcome.no_consent} if outcome.no_consent else {})
+    unstored = {NO_CONSENT: outcome.no_consent, NOT_LISTED: outcome.unlisted}
+    return outcome.rejected_by_reason | {reason: count for reason, count in unstored.items() if count}
 
 
 def _sentence(quality: QualityResult, source: str, first_line: int) -> str:

@@ -302,7 +302,7 @@ def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None
 
 
 def test_a_lake_behind_a_url_appends_scans_and_erases_alike(tmp_path: Path) -> None:
-    for kind in ("rating", "search", "view", "browse"):
+    for kind in ("rating", "search", "view", "browse", "declaration"):
         (tmp_path / "remote" / kind).mkdir(parents=True)
     lake = Lake(f"file://{tmp_path}/remote")
     lake.append({"rating": ratings(("e1", ANNA), ("e2", BEN))}, batch_id="b1")

@@ -114,7 +114,7 @@ _JSON = st.recursive(
 
 
 @given(
-    kind=st.sampled_from(["view", "search", "browse", "rating"]),
+    kind=st.sampled_from(["view", "search", "browse", "rating", "declaration"]),
     changes=st.dictionaries(
         st.sampled_from([*FIELDS, CANARY]),
         _JSON,

@@ -26,6 +26,7 @@ def tables(event: Line, memory_context: GatewayContext) -> dict[str, pa.Table]:
         event(event_id="e-2", kind="view", item="m1", seconds=3, duration=9),
         event(event_id="e-3", kind="search", query="quiet harbour"),
         event(event_id="e-4", kind="browse", item="m2", row=1, position=2),
+        event(event_id="e-5", kind="declaration", attribute="age", group="25-34"),
     ]
     return dict(process(lines, memory_context).tables)
 
@@ -40,8 +41,8 @@ def test_what_the_kernel_makes_passes_without_opening_a_connection(
     result = verify_quality(tables, policy)
 
     assert result.success
-    assert set(tables) == {"view", "search", "browse", "rating"}
-    assert result.expectations == 54
+    assert set(tables) == {"view", "search", "browse", "rating", "declaration"}
+    assert result.expectations == 69
 
 
 def test_nothing_is_printed_while_it_runs(

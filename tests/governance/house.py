@@ -64,7 +64,9 @@ def make_house(engine: Engine, vault: Vault, build: Build, folder: Path) -> Hous
     lake = Lake(str(folder / "lake"))
     jane, bob = vault.enrol([identity("acc-1", EMAIL), identity("acc-2", "bob@example.org")], domains=DOMAINS)
     events = pa.concat_tables([_ratings(jane["events"], 12, 0), _ratings(bob["events"], 5, 100)])
-    lake.append({"rating": events}, batch_id="b1")
+    declared = [_declaration(jane["events"], 1, "18-24"), _declaration(jane["events"], 2, "25-34")]
+    declared.append(_declaration(bob["events"], 1, "18-24"))
+    lake.append({"rating": events, "declaration": pa.concat_tables(declared)}, batch_id="b1")
     (folder / "packages").mkdir()
     tools = Tools(
         vault=vault,
@@ -101,6 +103,19 @@ def _ratings(subject: str, count: int, start: int) -> pa.Table:
         for number in range(count)
     ]
     return pa.Table.from_pylist(rows, schema=KIND_BY_NAME["rating"].schema)
+
+
+def _declaration(subject: str, month: int, group: str) -> pa.Table:
+    row = {
+        "event_id": f"{month:016x}{subject[:16]}",
+        "subject": subject,
+        "bucket": bucket_of(subject),
+        "at": datetime(2026, month, 1, tzinfo=UTC),
+        "attribute": "age",
+        "group": group,
+        "purposes": ["exposure_audit"],
+    }
+    return pa.Table.from_pylist([row], schema=KIND_BY_NAME["declaration"].schema)
 
 
 def _fill(session: Session, build: Build, jane: dict[str, str], bob: dict[str, str]) -> None:

@@ -281,7 +281,7 @@ def test_yaml_that_would_run_code_is_data_that_is_refused(change: Change) -> Non
 
 
 def test_policies_that_contradict_each_other_are_refused(change: Change) -> None:
-    path = change("minimisation.yaml", "  model_training:", "  mind_reading:")
+    path = change("minimisation.yaml", "  partner_sharing:", "  mind_reading:")
 
     with pytest.raises(PolicyError, match=r"minimisation.yaml: purposes: expected slugs of .*, got mind_reading"):
         load_policies(path.parent)

@@ -33,7 +33,7 @@ from tests.governance.house import EMAIL, SIGNER, House, identity
 
 
 def _rows(house: House, subject: dict[str, str]) -> tuple[int, int, int]:
-    """Rows in the lake, in consents, in snapshots."""
+    """Rows in the lake but declarations, in consents, in snapshots."""
     with transaction(house.engine) as session:
         return (
             house.tools.lake.count("rating", subjects=[subject["events"]]),
@@ -55,6 +55,9 @@ def test_an_erasure_reaches_every_store_and_spares_everybody_else(house: House) 
 
     assert _rows(house, house.jane) == (0, 0, 0)
     assert _rows(house, house.bob) == (5, 1, 1)
+    assert house.tools.lake.scan("declaration", columns=["subject", "group"]).to_pylist() == [
+        {"subject": house.bob["events"], "group": "18-24"}
+    ]
     assert house.tools.vault.translate([house.jane["rights"]], source="rights", target="events") == {}
     assert house.tools.vault.find(identity("acc-2", "bob@example.org"), domain="events") == house.bob["events"]
 
@@ -102,7 +105,7 @@ def test_the_certificate_names_stores_counts_models_and_the_day_of_retraining_bu
 
     assert [(store.store, dict(store.found), store.left) for store in certificate.stores] == [
         ("vault", {"identifier": 2, "pseudonym_index": 3, "subject": 1}, 0),
-        ("lake", {"browse": 0, "rating": 12, "search": 0, "view": 0}, 0),
+        ("lake", {"browse": 0, "declaration": 2, "rating": 12, "search": 0, "view": 0}, 0),
         ("sums", {"destroyed": 0, "subtracted": 0}, 0),
         ("consents", {"consent_decision": 1}, 0),
         ("snapshots", {"registry_snapshot_subject": 1}, 0),
@@ -200,7 +203,7 @@ def test_an_erasure_that_crashes_anywhere_goes_on_and_ends_the_same(house: House
 
     certificate = _stored(house)
     found = {store.store: dict(store.found) for store in certificate.stores}
-    assert found["lake"] == {"browse": 0, "rating": 12, "search": 0, "view": 0}
+    assert found["lake"] == {"browse": 0, "declaration": 2, "rating": 12, "search": 0, "view": 0}
     assert (found["consents"], found["snapshots"]) == ({"consent_decision": 1}, {"registry_snapshot_subject": 1})
     assert found["vault"]["subject"] == 1
     assert len(certificate.models) == 1
@@ -231,7 +234,7 @@ def test_a_store_that_still_holds_something_gets_no_certificate(house: House) ->
 
     go = house.ask("erasure")
     house.tools = replace(house.tools, lake=LeakyLake(str(house.tools.packages.parent / "lake")))
-    with pytest.raises(Conflict, match="the second read still finds lake: 12 rows"):
+    with pytest.raises(Conflict, match="the second read still finds lake: 14 rows"):
         fulfil(partial(transaction, house.engine), house.tools, house.build.id("request"))
     with transaction(house.engine) as session, pytest.raises(NotFound):
         get_certificate(session, get_request(session, house.build.id("request")))
@@ -268,11 +271,21 @@ def test_an_access_package_holds_everything_and_opens_with_the_key_alone(house: 
 
     assert sorted(pair["value"] for pair in document["identifiers"]) == ["acc-1", EMAIL]
     assert {kind: len(rows) for kind, rows in document["events"].items()} == {
-        "view": 0, "search": 0, "browse": 0, "rating": 12,
+        "view": 0, "search": 0, "browse": 0, "rating": 12, "declaration": 2,
     }  # fmt: skip
     assert document["events"]["rating"][0] == {
         "at": "2026-01-01T00:00:00+00:00", "item": "item-0", "stars": 4.0, "purposes": ["model_training"],
     }  # fmt: skip
+    assert document["events"]["declaration"] == [
+        {"at": "2026-01-01T00:00:00+00:00", "attribute": "age", "group": "18-24", "purposes": ["exposure_audit"]},
+        {"at": "2026-02-01T00:00:00+00:00", "attribute": "age", "group": "25-34", "purposes": ["exposure_audit"]},
+    ]
+    assert {"data": "declaration", "days": 730} in document["retention"]
+    (audits,) = (part for part in document["purposes"] if part["purpose"] == "exposure_audit")
+    assert audits["data"] == {"declaration": ["attribute", "group"]}
+    page = files["access.html"].decode()
+    assert "Telling us about yourself" in page
+    assert "25-34" in page
     assert [row["choice"] for row in document["consents"]] == ["grant"]
     assert document["models"][0]["guarantee"]["epsilon"] == 2.0
     assert document["recommendations"] == [{"item": "item-99", "because": "12 ratings of yours"}]

@@ -38,7 +38,7 @@ Anything = Any
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
-DAYS = {"view": 730, "rating": 1095, "browse": 180, "search": 90}
+DAYS = {"view": 730, "rating": 1095, "browse": 180, "search": 90, "declaration": 730}
 """As policies/retention.yaml says."""
 
 
@@ -273,7 +273,7 @@ def test_a_run_is_one_entry_of_counts_that_keeps_only_the_day(home: Home) -> Non
 
     first, second, third = _entries(home)
     assert first.body == {
-        "events": {"view": 1, "search": 1, "browse": 1, "rating": 1},
+        "events": {"view": 1, "search": 1, "browse": 1, "rating": 1, "declaration": 1},
         "quarantine": 1,
         "packages": 0,
         "requests": 0,
@@ -336,21 +336,21 @@ def test_a_run_that_was_cut_off_anywhere_is_finished_by_the_next(
 def test_a_policy_that_leaves_a_kind_out_is_refused_before_anything_is_deleted(home: Home) -> None:
     _one_day_apart(home)
     loaded = home.policies.retention
-    without = replace(loaded.value, events_days={"view": 1, "rating": 1, "browse": 1})
+    without = replace(loaded.value, events_days={"view": 1, "rating": 1, "browse": 1, "declaration": 1})
     policies = replace(home.policies, retention=replace(loaded, value=without))
 
     with pytest.raises(
-        PolicyError, match=r"^retention\.yaml: events_days: expected the kinds .*search.*, got browse, rat"
+        PolicyError, match=r"^retention\.yaml: events_days: expected the kinds .*search.*, got browse, decl"
     ):
         run_retention(replace(home, policies=policies))
-    assert len(_ids(home)) == 8
+    assert len(_ids(home)) == 10
 
 
 def test_progress_counts_the_stores(home: Home) -> None:
     seen: list[tuple[int, int]] = []
     run_retention(home, progress=lambda done, total: seen.append((done, total)))
 
-    assert seen == [(done, 8) for done in range(1, 9)]
+    assert seen == [(done, 9) for done in range(1, 10)]
 
 
 def test_the_command_lists_every_store_and_deletes_only_when_it_is_no_dry_run(
@@ -371,6 +371,7 @@ def test_the_command_lists_every_store_and_deletes_only_when_it_is_no_dry_run(
         "search events": 1,
         "browse events": 0,
         "rating events": 0,
+        "declaration events": 0,
         "quarantined batches": 0,
         "access packages": 0,
         "closed requests": 0,
