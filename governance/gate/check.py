@@ -73,7 +73,6 @@ def check(
         report,
         today=today,
         waivers=waivers,
-        ungrouped=without,
         caveats=(*gaps(given, policy, without), *(() if baseline is None else (CAVEAT,))),
     )
     return Checked(report=report, decision=decision)

@@ -6,7 +6,6 @@ Evidence that is missing, undefined, too thin or about unknown titles never pass
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from types import MappingProxyType
 
 from audits.group_sizes import GroupSize
 from audits.groupings import CROSSED
@@ -14,7 +13,16 @@ from audits.metrics import privacy_leak
 from audits.report import Report
 from audits.verdict import Outcome, Verdict
 from governance.gate.judging import judge_within
-from governance.gate.matching import Figure, division, figures, places, too_few, unknown_share, why_absent
+from governance.gate.matching import (
+    Figure,
+    division,
+    figures,
+    places,
+    too_few,
+    unknown_share,
+    why_absent,
+    without_group,
+)
 from governance.gate.sentences import asked_of, attack_sentence, figure_sentence, limit_in_words, subject_of
 from governance.gate.waivers import AppliedWaiver, Excepted, WaiverState, applied_waiver, excepted, excepted_words
 from governance.policy.comparisons import Comparison
@@ -108,14 +116,12 @@ def decide(
     *,
     today: date | None = None,
     waivers: Sequence[Waiver] = (),
-    ungrouped: Mapping[str, float] = MappingProxyType({}),
     caveats: Sequence[str] = (),
 ) -> Decision:
     """Apply every rule of the policy to the report.
 
     ``waivers`` are granted beside the policy's own; on which day they hold is ``today``, and without a day none does.
-    ``ungrouped`` is the share of subjects without a group, by what divides them; ``caveats`` are said besides the
-    report's.
+    ``caveats`` are said besides the report's.
 
     Guarantees:
       - ``pass`` only if every rule at level ``error`` that applies was met by a whole simultaneous interval, or is
@@ -128,7 +134,11 @@ def decide(
         outcome into ``pass``
     """
     case = _Case(
-        policy=policy, report=report, granted=(*policy.waivers, *waivers), today=today, ungrouped=dict(ungrouped)
+        policy=policy,
+        report=report,
+        granted=(*policy.waivers, *waivers),
+        today=today,
+        ungrouped=without_group(report),
     )
     rules = [rule for rule in policy.rules if rule.level != "off"]
     absent = {rule.id: why for rule in rules if (why := why_absent(rule, report)) is not None}

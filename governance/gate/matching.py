@@ -81,6 +81,19 @@ def too_few(asked: str | None, report: Report, *, min_subjects: int) -> list[Gro
     return [each for each in found if each.merged or each.subjects < min_subjects]
 
 
+def without_group(report: Report) -> dict[str, float]:
+    """Share of the subjects with a list who have no group, by what divides them ("" where nothing is said to).
+
+    Nothing where the report does not tell: one that was made before reports named their groups' sizes.
+    """
+    grouped: dict[str, int] = {}
+    for size in report.group_sizes:
+        name = division(size.group)
+        if CROSSED not in name:
+            grouped[name] = grouped.get(name, 0) + size.subjects
+    return {name: max(0.0, 1.0 - subjects / report.subjects) for name, subjects in grouped.items()}
+
+
 def unknown_share(rule: FairnessRule, report: Report) -> tuple[float, str]:
     """Share of what has no category of the rule's attribute, and of what in words; 0 where it is about none.
 

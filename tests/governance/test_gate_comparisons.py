@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audits.group_sizes import GroupSize
-from audits.report import Measurement, Undefined
+from audits.report import Measurement, Report, Undefined
 from audits.verdict import Outcome
 from governance.gate.decision import Decision, Finding, decide
 from governance.policy.rules import FairnessRule
@@ -150,10 +150,16 @@ def test_a_division_that_the_subjects_do_not_have_fails_or_does_not_apply_as_the
 
 def test_a_division_that_leaves_out_too_many_subjects_is_no_evidence() -> None:
     asked, rows = quality("at_least", limit=0.1, group="each"), (of_group("age = old", 0.3, 0.01),)
-    few, many = (decide(policy(asked), report(*rows), ungrouped={"age": share, "sex": 1.0}) for share in (0.05, 0.06))
+
+    def with_group(*rows: Measurement, **shares: float) -> Report:
+        known = {f"{name} = x": round(500 * share) for name, share in shares.items()}
+        sizes = tuple(GroupSize(group=group, subjects=subjects, merged=False) for group, subjects in known.items())
+        return replace(report(*rows), subjects=500, group_sizes=sizes)
+
+    few, many = (decide(policy(asked), with_group(*rows, age=share, sex=0.5)) for share in (0.96, 0.94))
 
     crossed = replace(rows[0], group="age × sex = old × f")
-    both = decide(policy(asked), report(crossed), ungrouped={"age": 0.03, "sex": 0.03})
+    both = decide(policy(asked), with_group(crossed, age=0.97, sex=0.97))
 
     assert (few.outcome, many.outcome, both.outcome) == (PASS, INCONCLUSIVE, INCONCLUSIVE)
     assert "leaves out 6.0% of the subjects, whose group is unknown" in many.findings[0].sentence
@@ -177,7 +183,9 @@ def test_a_rule_about_a_group_that_was_merged_or_is_empty_is_not_met(asked: dict
     rows = [of_group("age = other", 0.3, 0.01, n=54), of_group("age = young", 0.3, 0.01, n=346)]
     known = tuple(GroupSize(group=f"age = {name}", subjects=n, merged=merged) for name, n, merged in sizes)
     rule_, met = quality("at_least", limit=0.1, **asked), quality("at_least", id="met", limit=0.1)
-    decision = decide(policy(rule_, met), replace(report(*rows, measured("ndcg", 0.3, 0.29, 0.31)), group_sizes=known))
+    decision = decide(
+        policy(rule_, met), replace(report(*rows, measured("ndcg", 0.3, 0.29, 0.31)), subjects=400, group_sizes=known)
+    )
 
     assert decision.outcome == INCONCLUSIVE
     assert {finding.about for finding in decision.reasons} == about
