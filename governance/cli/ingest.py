@@ -14,7 +14,7 @@ from governance.errors import InvalidInput
 from governance.pipeline.ingest import Ingested
 from governance.pipeline.ingest import ingest as take_in
 from governance.settings import DEFAULT_HOME
-from pseudonymisation.gateway.files import Pace
+from pseudonymisation.gateway.files import IngestSummary, Pace
 from pseudonymisation.quarantine import list_quarantine, rejects_of
 from pseudonymisation.sources.errors import SourceError
 from pseudonymisation.sources.movielens import MovieLens
@@ -54,40 +54,41 @@ def gateway_progress(source: Source) -> Iterator[Pace]:
 
 
 def paced(source: Source, step: Steps) -> Pace:
-    """A pace that calls ``step`` with lines done and lines in all: the consent records, then the events."""
+    """A pace that calls ``step`` with lines done and lines in all: consent records, declarations, then events."""
     try:
-        consents, events = count_lines(source)
+        parts = count_lines(source)
     except SourceError:  # a damaged file is told of where the gateway comes to it; what stands before is taken in
         return Pace(progress=lambda lines: step(lines, 0))
-    finished = 0
+    ahead, finished = [count for count in parts if count], 0
 
     def progress(lines: int) -> None:
         nonlocal finished
-        step(finished + lines, consents + events)
-        if lines == consents and not finished:
-            finished = consents  # the gateway counts from nought again for the events
+        step(finished + lines, sum(parts))
+        if ahead and lines == ahead[0]:
+            finished += ahead.pop(0)  # the gateway counts from nought again for the next part
 
     return Pace(progress=progress)
 
 
-def count_lines(source: Source) -> tuple[int, int]:
-    """How many consent records and how many events a source has.
+def count_lines(source: Source) -> tuple[int, int, int]:
+    """How many consent records, declarations and events a source has.
 
     For MovieLens the rating file's lines are counted instead of making each event twice.
     """
-    consents = sum(1 for _ in source.consents())
+    consents, declarations = sum(1 for _ in source.consents()), sum(1 for _ in source.declarations())
     if not isinstance(source, MovieLens):
-        return consents, sum(1 for _ in source.events())
+        return consents, declarations, sum(1 for _ in source.events())
     with (source.folder / source.events_file).open("rb") as file:
         feeds = sum(block.count(b"\n") for block in iter(lambda: file.read(BLOCK_BYTES), b""))
-    return consents, feeds - bool(source.layout.ratings.header)
+    return consents, declarations, feeds - bool(source.layout.ratings.header)
 
 
 def facts(done: Ingested) -> list[tuple[str, object]]:
     """What became of a source, row by row."""
-    events = done.events
+    events, declarations = done.events, done.declarations
     return [
         ("consent records", done.consents.decided),
+        *([] if declarations is None else _declared(declarations)),
         ("events received", events.received),
         *((f"{kind} events written", count) for kind, count in sorted(events.written.items())),
         ("batches taken in before", events.batches_repeated),
@@ -95,10 +96,19 @@ def facts(done: Ingested) -> list[tuple[str, object]]:
         *((f"dropped: {reason}", count) for reason, count in sorted(events.dropped.items())),
         *((f"consent record dropped: {reason}", count) for reason, count in sorted(done.consents.dropped.items())),
         *((f"minimised away: {name}", count) for name, count in sorted(events.fields_dropped.items())),
-        ("lines in quarantine", events.quarantined + done.consents.quarantined),
+        ("lines in quarantine", sum(part.quarantined for part in (events, declarations, done.consents) if part)),
         ("subjects opted out by Global Privacy Control", events.gpc_subjects),
         ("quality expectations that held", events.expectations),
         ("events a second", round(events.received / events.seconds) if events.seconds else 0),
+    ]
+
+
+def _declared(done: IngestSummary) -> list[tuple[str, object]]:
+    """What became of declarations, row by row."""
+    return [
+        ("declarations received", done.received),
+        ("declarations written", done.written.get("declaration", 0)),
+        *((f"declarations dropped: {reason}", count) for reason, count in sorted(done.dropped.items())),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Interactions in: catalogue, then consents, then events, each recorded before the next is begun."""
+"""Interactions in: catalogue, then consents, declarations and events, each recorded before the next is begun."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -26,9 +26,10 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingested:
-    """What became of a source."""
+    """What became of a source; ``declarations`` is None where it has no file of them."""
 
     consents: ConsentSummary
+    declarations: IngestSummary | None
     events: IngestSummary
 
 
@@ -115,10 +116,14 @@ def ingest(home: Home, source: Source, *, pace: Pace | None = None) -> Ingested:
     """
     take_catalogue(home, source.catalogue())
     gateway, recorder, pace = open_gateway(home), Recorder(home), pace or Pace()
-    name = f"{source.name}/{source.events_file}"
     consents = ingest_consents(source.consents(), gateway, recorder, source=f"{source.name}/consents", pace=pace)
+    declarations = None
+    if source.declarations_file:
+        name = f"{source.name}/{source.declarations_file}"
+        declarations = ingest_files(source.declarations(), gateway, recorder, source=name, pace=pace)
+    name = f"{source.name}/{source.events_file}"
     events = ingest_files(source.events(), gateway, recorder, source=name, pace=pace)
-    return Ingested(consents=consents, events=events)
+    return Ingested(consents=consents, declarations=declarations, events=events)
 
 
 def open_gateway(home: Home) -> Gateway:

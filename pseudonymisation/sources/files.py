@@ -4,6 +4,7 @@ items.parquet        item, title, year, minutes
 categories.parquet   item, attribute, category
 events.ndjson        or events.ndjson.gz: one raw event per line
 consents.ndjson      or consents.ndjson.gz: one decision per line
+declarations.ndjson  or declarations.ndjson.gz; optional: events of that kind, which may stand among the others as well
 README.md            optional; a line ``Licence: …`` and a line ``Note: …`` are shown to whoever reads the source
 """
 
@@ -34,6 +35,7 @@ class Folder:
     folder: Path
     events_path: Path
     consents_path: Path
+    declarations_path: Path | None = None
 
     @property
     def name(self) -> str:
@@ -55,6 +57,11 @@ class Folder:
         """``events.ndjson`` or its compressed form."""
         return self.events_path.name
 
+    @property
+    def declarations_file(self) -> str:
+        """``declarations.ndjson`` or its compressed form; empty where there is none."""
+        return "" if self.declarations_path is None else self.declarations_path.name
+
     def catalogue(self) -> Catalogue:
         """Both tables, cast to their schemas. Raises MalformedSource."""
         return Catalogue(
@@ -65,6 +72,10 @@ class Folder:
     def events(self) -> Iterator[bytes]:
         """The lines of the events file. Raises MalformedSource if compression breaks off."""
         return lines_of(self.events_path)
+
+    def declarations(self) -> Iterator[bytes]:
+        """The lines of the declarations file, if there is one. Raises MalformedSource if compression breaks off."""
+        return iter(()) if self.declarations_path is None else lines_of(self.declarations_path)
 
     def consents(self) -> Iterator[bytes]:
         """The lines of the consents file. Raises MalformedSource if compression breaks off."""
@@ -79,10 +90,12 @@ class Folder:
 
 
 def find_folder(folder: Path) -> Folder | None:
-    """The folder as one's own data, or None unless all four files are there."""
+    """The folder as one's own data, or None unless the four files that are not optional are there."""
     events, consents = _plain_or_gz(folder / "events.ndjson"), _plain_or_gz(folder / "consents.ndjson")
     tables = (folder / "items.parquet").is_file() and (folder / "categories.parquet").is_file()
-    return Folder(folder, events, consents) if tables and events and consents else None
+    if not (tables and events and consents):
+        return None
+    return Folder(folder, events, consents, _plain_or_gz(folder / "declarations.ndjson"))
 
 
 def lines_of(path: Path) -> Iterator[bytes]:

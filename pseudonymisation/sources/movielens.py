@@ -1,7 +1,8 @@
 """MovieLens in its published layouts: 100K (``u.*``), 1M (``*.dat``), 20M, 25M and latest (``*.csv``).
 
-Each rating becomes a ``rating`` event of the account ``<set>-subject-<number>``. Demographic files (``u.user``,
-``users.dat``) are never opened: nothing downstream needs age, gender or postcode.
+Each rating becomes a ``rating`` event of the account ``<set>-subject-<number>``. Where the set has a file of subjects
+(``u.user``, ``users.dat``), their gender and band of age become declarations, which audits by group need; nothing else
+of those files is read.
 
 F. M. Harper and J. A. Konstan, "The MovieLens Datasets: History and Context", ACM TiiS 5(4), 2015.
 """
@@ -16,17 +17,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pseudonymisation.sources.movielens_subjects import SubjectTable, declared
 from pseudonymisation.sources.movielens_titles import titles_from_csv, titles_from_dat, titles_from_item
 from pseudonymisation.sources.ratings import RatingTable, rating_blocks
-from pseudonymisation.sources.simulated import NO_CONSENT_RECORDS, simulated_consents, synthetic_seconds
+from pseudonymisation.sources.simulated import DECIDED_AT, NO_CONSENT_RECORDS, simulated_consents, synthetic_seconds
 from pseudonymisation.sources.source import Catalogue
-from pseudonymisation.sources.wire import event_lines, number
+from pseudonymisation.sources.wire import declaration_line, event_lines, number
 
 SYNTHETIC_START = datetime(2000, 1, 1, tzinfo=UTC)
 SYNTHETIC_WINDOW_S = 366 * 86_400
 NO_TIMES = (
     "The file has no times: each rating is given a synthetic one, spread evenly over the year 2000 by its line number; "
     "it carries no information, so nothing that depends on time should be read into it."
+)
+UNDATED = (
+    "What subjects say of themselves, gender and a band of age, comes from {file}, which has no times: it is dated "
+    f"{DECIDED_AT:%Y-%m-%d}."
 )
 LICENCE = (
     "GroupLens usage licence: research use with acknowledgement (Harper & Konstan 2015), no commercial use without "
@@ -42,6 +48,10 @@ class Layout:
     ratings: RatingTable
     titles_file: str
     titles: Callable[[Path], Catalogue]
+    subjects: SubjectTable | None = None
+
+
+_SUBJECTS_1M = SubjectTable(file="users.dat", delimiter="::", gender=1, age=2)
 
 
 LAYOUTS = (
@@ -50,12 +60,14 @@ LAYOUTS = (
         ratings=RatingTable(file="u.data", delimiter=b"\t", columns=("subject", "item", "stars", "time")),
         titles_file="u.item",
         titles=titles_from_item,
+        subjects=SubjectTable(file="u.user", delimiter="|", age=1, gender=2),
     ),
     Layout(
         slug="ml-1m",
         ratings=RatingTable(file="ratings.dat", delimiter=b"::", columns=("subject", "item", "stars", "time")),
         titles_file="movies.dat",
         titles=titles_from_dat,
+        subjects=_SUBJECTS_1M,
     ),
     Layout(
         slug="ml-1m",
@@ -67,6 +79,7 @@ LAYOUTS = (
         ),
         titles_file="movies.dat",
         titles=titles_from_dat,
+        subjects=_SUBJECTS_1M,
     ),
     Layout(
         slug="movielens",
@@ -106,13 +119,20 @@ class MovieLens:
 
     @property
     def note(self) -> str:
-        """What is simulated: always the consents, the times where the file has none."""
-        return NO_CONSENT_RECORDS if "time" in self.layout.ratings.columns else f"{NO_TIMES} {NO_CONSENT_RECORDS}"
+        """What is simulated: always the consents, the times of whatever has none."""
+        said = [NO_CONSENT_RECORDS] if "time" in self.layout.ratings.columns else [NO_TIMES, NO_CONSENT_RECORDS]
+        return " ".join([*said, *([UNDATED.format(file=self.declarations_file)] if self.declarations_file else [])])
 
     @property
     def events_file(self) -> str:
         """The published rating file."""
         return self.layout.ratings.file
+
+    @property
+    def declarations_file(self) -> str:
+        """The published file of subjects; empty where the set has none."""
+        table = self.layout.subjects
+        return table.file if table is not None and (self.folder / table.file).is_file() else ""
 
     def catalogue(self) -> Catalogue:
         """Titles, years, genres and decades. Raises MalformedSource."""
@@ -123,12 +143,30 @@ class MovieLens:
         for first_line, ratings in rating_blocks(self.folder / self.layout.ratings.file, self.layout.ratings):
             yield from pc.cast(self._lines(first_line, ratings), pa.large_binary()).to_pylist()
 
+    def declarations(self) -> Iterator[bytes]:
+        """Gender and band of age of each subject in the file of subjects, if there is one. Raises MalformedSource."""
+        table = self.layout.subjects
+        if table is None or not self.declarations_file:
+            return
+        for subject, gender, age in declared(self.folder / table.file, table):
+            yield self._declaration(subject, "gender", gender)
+            yield self._declaration(subject, "age", age)
+
     def consents(self) -> Iterator[bytes]:
         """Simulated decisions of every subject who rated, see ``note``. Raises MalformedSource."""
         subjects = np.zeros(0, dtype=np.int64)
         for _, ratings in rating_blocks(self.folder / self.layout.ratings.file, self.layout.ratings):
             subjects = np.union1d(subjects, ratings["subject"].to_numpy())
         yield from simulated_consents(f"{self.name}-subject-{subject}" for subject in subjects.tolist())
+
+    def _declaration(self, subject: int, attribute: str, group: str) -> bytes:
+        return declaration_line(
+            f"{self.name}-declaration-{subject}-{attribute}",
+            f'{{"account_id":"{self.name}-subject-{subject}"}}',
+            attribute,
+            group,
+            DECIDED_AT,
+        )
 
     def _lines(self, first_line: int, ratings: pa.Table) -> pa.ChunkedArray:
         lines = np.arange(first_line, first_line + ratings.num_rows, dtype=np.int64)

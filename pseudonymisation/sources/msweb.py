@@ -64,6 +64,11 @@ class MsWeb:
         """The training file; the test file's visits follow it."""
         return _TRAINING
 
+    @property
+    def declarations_file(self) -> str:
+        """None: nothing is known of visitors but where they went."""
+        return ""
+
     def catalogue(self) -> Catalogue:
         """The areas by id and title. Raises MalformedSource."""
         titles: dict[str, str] = {}
@@ -80,6 +85,10 @@ class MsWeb:
         while batch := list(islice(visits, _BATCH)):
             yield from _lines(first, batch)
             first += len(batch)
+
+    def declarations(self) -> Iterator[bytes]:
+        """None."""
+        return iter(())
 
     def consents(self) -> Iterator[bytes]:
         """Simulated decisions of every visitor, see ``note``. Raises MalformedSource."""

@@ -25,12 +25,12 @@ class Catalogue:
 
 
 class Source(Protocol):
-    """Raw interactions with identifiers, their consent records, and the catalogue they speak of.
+    """Raw interactions with identifiers, what subjects declare, their consent records, and the catalogue they speak of.
 
-    ``events`` and ``consents`` yield one NDJSON line per record, without its line feed, in the published wire format;
-    both may be called again and then yield the same bytes. The n-th event is the n-th record of ``events_file``, so
-    counts and positions mean the same in both. Lines are *unverified*: a source of one's own files passes on whatever
-    stands there.
+    ``events``, ``declarations`` and ``consents`` yield one NDJSON line per record, without its line feed, in the
+    published wire format; they may be called again and then yield the same bytes. The n-th event is the n-th record of
+    ``events_file``, so counts and positions mean the same in both. Lines are *unverified*: a source of one's own files
+    passes on whatever stands there.
     """
 
     @property
@@ -49,11 +49,18 @@ class Source(Protocol):
     def events_file(self) -> str:
         """The file name that counts and quarantine cite."""
 
+    @property
+    def declarations_file(self) -> str:
+        """Likewise of declarations; empty where the source has none apart from its events."""
+
     def catalogue(self) -> Catalogue:
         """The items and their categories. Raises MalformedSource."""
 
     def events(self) -> Iterator[bytes]:
         """Event lines. Raises MalformedSource where a published file breaks its layout."""
+
+    def declarations(self) -> Iterator[bytes]:
+        """What subjects declare of themselves, as event lines of that kind. Raises MalformedSource."""
 
     def consents(self) -> Iterator[bytes]:
         """Consent lines, in the order in which the decisions were made."""

@@ -61,6 +61,18 @@ def event_lines(
     return pc.binary_join_element_wise(*text, pa.scalar("}", pa.large_string()), pa.scalar("", pa.large_string()))
 
 
+def declaration_line(event_id: str, subject: str, attribute: str, group: str, at: datetime) -> bytes:
+    """One declaration; ``subject`` is the JSON object of identifiers, ``at`` an aware moment in UTC.
+
+    The other texts must need no JSON escape.
+    """
+    moment = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (
+        f'{{"event_id":"{event_id}","kind":"declaration","at":"{moment}","subject":{subject},'
+        f'"attribute":"{attribute}","group":"{group}"}}'
+    ).encode()
+
+
 def consent_line(subject: str, purpose: str, decision: str, at: datetime, method: str) -> bytes:
     """One consent record; ``subject`` is the JSON object of identifiers, ``at`` an aware moment in UTC."""
     moment = at.strftime("%Y-%m-%dT%H:%M:%SZ")

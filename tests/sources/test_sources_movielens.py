@@ -240,3 +240,89 @@ def test_ml_1m_gives_each_of_its_million_ratings_once() -> None:
 
     assert count == 1_000_209
     assert source.catalogue().items.num_rows == 3883
+
+
+# Subjects
+
+
+def declarations(source: MovieLens) -> list[tuple[str, str, str]]:
+    found = [json.loads(line) for line in source.declarations()]
+    return [(each["subject"]["account_id"], each["attribute"], each["group"]) for each in found]
+
+
+def test_a_line_of_the_100k_subjects_becomes_gender_and_a_band_of_age_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "u.user").write_text("196|49|M|writer|55105\n7|17|F|student|94043\n8|18|F|other|V3N4P\n")
+    source = hundred_k(tmp_path, "196\t242\t3\t881250949\n")
+
+    assert next(source.declarations()) == (
+        b'{"event_id":"ml-100k-declaration-196-gender","kind":"declaration","at":"1995-01-01T00:00:00Z",'
+        b'"subject":{"account_id":"ml-100k-subject-196"},"attribute":"gender","group":"male"}'
+    )
+    assert declarations(source) == [
+        ("ml-100k-subject-196", "gender", "male"),
+        ("ml-100k-subject-196", "age", "45-49"),
+        ("ml-100k-subject-7", "gender", "female"),
+        ("ml-100k-subject-7", "age", "under-18"),
+        ("ml-100k-subject-8", "gender", "female"),
+        ("ml-100k-subject-8", "age", "18-24"),
+    ]
+    assert source.declarations_file == "u.user"
+    assert "u.user, which has no times: it is dated 1995-01-01" in source.note
+    written = b"".join(source.declarations())
+    for private in (b"writer", b"55105", b"94043", b"V3N4P", b"49|", b"17"):
+        assert private not in written.replace(b"declaration-7-", b"")
+
+
+def test_the_bands_of_1m_are_those_of_its_readme(tmp_path: Path) -> None:
+    (tmp_path / "ratings.dat").write_text("1::1::5::978300760\n")
+    (tmp_path / "movies.dat").write_text("1::Toy Story (1995)::Comedy\n")
+    codes = (1, 18, 25, 35, 45, 50, 56)
+    rows = [f"{number}::F::{code}::10::48067\n" for number, code in enumerate(codes, start=1)]
+    (tmp_path / "users.dat").write_text("".join(rows))
+
+    ages = [group for _, attribute, group in declarations(opened(tmp_path)) if attribute == "age"]
+
+    assert ages == ["under-18", "18-24", "25-34", "35-44", "45-49", "50-55", "56-plus"]
+
+
+def test_a_set_without_a_file_of_subjects_declares_nothing(tmp_path: Path) -> None:
+    source = hundred_k(tmp_path, "196\t242\t3\t881250949\n")
+
+    assert (source.declarations_file, list(source.declarations())) == ("", [])
+    assert "dated 1995-01-01." not in source.note
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("2|24|M|writer", "u.user, line 2, field row: expected 5 fields separated by '|', got 4 fields"),
+        (
+            "x|24|M|writer|1",
+            "u.user, line 2, field subject: expected a whole number from 1 to 2147483647, got something",
+        ),
+        ("1|24|M|writer|1", "u.user, line 2, field subject: expected each subject once"),
+        ("2|24|m|writer|1", "u.user, line 2, field gender: expected F or M"),
+        ("2|0|M|writer|1", "u.user, line 2, field age: expected a whole number from 1 to 120"),
+        ("2|old|M|writer|1", "u.user, line 2, field age: expected a whole number from 1 to 120"),
+    ],
+)
+def test_a_broken_line_of_subjects_is_named_and_never_repeated(tmp_path: Path, line: str, message: str) -> None:
+    (tmp_path / "u.user").write_text(f"1|24|M|writer|1\n{line}\n")
+    source = hundred_k(tmp_path, "1\t242\t3\t881250949\n")
+
+    with pytest.raises(MalformedSource) as refused:
+        list(source.declarations())
+
+    assert str(refused.value).startswith(message)
+    assert "writer" not in str(refused.value)
+
+
+@needs_published
+@pytest.mark.parametrize(("name", "subjects"), [("ml-100k", 943), ("ml-1m", 6040)])
+def test_the_published_subjects_are_all_read(name: str, subjects: int) -> None:
+    """1M: 1,709 women and 4,331 men, as its file counts them; 100K: 273 and 670."""
+    found = declarations(opened(PUBLISHED / name))
+    women = sum(group == "female" for _, _, group in found)
+
+    assert len(found) == 2 * subjects
+    assert women == {"ml-100k": 273, "ml-1m": 1709}[name]
