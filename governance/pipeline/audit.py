@@ -28,6 +28,7 @@ from governance.gate.records import find_latest, record_decision
 from governance.pipeline.artefacts import load_recommender
 from governance.pipeline.attesting import Attesting, attest_audit, attest_audit_again, attest_decision
 from governance.pipeline.catalogue import load_catalogue
+from governance.pipeline.declared import declared_groups
 from governance.pipeline.home import OPERATOR, Home
 from governance.pipeline.interactions import read_interactions
 from governance.pipeline.snapshot import SPLIT_SALT
@@ -57,6 +58,8 @@ SHOWN = frozenset(
     }
 )
 """What every report on a model shows, whatever the rules ask for."""
+BY_GROUP = frozenset({"ndcg_gap", "worst_ndcg", "ndcg_ratio"})
+"""And besides, where subjects declared groups: how far apart these are, and the worst of them."""
 FEWEST_ITEMS = 5
 """A held-out subject needs that many interactions, so that one can be shown to the model and one be looked for."""
 
@@ -133,13 +136,17 @@ def audit_model(home: Home, model_id: UUID, *, progress: Progress | None = None)
         inference = find_membership_inference(session, home.settings.home, model)
     given = replace(audit_input(home, model, policy), attack=attack, inference=inference)
     config = with_divisions(configuration(policy, given.membership, model_digest=model.digest), policy, given)
-    config = replace(config, metrics=asked_metrics(policy, given, config, also=SHOWN))
+    shown = SHOWN if given.subject_groups is None else SHOWN | BY_GROUP
+    config = replace(config, metrics=asked_metrics(policy, given, config, also=shown))
     report = run(given, config=config, progress=progress)
     return Audited(record=_store(home, model, report, config), report=report)
 
 
 def audit_input(home: Home, model: Model, policy: FairnessPolicy) -> AuditInput:
-    """The lists that the model makes from four fifths of each held-out history, and the rest of it as targets."""
+    """The lists that the model makes from four fifths of each held-out history, and the rest of it as targets.
+
+    Beside them stands what the held-out subjects declare of themselves, which the model is not shown.
+    """
     catalogue = load_catalogue(home.settings.folder("catalogue"))
     shown, targets = fold_in(held_out_interactions(home), rng=np.random.default_rng(policy.seed))
     lists = load_recommender(home, model).recommend(shown, policy.list_length)
@@ -152,6 +159,7 @@ def audit_input(home: Home, model: Model, policy: FairnessPolicy) -> AuditInput:
         relevance=pairs_of(targets),
         history=pairs_of(shown),
         popularity=pa.table({"item": pa.array(shown.items), "count": pa.array(counts.astype(np.int64))}),
+        subject_groups=declared_groups(home, shown.subjects),
     )
 
 

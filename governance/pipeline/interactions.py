@@ -41,7 +41,7 @@ def interested(
     import ibis  # takes half a second, which who reads no events need not wait for
 
     rows = _counting(views, ratings, subjects, interest=interest, purpose=purpose)
-    return _answered(ibis.duckdb.connect(), rows.select("subject", "item").distinct().order_by("subject", "item")).cast(
+    return answered(ibis.duckdb.connect(), rows.select("subject", "item").distinct().order_by("subject", "item")).cast(
         INTERACTIONS
     )
 
@@ -68,7 +68,7 @@ def histories(
     found = rows.group_by(["subject", "item"]).aggregate(
         time=rows["at"].epoch_seconds().max(), completion=rows["completion"].max(), stars=rows["stars"].max()
     )
-    return _answered(ibis.duckdb.connect(), found.order_by("subject", "item")).cast(HISTORIES)
+    return answered(ibis.duckdb.connect(), found.order_by("subject", "item")).cast(HISTORIES)
 
 
 def _counting(
@@ -89,7 +89,8 @@ def _counting(
     return ibis.union(watched, liked).semi_join(chosen, "subject")
 
 
-def _answered(engine: Any, asked: "ir.Table") -> pa.Table:  # noqa: ANN401 - an Ibis backend
+def answered(engine: Any, asked: "ir.Table") -> pa.Table:  # noqa: ANN401 - an Ibis backend
+    """What an engine that was connected for this one expression says to it."""
     # A connection of its own, closed again: the shared default one outlives the command and complains at its end.
     try:
         table: pa.Table = engine.to_pyarrow(asked)

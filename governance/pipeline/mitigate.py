@@ -28,9 +28,10 @@ from governance.pipeline.artefacts import load_recommender, load_registered_rele
 from governance.pipeline.attesting import Attesting, attest_mitigation
 from governance.pipeline.audit import held_out_interactions
 from governance.pipeline.catalogue import catalogue_digest, load_catalogue
+from governance.pipeline.declared import declared_groups
 from governance.pipeline.home import Home
 from governance.pipeline.pricing import limited_categories, price_file
-from governance.pipeline.scored import caveats, resampling_of
+from governance.pipeline.scored import caveats, named_groups, resampling_of
 from governance.policy.rules import FairnessPolicy, attention_of
 from governance.registry.lineage import get_release
 from governance.registry.models import find_by_digest, get_model, register_model
@@ -211,7 +212,8 @@ def _report(home: Home, recommender: Recommender, found: _Priced, policy: Fairne
             subjects=shown.subjects,
             scores=recommender.scores(shown, relative=True),
             excluded=_watched(shown, items),
-            groups={ACTIVITY: activity_tiers(shown.lengths)},
+            groups=named_groups(declared_groups(home, shown.subjects), shown.subjects)
+            | {ACTIVITY: activity_tiers(shown.lengths)},
             targets=_watched(targets, items),
         ),
         resampling=resampling_of(policy),

@@ -11,7 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from audits.bootstrap import Resampling
+from audits.configuration import AuditConfig
 from audits.errors import InvalidConfig
+from audits.groupings import ABSENT, UNNAMED, groupings_from
 from audits.held_out import ACTIVITY, HeldOut, activity_tiers
 from audits.scores import ScoreMatrix
 from audits.tables import Membership, codes
@@ -125,7 +127,7 @@ def split(subjects: Sequence[str], held_out_share: float) -> tuple[Ints, Ints]:
 
 
 def _described(scores: ScoreMatrix, told: Told, fitted_on: Sequence[str]) -> HeldOut:
-    groups = {} if told.groups is None else _groups(told.groups, scores.subjects)
+    groups = named_groups(told.groups, scores.subjects)
     targets = None
     if told.history is not None:
         row = codes(told.history["subject"], scores.subjects)
@@ -146,13 +148,12 @@ def _described(scores: ScoreMatrix, told: Told, fitted_on: Sequence[str]) -> Hel
     )
 
 
-def _groups(table: pa.Table, subjects: Sequence[str]) -> dict[str, Sequence[str]]:
-    named = "attribute" in table.column_names
-    attributes = table["attribute"].to_pylist() if named else ["group"] * table.num_rows
-    found: dict[str, list[str]] = {attribute: [""] * len(subjects) for attribute in sorted(set(attributes))}
-    for place, attribute, group in zip(
-        codes(table["subject"], subjects).tolist(), attributes, table["group"].to_pylist(), strict=True
-    ):
-        if place >= 0:
-            found[attribute][place] = group
-    return dict(found)
+def named_groups(table: pa.Table | None, subjects: Sequence[str]) -> dict[str, Sequence[str]]:
+    """Each subject's group by what divides them, empty for one without; small groups are merged as audits do it."""
+    config = AuditConfig(seed=0, model_digest="", min_subjects=FEWEST_SUBJECTS)
+    return {
+        grouping.attribute or UNNAMED: tuple(
+            "" if code == ABSENT else grouping.groups[code] for code in grouping.codes.tolist()
+        )
+        for grouping in groupings_from(table, None, subjects, config)
+    }

@@ -9,6 +9,7 @@ from governance.pipeline.home import OPERATOR, Home
 from governance.registry.lineage import forget_memberships, members_of, register_snapshot
 from governance.registry.tables import Snapshot
 from pseudonymisation.pseudonym import Pseudonym
+from pseudonymisation.schema import INTERACTIONS
 from recommender.split import hold_out
 
 SPLIT_SALT = b"probity/audits"
@@ -26,7 +27,9 @@ def take_snapshot(home: Home, *, snapshot_id: UUID) -> Snapshot:
     purposes, privacy = home.policies.purposes.value, home.policies.privacy.value
     with home.transaction() as session:
         consenting = consent_snapshot(session, purposes.training)
-    versions = dict(home.lake.versions())
+    # What subjects declare of themselves is none of a training's business, and no reason for another snapshot.
+    read = {kind.name for kind in INTERACTIONS}
+    versions = {kind: version for kind, version in home.lake.versions().items() if kind in read}
     if not versions:
         msg = "the lake is empty: run `probity ingest FOLDER` first"
         raise EmptySnapshot(msg)
