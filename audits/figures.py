@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from audits.groupings import CROSSED
 from audits.report import Measurement, Report
 from audits.ruling import Check, Standing
 from audits.sensitivity import Band
@@ -97,7 +98,7 @@ def quality_figure(report: Report, metric: str, title: str) -> str:
         _interval(axes, place, row, INK if row.group is None else SHOWN)
         if row.group is None:
             axes.axvline(row.value or 0.0, color=MUTED, lw=1, ls=(0, (4, 3)), zorder=1)
-    _name_rows(axes, [_short("everyone" if row.group is None else row.group) for row in rows])
+    _name_rows(axes, [_short("everyone" if row.group is None else _of_group(row.group)) for row in rows])
     axes.set_xlim(left=0.0)
     axes.set_xlabel(f"{title} (0 to 1, higher is better)")
     return _svg(figure, f"quality-{metric}", f"{title} by group")
@@ -132,7 +133,7 @@ def differences_figure(rows: Sequence[Measurement], key: str, label: str) -> str
     for place, row in enumerate(shown):
         sure = row.low is not None and row.high is not None and (row.low > 0 or row.high < 0)
         _interval(axes, place, row, SHOWN if sure else MUTED)
-    _name_rows(axes, [_short(row.category or row.group or "all") for row in shown])
+    _name_rows(axes, [_short(row.category or _of_group(row.group or "all")) for row in shown])
     axes.margins(x=0.06)
     axes.set_xlabel("change against the baseline, with interval; grey: may be chance")
     return _svg(figure, key, label)
@@ -146,7 +147,7 @@ def sensitivity_figure(rows: Sequence[tuple[Measurement, Band]], key: str, label
     for place, (row, band) in enumerate(shown):
         axes.plot([band.low, band.high], [place, place], color=MUTED, lw=1.2, marker="|", ms=9, zorder=1)
         _interval(axes, place, row, SHOWN)
-    _name_rows(axes, [_short(row.category or row.group or "all") for row, _ in shown])
+    _name_rows(axes, [_short(row.category or _of_group(row.group or "all")) for row, _ in shown])
     axes.margins(x=0.06)
     axes.set_xlabel("figure with interval; thin: from the lowest model to the highest")
     return _svg(figure, key, label)
@@ -226,6 +227,12 @@ def _dress(figure: "Figure") -> None:
         axes.tick_params(axis="both", colors=INK, labelsize=10, length=0)
         axes.xaxis.label.set(color=MUTED, fontsize=10)
         axes.yaxis.label.set(color=MUTED, fontsize=10)
+
+
+def _of_group(group: str) -> str:
+    """A group's label; of an intersection its groups alone, which a name cut short would hide."""
+    crossed = group.partition(" = ")[2]
+    return crossed if CROSSED in crossed else group
 
 
 def _short(name: str) -> str:

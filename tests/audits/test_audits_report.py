@@ -3,9 +3,11 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from audits.configuration import AuditConfig
@@ -134,6 +136,21 @@ def test_the_pages_pictures_are_well_formed_text_with_ids_of_their_own(report: R
     assert len(set(ids)) == len(ids)
     # A dollar sign in a category is no formula, and a name stays readable text.
     assert "A &amp; B $x$" in pictures[0]
+
+
+def test_a_picture_tells_the_groups_of_an_intersection_apart(build: Build) -> None:
+    subjects = [f"s{number}" for number in range(40)]
+    rows = [(s, "age", ("under-18", "56-plus")[n % 2]) for n, s in enumerate(subjects)]
+    rows += [(s, "gender", ("female", "male")[n // 20]) for n, s in enumerate(subjects)]
+    names = ("subject", "attribute", "group")
+    table = pa.table({name: [row[place] for row in rows] for place, name in enumerate(names)})
+    given = build({s: ["a"] for s in subjects}, items=["a", "b"], targets={s: ["a"] for s in subjects})
+    given = replace(given, subject_groups=table)
+    report = run(given, config=AuditConfig(seed=1, model_digest="m", replicates=100, intersections=2))
+    pictures = "".join(re.findall(r"<svg.*?</svg>", render(report, title="Audit"), flags=re.DOTALL))
+
+    for group in ("under-18 × female", "under-18 × male", "56-plus × female", "56-plus × male", "age = under-18"):
+        assert f">{group}<" in pictures
 
 
 def test_equal_reports_give_equal_pages(report: Report) -> None:
