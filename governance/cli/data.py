@@ -42,6 +42,7 @@ def sample_facts(summary: SampleSummary) -> list[tuple[str, object]]:
         ("titles", summary.titles),
         *((f"{kind} events", count) for kind, count in summary.events.items()),
         ("consent records", summary.consents),
+        ("declarations of an age or a gender", summary.declarations),
         ("subjects who refused or withdrew", summary.refused_or_withdrawn_subjects),
         ("subjects with a Global Privacy Control signal", summary.gpc_subjects),
         ("searches in which subjects typed their own identifier", summary.searches_with_own_identifier),

@@ -301,7 +301,10 @@ def test_policies_are_never_exported_over_something(tmp_path: Path, probity: Run
 
 def test_the_progress_of_an_ingestion_ends_at_the_number_of_lines(home: Path, small_service: Path) -> None:
     source, steps = open_source(small_service), list[tuple[int, int]]()
-    lines = sum((small_service / name).read_bytes().count(b"\n") for name in ("consents.ndjson", "events.ndjson"))
+    lines = sum(
+        (small_service / name).read_bytes().count(b"\n")
+        for name in ("consents.ndjson", "declarations.ndjson", "events.ndjson")
+    )
 
     ingest(
         open_home(load_settings(home), clock=system_clock),

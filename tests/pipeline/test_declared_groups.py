@@ -116,6 +116,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
 
     folder = tmp_path_factory.mktemp("service") / "sample"
     write_sample(folder, SampleSettings(subjects=300, titles=80))
+    (folder / "declarations.ndjson").unlink()
     lines = (folder / "consents.ndjson").read_bytes().splitlines()
     return folder, sorted({json.loads(line)["subject"]["account_id"] for line in lines})
 

@@ -10,9 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from governance.policy.loader import load
+from governance.resources import policies_dir
+from pseudonymisation.declarations import listed_pairs
+from pseudonymisation.minimisation import MinimisationPolicy
 from pseudonymisation.sources.errors import SourceError, UnwritableFolder
 from pseudonymisation.sources.registry import open_source
 from pseudonymisation.sources.sample import SampleSettings, SampleSummary, write_sample
+from pseudonymisation.sources.sample.declarations import SHARES
 from pseudonymisation.sources.sample.exposure import Impressions, make_impressions, view_probability
 from pseudonymisation.sources.sample.subjects import make_population
 from pseudonymisation.sources.sample.titles import GENRES, Titles, make_titles
@@ -85,6 +90,7 @@ def test_the_summary_counts_exactly_what_is_in_the_files(
     kinds["view"] -= summary.faults["duplicate_id"]
     assert dict(kinds) == summary.events
     assert summary.consents == sum(1 for _ in open_source(folder).consents())
+    assert summary.declarations == sum(1 for _ in open_source(folder).declarations())
 
 
 def test_each_planted_fault_is_there_as_often_as_stated(written: tuple[Path, SampleSummary]) -> None:
@@ -225,6 +231,21 @@ def test_consents_precede_the_window_and_about_one_subject_in_twelve_says_no(
     assert 0.05 < len(training) / summary.subjects < 0.12
     assert {r["decision"] for r in consents if r["method"] == "gpc"} == {"refuse"}
     assert [r["at"] for r in consents] == sorted(r["at"] for r in consents)
+
+
+def test_nearly_everybody_declares_an_age_and_a_gender_from_the_list_of_the_shipped_policy(
+    written: tuple[Path, SampleSummary],
+) -> None:
+    folder, summary = written
+    said = [json.loads(line) for line in open_source(folder).declarations()]
+    known = {(name, group) for name, groups in SHARES.items() for group in groups}
+    policy = load(policies_dir() / "minimisation.yaml", MinimisationPolicy).value
+
+    assert {(each["attribute"], each["group"]) for each in said} <= known <= set(listed_pairs(policy.attributes))
+    assert 0.95 < len(said) / (2 * summary.subjects) < 1
+    assert len({(each["subject"]["account_id"], each["attribute"]) for each in said}) == len(said)
+    assert [each["at"] for each in said] == sorted(each["at"] for each in said)
+    assert max(each["at"] for each in said) < "2026-08-31T00:00:00Z"
 
 
 @pytest.mark.parametrize("seed", [1, 2])

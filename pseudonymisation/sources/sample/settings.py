@@ -63,6 +63,7 @@ class SampleSummary:
     titles: int
     events: dict[str, int]
     consents: int
+    declarations: int
     refused_or_withdrawn_subjects: int
     gpc_subjects: int
     two_device_subjects: int

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from pseudonymisation.sources.errors import UnwritableFolder
 from pseudonymisation.sources.progress import Progress, silent
 from pseudonymisation.sources.sample.consents import Decisions, make_decisions
+from pseudonymisation.sources.sample.declarations import make_declarations
 from pseudonymisation.sources.sample.events import EventLines, make_events
 from pseudonymisation.sources.sample.exposure import make_impressions
 from pseudonymisation.sources.sample.faults import FAULTS, with_faults
@@ -23,7 +24,7 @@ _STEP = "sample service"
 
 
 def write_sample(folder: Path, settings: SampleSettings, *, progress: Progress = silent) -> SampleSummary:
-    """Writes items.parquet, categories.parquet, events.ndjson, consents.ndjson and README.md; replaces an older sample.
+    """Writes both tables, events, declarations and consents as NDJSON, and README.md; replaces an older sample.
 
     Guarantees:
       - equal settings give equal bytes, given the same versions of numpy and pyarrow
@@ -32,7 +33,7 @@ def write_sample(folder: Path, settings: SampleSettings, *, progress: Progress =
     Raises:
         UnwritableFolder: the folder cannot be made or the disk is full; the message says why.
     """
-    streams = np.random.default_rng(settings.seed).spawn(5)
+    streams = np.random.default_rng(settings.seed).spawn(6)
     progress(_STEP, 0, STEPS)
     titles = make_titles(streams[0], settings)
     population = make_population(streams[1], settings)
@@ -42,14 +43,16 @@ def write_sample(folder: Path, settings: SampleSettings, *, progress: Progress =
     events = make_events(streams[3], settings, titles, population, impressions)
     progress(_STEP, 3, STEPS)
     decisions = make_decisions(streams[4], settings, population.subjects)
+    declarations = make_declarations(streams[5], settings, population.subjects)
     lines = with_faults(events.lines) if settings.faults else events.lines
-    summary = _summary(settings, titles, population, events, decisions)
+    summary = _summary(settings, titles, population, events, decisions, declarations=len(declarations))
     progress(_STEP, 4, STEPS)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _replace(folder / "items.parquet", lambda path: _write_table(titles.catalogue.items, path))
         _replace(folder / "categories.parquet", lambda path: _write_table(titles.catalogue.categories, path))
         _replace(folder / "consents.ndjson", lambda path: _write_lines(decisions.lines, path))
+        _replace(folder / "declarations.ndjson", lambda path: _write_lines(declarations, path))
         _replace(folder / "events.ndjson", lambda path: _write_lines(lines, path))
         progress(_STEP, 5, STEPS)
         _replace(folder / "README.md", lambda path: path.write_text(_readme(settings, summary), encoding="utf-8"))
@@ -62,7 +65,13 @@ def write_sample(folder: Path, settings: SampleSettings, *, progress: Progress =
 
 
 def _summary(
-    settings: SampleSettings, titles: Titles, population: Population, events: EventLines, decisions: Decisions
+    settings: SampleSettings,
+    titles: Titles,
+    population: Population,
+    events: EventLines,
+    decisions: Decisions,
+    *,
+    declarations: int,
 ) -> SampleSummary:
     subjects = population.subjects
     return SampleSummary(
@@ -70,6 +79,7 @@ def _summary(
         titles=settings.titles,
         events=events.by_kind,
         consents=len(decisions.lines),
+        declarations=declarations,
         refused_or_withdrawn_subjects=decisions.refused_or_withdrawn,
         gpc_subjects=sum(subject.gpc for subject in subjects),
         two_device_subjects=sum(len(subject.devices) > 1 for subject in subjects),
@@ -112,6 +122,7 @@ Note: everything is simulated from seed {settings.seed}; no line is about a real
 
 {summary.subjects:,} subjects, {summary.titles:,} titles, {settings.days} days before {settings.until:%Y-%m-%d}.
 Events: {kinds}. One impression in four is logged as `browse`.
+{summary.declarations:,} declarations of an age or a gender, of nearly everybody; tastes do not hang on them.
 
 What is planted:
 
