@@ -31,10 +31,13 @@ from governance.reidentification.procedure import expire as expire_cases
 from governance.rights.tables import CertificateRecord, Job, RightsRequest
 from pseudonymisation.durable import sync_folder
 from pseudonymisation.quarantine import list_quarantine, purge
-from pseudonymisation.schema import EVENT_KINDS
+from pseudonymisation.schema import DECLARATION, EVENT_KINDS
 
 Progress = Callable[[int, int], None]
 """Called with stores done and stores in all."""
+
+DIVIDED_BY: Final = ("attribute",)
+"""A later declaration of the same attribute replaces one."""
 
 PACKAGE_FILES: Final = (".package", ".part")
 """How a sealed package's name ends, and that of one that a crash left half-written."""
@@ -42,7 +45,10 @@ PACKAGE_FILES: Final = (".package", ".part")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expiry:
-    """What one store had kept for too long: ``count`` things from before ``before`` (aware UTC), ``days`` ago."""
+    """What one store had kept for too long: ``count`` things from before ``before`` (aware UTC), ``days`` ago.
+
+    Declarations that the same subject has replaced by a later one go whatever their age, and are in the count.
+    """
 
     days: int
     before: datetime
@@ -130,7 +136,13 @@ def _require_every_kind(home: Home) -> None:
 
 
 def _expire_events(home: Home, kind: str, before: datetime, *, dry_run: bool) -> int:
-    return home.lake.count(kind, before=before) if dry_run else home.lake.expire(kind, before=before).rows
+    replaced = kind == DECLARATION.name
+    if dry_run:
+        younger = len(home.lake.superseded(kind, by=DIVIDED_BY, since=before)) if replaced else 0
+        return home.lake.count(kind, before=before) + younger
+    rows = home.lake.expire(kind, before=before).rows
+    # What was corrected is no longer accurate (GDPR Art. 5(1)(d)), and no audit reads it again.
+    return rows + (home.lake.expire_superseded(kind, by=DIVIDED_BY).rows if replaced else 0)
 
 
 def _expire_quarantine(home: Home, before: datetime, *, dry_run: bool) -> int:

@@ -45,6 +45,14 @@ def rewrite_since(storage: TableStorage, table: DeltaTable, kind: EventKind, bef
     return _rewrite(storage, table, kind, files, _Doomed("at", lambda held: _is_before(held, before), "retention"))
 
 
+def rewrite_without_events(
+    storage: TableStorage, table: DeltaTable, kind: EventKind, event_ids: pa.Array
+) -> tuple[int, int]:
+    """Replace each file that holds one of these events, in one commit; returns rows removed and files replaced."""
+    doomed = _Doomed("event_id", lambda held: pc.is_in(held, event_ids), "superseded")
+    return _rewrite(storage, table, kind, live_files(table), doomed)
+
+
 def holds_before(storage: TableStorage, table: DeltaTable, before: datetime) -> bool:
     """Whether a row from before a moment is left. Reads the files themselves, whatever the log says of their times."""
     return any(_any(_is_before(storage.read(path, ["at"])["at"], before)) for path, _ in live_files(table))

@@ -25,6 +25,7 @@ from pseudonymisation.lake.rewriting import (
     join_files,
     rewrite_since,
     rewrite_without,
+    rewrite_without_events,
 )
 from pseudonymisation.lake.storage import storage_of
 from pseudonymisation.pseudonym import Pseudonym
@@ -260,6 +261,36 @@ class Lake:
             if left:
                 msg = f"expiring {kind} events: rows are still there, in a file whose earliest time the log misstates"
                 raise LakeError(msg)
+        return ExpireResult(rows=rows, files_rewritten=rewritten, files_deleted=deleted, version=self.versions()[kind])
+
+    def superseded(self, kind: str, *, by: Sequence[str], since: datetime | None = None) -> pa.Array:
+        """Ids of the events that a later one of the same subject replaces: one whose columns ``by`` are the same.
+
+        Of several at one moment none replaces another. With ``since``, only those from that moment on.
+        """
+        rows = self.scan(kind, columns=["event_id", "subject", "at", *by])
+        newest = rows.group_by(["subject", *by]).aggregate([("at", "max")])
+        joined = rows.join(newest, ["subject", *by])
+        old = pc.less(joined["at"], joined["at_max"])
+        if since is not None:
+            old = pc.and_(old, pc.greater_equal(joined["at"], pa.scalar(since, TIME)))
+        return joined.filter(old)["event_id"].combine_chunks()
+
+    def expire_superseded(self, kind: str, *, by: Sequence[str]) -> ExpireResult:
+        """Remove the events that ``superseded`` names, and the bytes they lay in; as ``expire`` does.
+
+        Guarantees:
+          - the newest event of each subject and ``by`` stays, with all of the same moment
+          - a second call finds nothing to remove
+        """
+        with self.exclusively():
+            table, storage = self._table(kind), self._storage[kind]
+            if table is None:
+                return ExpireResult(rows=0, files_rewritten=0, files_deleted=0, version=None)
+            ids = self.superseded(kind, by=by)
+            with foreign_errors(f"removing superseded {kind} events"):
+                rows, rewritten = rewrite_without_events(storage, table, KIND_BY_NAME[kind], ids)
+                deleted = delete_unnamed_files(self._existing(kind))
         return ExpireResult(rows=rows, files_rewritten=rewritten, files_deleted=deleted, version=self.versions()[kind])
 
     def compact(self) -> dict[str, int]:

@@ -1,15 +1,17 @@
 """What subjects declare of themselves: only what policy lists, only of those whom audits may read, and nothing else."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance.errors import PolicyError
@@ -19,10 +21,11 @@ from governance.resources import policies_dir
 from pseudonymisation.declarations import SPECIAL, Attribute, listed, require_attributes
 from pseudonymisation.gateway.batch import Gateway, ingest_batch
 from pseudonymisation.kernel import GatewayContext, process
+from pseudonymisation.lake import Lake
 from pseudonymisation.minimisation import MinimisationPolicy
 from pseudonymisation.pseudonym import Pseudonym
 from pseudonymisation.quality import verify_quality
-from pseudonymisation.schema import DECLARATION
+from pseudonymisation.schema import DECLARATION, TIME, bucket_of
 
 Consents = Any  # the class is in conftest.py, which tests cannot import
 Line = Callable[..., bytes]
@@ -234,3 +237,66 @@ def test_the_same_declaration_again_adds_nothing(event: Line, gateway: Gateway) 
 
     assert (first.written, again.written, again.duplicates) == ({"declaration": 1}, {"declaration": 0}, 1)
     assert json.loads(line)["subject"] == {"account_id": "anna"}
+
+
+# What was replaced
+
+ANNAS, BENS = Pseudonym("a7" + "1" * 30), Pseudonym("07" + "2" * 30)
+_ROW = st.tuples(st.sampled_from([ANNAS, BENS]), st.sampled_from(["age", "gender"]), st.integers(0, 3))
+
+
+def stored(lake: Lake, rows: Sequence[tuple[Pseudonym, str, int]], batch: int = 0) -> None:
+    columns = {
+        "event_id": [f"{batch}-{number}" for number in range(len(rows))],
+        "subject": [subject for subject, _, _ in rows],
+        "bucket": [bucket_of(subject) for subject, _, _ in rows],
+        "at": pa.array([datetime(2026, 3, 1, 12, minute, tzinfo=UTC) for _, _, minute in rows], TIME),
+        "attribute": [attribute for _, attribute, _ in rows],
+        "group": [f"group-{batch}-{number}-of-them" for number in range(len(rows))],
+        "purposes": [["exposure_audit"]] * len(rows),
+    }
+    lake.append({"declaration": pa.table(columns, schema=DECLARATION.schema)}, batch_id=f"b{batch}")
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.lists(_ROW, min_size=1, max_size=5), min_size=1, max_size=3))
+def test_exactly_what_a_later_declaration_of_the_attribute_replaces_goes(
+    batches: list[list[tuple[Pseudonym, str, int]]],
+) -> None:
+    rows = [row for batch in batches for row in batch]
+    newest = {key: max(at for *other, at in rows if tuple(other) == key) for key in {row[:2] for row in rows}}
+    kept = sorted(row for row in rows if row[2] == newest[row[:2]])
+    with TemporaryDirectory() as root:
+        lake = Lake(root)
+        for number, batch in enumerate(batches):
+            stored(lake, batch, number)
+        named = len(lake.superseded("declaration", by=("attribute",)))
+        first, again = (lake.expire_superseded("declaration", by=("attribute",)) for _ in range(2))
+        left = lake.scan("declaration", columns=["subject", "attribute", "at"]).to_pylist()
+
+    assert sorted((row["subject"], row["attribute"], row["at"].minute) for row in left) == kept
+    assert (named, first.rows, again.rows) == (len(rows) - len(kept), len(rows) - len(kept), 0)
+
+
+def test_no_byte_of_a_replaced_declaration_stays(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    stored(lake, [(ANNAS, "age", 1), (BENS, "age", 2), (ANNAS, "age", 3)])
+    young = datetime(2026, 3, 1, 12, 2, tzinfo=UTC)
+
+    assert lake.superseded("declaration", by=("attribute",), since=young).to_pylist() == []
+    assert lake.superseded("declaration", by=("attribute",)).to_pylist() == ["0-0"]
+    lake.expire_superseded("declaration", by=("attribute",))
+    assert lake.scan("declaration", columns=["group"])["group"].to_pylist() == [
+        "group-0-1-of-them",
+        "group-0-2-of-them",
+    ]
+    written = str([pq.read_table(path, partitioning=None).to_pydict() for path in tmp_path.rglob("*.parquet")])
+    assert "group-0-1-of-them" in written
+    assert "group-0-0-of-them" not in written
+
+
+def test_where_nothing_was_ever_declared_nothing_is_replaced(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+
+    assert lake.superseded("declaration", by=("attribute",)).to_pylist() == []
+    assert lake.expire_superseded("declaration", by=("attribute",)).rows == 0

@@ -338,6 +338,27 @@ def test_declarations_end_with_retention(home: Home) -> None:
     assert entry.body["events"]["declaration"] == run.events["declaration"].count
 
 
+def test_retention_deletes_what_subjects_have_corrected_and_an_audit_says_the_same_afterwards(
+    home: Home, service: tuple[Path, list[str]]
+) -> None:
+    stored_once = home.lake.count("declaration")
+    declare(home, dict.fromkeys(service[1][:100], "nonbinary"), at=NOON.replace(hour=13))
+    corrected = home.lake.count("declaration") - stored_once
+    early = replace(home, clock=lambda: NOON.replace(day=2))
+    rows = home.lake.scan("declaration", columns=["subject", "at", "attribute", "group", "purposes"])
+    everybody = rows["subject"].unique().to_pylist()
+    asked = {"purpose": "exposure_audit", "attributes": home.policies.minimisation.value.attributes}
+    before = in_force(rows, everybody, **asked)
+
+    assert run_retention(early, dry_run=True).events["declaration"].count == corrected > 50
+    assert home.lake.count("declaration") == stored_once + corrected
+    assert run_retention(early).events["declaration"].count == corrected
+    assert run_retention(early).events["declaration"].count == 0
+    left = home.lake.scan("declaration", columns=rows.column_names)
+    assert left.num_rows == stored_once == before.num_rows
+    assert in_force(left, everybody, **asked).equals(before)
+
+
 def test_the_log_counts_declarations_and_repeats_none(untold: Home, service: tuple[Path, list[str]]) -> None:
     declare(untold, {service[1][0]: "female", service[1][1]: "anna@example.org", service[1][2]: "male"})
     with untold.transaction() as session:
