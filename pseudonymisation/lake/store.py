@@ -1,7 +1,7 @@
 """The event lake: one Delta table per kind of event, partitioned by ``bucket``.
 
-Trusted for: being the only copy of the events. Whoever can read it sees pseudonyms of one domain, items and times;
-whoever can write it can add or remove events, which no other store would contradict.
+Trusted for: being the only copy of the events. Whoever can read it sees pseudonyms of one domain, items and times, and
+the groups that subjects declared; whoever can write it can add or remove events, which no other store would contradict.
 """
 
 from collections.abc import Mapping, Sequence
