@@ -74,10 +74,15 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lists:
-    """What held-out subjects get, (n, k) item places each."""
+    """What held-out subjects get, (n, k) item places each.
+
+    Where lists depend on those of others, as with a controller, ``answer`` (n,) is by how much each subject moves
+    everybody's mean utility afterwards beside the own list's, of mean 0; None where every list is made for itself.
+    """
 
     before: Ints
     after: Ints
+    answer: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +115,9 @@ def compare(
 ) -> Compared:
     """Measure lists against those that subjects would have had.
 
-    Where a group's utility before is not positive there is nothing to keep a part of, and its figures are None.
+    Where others answer, the interval of a utility is the wider one of that with their whole answer and that without:
+    what they do lies in between. Where a group's utility before is not positive there is nothing to keep a part of, and
+    its figures are None.
     """
     cohorts, changes = _cohorts(held_out), _changes(held_out, lists, shown)
     before, after = (shown.shares(each) for each in (lists.before, lists.after))
@@ -133,12 +140,13 @@ def compare(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Change:
-    """A figure of every subject before and after, (n,), and whether the subject counts."""
+    """A figure of every subject before and after, (n,), whether the subject counts, and what others answer."""
 
     measure: str
     before: Floats
     after: Floats
     counted: Mask
+    answer: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -168,7 +176,7 @@ def _cohorts(held_out: HeldOut) -> _Cohorts:
 def _changes(held_out: HeldOut, lists: Lists, shown: Shown) -> list[_Change]:
     score = [shown.utility(each, held_out.scores) for each in (lists.before, lists.after)]
     everyone = np.ones(len(held_out.subjects), dtype=bool)
-    found = [_Change(measure="score", before=score[0], after=score[1], counted=everyone)]
+    found = [_Change(measure="score", before=score[0], after=score[1], counted=everyone, answer=lists.answer)]
     if held_out.targets is not None:
         ndcg = [_ndcg(each, held_out.targets) for each in (lists.before, lists.after)]
         counted = np.asarray(held_out.targets.any(axis=1), dtype=bool)
@@ -194,7 +202,10 @@ def _mean_shares(shares: Floats) -> Smooth:
 
 
 def _kept(change: _Change, cohorts: _Cohorts) -> Smooth:
-    """Utility kept by each cohort, then by each group less that of the others its attribute divides."""
+    """Utility kept by each cohort, then by each group less that of the others its attribute divides.
+
+    Where others answer, all of these once more with the answer.
+    """
     counted = cohorts.members * change.counted[:, None]
     size, beside = counted.shape[1], (cohorts.owners[:, None] == cohorts.owners)[:, 1:].astype(np.float64)
     sizes = counted.sum(axis=0)
@@ -203,23 +214,34 @@ def _kept(change: _Change, cohorts: _Cohorts) -> Smooth:
     cells += [Cell(n=int(min(pair)), span=2.0) for pair in zip(sizes[1:], others, strict=True)]
 
     def value_of(means: NDArray[np.inexact]) -> NDArray[np.inexact]:
-        before, after = means[..., :size], means[..., size:]
-        kept = after / before
-        rest = (after @ beside - after[..., 1:]) / (before @ beside - before[..., 1:])
-        return np.concatenate([kept, kept[..., 1:] - rest], axis=-1)
+        before, *afters = np.split(means, means.shape[-1] // size, axis=-1)
+        found = []
+        for after in afters:
+            kept = after / before
+            rest = (after @ beside - after[..., 1:]) / (before @ beside - before[..., 1:])
+            found += [kept, kept[..., 1:] - rest]
+        return np.concatenate(found, axis=-1)
 
-    channels = np.hstack([counted * change.before[:, None], counted * change.after[:, None]])
-    return Smooth(cells=tuple(cells), channels=channels, value_of=value_of)
+    channels = [counted * change.before[:, None], counted * change.after[:, None]]
+    if change.answer is not None:
+        # Every group bears its part of what others answer, by its size.
+        channels.append(channels[1] + counted.mean(axis=0) * change.answer[:, None])
+    return Smooth(cells=tuple(cells) * (len(channels) - 1), channels=np.hstack(channels), value_of=value_of)
 
 
 def _utility(change: _Change, cohorts: _Cohorts, found: Intervals, start: int) -> list[UtilityKept]:
     counted = cohorts.members * change.counted[:, None]
-    rows = []
+    size, rows = len(cohorts.names), []
+
+    def estimate(cell: int) -> Estimate:
+        alone = _interval(found, start + cell)
+        return alone if change.answer is None else wider(alone, _interval(found, start + cell + 2 * size - 1))
+
     for place, (attribute, group) in enumerate(cohorts.names):
         n = int(counted[:, place].sum())
         shown = bool(counted[:, place] @ change.before > 0)
-        kept = _interval(found, start + place) if shown else _NOTHING
-        others = _interval(found, start + len(cohorts.names) + place - 1) if shown and place else _NOTHING
+        kept = estimate(place) if shown else _NOTHING
+        others = estimate(size + place - 1) if shown and place else _NOTHING
         shown = kept[0] is not None
         rows.append(
             UtilityKept(
@@ -275,6 +297,14 @@ def _ratios(exposure: Sequence[ExposureChange]) -> tuple[ExposureRatio, ...]:
 
 def _limited(row: ExposureChange) -> bool:
     return row.category != UNKNOWN and (row.floor > 0 or row.ceiling < 1)
+
+
+def wider(one: Estimate, other: Estimate) -> Estimate:
+    """A figure with the wider of two intervals about it; nothing where either is nothing."""
+    (value, low, high), (_, lower, higher) = one, other
+    if value is None or low is None or high is None or lower is None or higher is None:
+        return _NOTHING
+    return value, min(low, lower), max(high, higher)
 
 
 def _interval(found: Intervals, cell: int) -> Estimate:

@@ -210,6 +210,15 @@ def shares_of(serving: Serving, state: ServedExposure) -> Floats:
     return np.array(state.attention) / (max(state.lists, 1) * serving.attention)
 
 
+def mean_prices(serving: Serving, lists: Ints, correction: Correction) -> Floats:
+    """Corrected prices in the mean over the lists, (n, k), that ``serve_all`` made with them from the start, (G,)."""
+    given = np.cumsum(np.einsum("r,urg->ug", serving.weights, serving.groups[lists]), axis=0)
+    before = np.vstack([np.zeros(len(serving.names)), given[:-1]])
+    states = (ServedExposure(lists=place, attention=tuple(so_far)) for place, so_far in enumerate(before.tolist()))
+    found: Floats = serving.prices + np.mean([correction(serving, state) for state in states], axis=0)
+    return found
+
+
 def largest_violation(serving: Serving, state: ServedExposure) -> float:
     """By how much a share lies outside its limits so far, at most."""
     shares = shares_of(serving, state)

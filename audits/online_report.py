@@ -1,8 +1,13 @@
 """Serving with a controller, measured on held-out subjects who come one by one.
 
 They are served four times in the same order: without any mitigation, with prices alone, with the controller alone, and
-with prices that the controller corrects, which is what the report is about. A list depends on what those before were
-shown; intervals take the lists as they fell, and say how they would differ with other subjects, not in another order.
+with prices that the controller corrects, which is what the report is about.
+
+A list depends on what those before were shown, so lists as they fell vary by too little or too much to say how far
+utility would differ with other subjects: whoever takes more of a category than others leaves it less dear for them. At
+prices p that follow the shares, the mean utility of lists that are best at p moves with a subject not by the own
+utility alone but by utility + sum_g p_g (share_g - mean share_g) (the envelope theorem, for the dual whose prices these
+are). Where a share is within its limits nothing follows. Hence intervals are the wider ones of those two.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,13 +23,14 @@ from audits.compared_lists import (
     Shown,
     compare,
     require_fit,
+    wider,
 )
 from audits.errors import InvalidConfig
 from audits.exposure_problem import Floats, Ints, Mask, Scores
 from audits.held_out import HeldOut
 from audits.mitigation import PriceFit, serve
 from audits.mitigation_report import Course, MitigationReport, ServedOnline
-from audits.online import Serving, correction_of, serve_all
+from audits.online import Serving, correction_of, mean_prices, serve_all
 from audits.price_report import certificate_of, fitted_on
 from audits.statistics import Cell, Smooth
 
@@ -39,7 +45,8 @@ _SETTLED = 10
 
 AS_THEY_CAME = (
     "Each list depends on those before it: intervals are about other subjects in the same order of arrival, not about "
-    "another order."
+    "another order. Those of utility count what later subjects get where earlier ones differ; those of shares and of "
+    "ranking quality do not."
 )
 
 
@@ -99,12 +106,13 @@ def report_online(
     """
     require_fit(held_out, shown)
     served = _served(shown, held_out, turns, progress)
+    answers = [_answer(shown, lists, turns, way) for lists, way in zip(served, _WAYS, strict=True)]
     found = compare(
-        Lists(before=served[0], after=served[-1]),
+        Lists(before=served[0], after=served[-1], answer=answers[-1]),
         shown,
         held_out,
         resampling=resampling,
-        beside=[_kept([shown.utility(lists, held_out.scores) for lists in served])],
+        beside=[_kept([shown.utility(lists, held_out.scores) for lists in served], answers)],
     )
     return MitigationReport(
         certificate=certificate_of(fit),
@@ -141,18 +149,10 @@ def _served(shown: Shown, held_out: HeldOut, turns: Turns, progress: Progress | 
         raise InvalidConfig(msg)
     correction, found = correction_of(turns.controller, turns.gain), []
     for corrected, priced in _WAYS:
-        prices = shown.prices if priced else np.zeros(len(shown.names))
+        serving = _serving(shown, priced=priced)
         if not corrected:
-            found.append(serve(scores, shown.groups @ prices, shown.attention.size, excluded))
+            found.append(serve(scores, shown.groups @ serving.prices, shown.attention.size, excluded))
             continue
-        serving = Serving(
-            names=tuple(shown.names),
-            groups=shown.groups,
-            weights=shown.attention,
-            lower=shown.lower,
-            upper=shown.upper,
-            prices=prices,
-        )
         in_turn, _ = serve_all(
             serving,
             serving.start(),
@@ -167,6 +167,28 @@ def _served(shown: Shown, held_out: HeldOut, turns: Turns, progress: Progress | 
     return found
 
 
+def _serving(shown: Shown, *, priced: bool) -> Serving:
+    return Serving(
+        names=tuple(shown.names),
+        groups=shown.groups,
+        weights=shown.attention,
+        lower=shown.lower,
+        upper=shown.upper,
+        prices=shown.prices if priced else np.zeros(len(shown.names)),
+    )
+
+
+def _answer(shown: Shown, lists: Ints, turns: Turns, way: tuple[bool, bool]) -> Floats:
+    """By how much each subject moves everybody's mean utility through prices that follow the shares, (n,), mean 0."""
+    corrected, priced = way
+    if not corrected:
+        return np.zeros(lists.shape[0])
+    correction = correction_of(turns.controller, turns.gain)
+    prices = mean_prices(_serving(shown, priced=priced), lists[turns.order], correction)
+    shares = shown.shares(lists)
+    return np.asarray((shares - shares.mean(axis=0)) @ prices)
+
+
 def _half_of(progress: Progress | None, *, second: bool) -> Progress | None:
     """Progress of the first or second of two equal parts."""
     if progress is None:
@@ -174,24 +196,33 @@ def _half_of(progress: Progress | None, *, second: bool) -> Progress | None:
     return lambda served, n: progress(served + (n if second else 0), 2 * n)
 
 
-def _kept(utilities: Sequence[Floats]) -> Smooth:
-    """Utility kept by every way but the first, then by each that is corrected less that of prices alone."""
+def _kept(utilities: Sequence[Floats], answers: Sequence[Floats]) -> Smooth:
+    """Utility kept by every way but the first, then by each that is corrected less that of prices alone.
+
+    All of these are there twice, the second time with what others answer.
+    """
     n = utilities[0].size
     cells = (*(Cell(n=n, span=1.0) for _ in _WAYS[1:]), Cell(n=n, span=2.0), Cell(n=n, span=2.0))
 
     def value_of(means: NDArray[np.inexact]) -> NDArray[np.inexact]:
-        kept = means[..., 1:] / means[..., :1]
-        return np.concatenate([kept, kept[..., 1:] - kept[..., :1]], axis=-1)
+        found = []
+        for part in np.split(means, 2, axis=-1):
+            kept = part[..., 1:] / part[..., :1]
+            found += [kept, kept[..., 1:] - kept[..., :1]]
+        return np.concatenate(found, axis=-1)
 
-    return Smooth(cells=cells, channels=np.stack(utilities, axis=1), value_of=value_of)
+    answered = [utility + answer for utility, answer in zip(utilities, answers, strict=True)]
+    return Smooth(cells=cells * 2, channels=np.stack([*utilities, *answered], axis=1), value_of=value_of)
 
 
 def _told(turns: Turns, shown: Shown, served: Sequence[Ints], found: Compared) -> ServedOnline:
     n = served[0].shape[0]
     after = np.unique(np.geomspace(min(_FIRST, n), n, _POINTS).round().astype(np.int64))
     settled = max(min(_FIRST, n), n // _SETTLED)
-    estimates = [(1.0, None, None), *found.beside[:3]]
-    against = [(None, None, None)] * 2 + list(found.beside[3:])
+    half = len(found.beside) // 2
+    beside = [wider(*each) for each in zip(found.beside[:half], found.beside[half:], strict=True)]
+    estimates = [(1.0, None, None), *beside[:3]]
+    against = [(None, None, None)] * 2 + beside[3:]
     courses = []
     for place, (corrected, priced) in enumerate(_WAYS):
         violation = violations(served[place][turns.order], shown)
