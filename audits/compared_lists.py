@@ -23,7 +23,7 @@ UNKNOWN_GROUP = "unknown"
 Estimate = tuple[float | None, float | None, float | None]
 """A figure with the ends of its simultaneous interval; None where there are too few subjects."""
 
-_NOTHING: Estimate = (None, None, None)
+NOTHING: Estimate = (None, None, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -240,8 +240,8 @@ def _utility(change: _Change, cohorts: _Cohorts, found: Intervals, start: int) -
     for place, (attribute, group) in enumerate(cohorts.names):
         n = int(counted[:, place].sum())
         shown = bool(counted[:, place] @ change.before > 0)
-        kept = estimate(place) if shown else _NOTHING
-        others = estimate(size + place - 1) if shown and place else _NOTHING
+        kept = estimate(place) if shown else NOTHING
+        others = estimate(size + place - 1) if shown and place else NOTHING
         shown = kept[0] is not None
         rows.append(
             UtilityKept(
@@ -303,7 +303,7 @@ def wider(one: Estimate, other: Estimate) -> Estimate:
     """A figure with the wider of two intervals about it; nothing where either is nothing."""
     (value, low, high), (_, lower, higher) = one, other
     if value is None or low is None or high is None or lower is None or higher is None:
-        return _NOTHING
+        return NOTHING
     return value, min(low, lower), max(high, higher)
 
 

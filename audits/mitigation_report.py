@@ -119,7 +119,7 @@ class Course:
     Attributes:
         corrected: whether the controller corrected it.
         priced: whether it started from the fitted prices.
-        kept: utility with it / utility without any mitigation.
+        kept: utility with it / utility without any mitigation; None where the latter is not positive.
         low: lower end of the simultaneous interval of ``kept``.
         high: upper end.
         against_prices: kept with it less kept with prices alone; None for these themselves, and without either.

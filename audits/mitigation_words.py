@@ -34,7 +34,7 @@ def title_of(report: MitigationReport) -> str:
 def sentences(report: MitigationReport) -> tuple[str, ...]:
     """The report in a few sentences: the cost, what came of it, the proof, who pays, what is shown."""
     whom = "held-out subjects" if report.certificate is None else "subjects the prices were not fitted on"
-    said = [_cost(row, whom) for row in report.utility if row.group is None and row.kept is not None]
+    said = [_cost(row, whom) for row in report.utility if row.group is None]
     if report.served is not None:
         said += _served(report.served)
     if report.reranked is not None:
@@ -82,6 +82,9 @@ def surely_outside(row: ExposureChange) -> bool:
 
 
 def _cost(row: UtilityKept, whom: str) -> str:
+    if row.kept is None:
+        of = f"it takes some subjects (here {row.n:,}) and a positive mean without the mitigation"
+        return f"What part {whom} keep of their {MEASURES[row.measure]} cannot be told: {of}."
     interval = "" if row.low is None or row.high is None else f" ({row.low:.1%} to {row.high:.1%})"
     return f"{row.n:,} {whom} keep {row.kept:.1%}{interval} of their {MEASURES[row.measure]}."
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from audits.bootstrap import Resampling
 from audits.compared_lists import (
+    NOTHING,
     Compared,
     Lists,
     Shown,
@@ -220,9 +221,11 @@ def _told(turns: Turns, shown: Shown, served: Sequence[Ints], found: Compared) -
     after = np.unique(np.geomspace(min(_FIRST, n), n, _POINTS).round().astype(np.int64))
     settled = max(min(_FIRST, n), n // _SETTLED)
     half = len(found.beside) // 2
-    beside = [wider(*each) for each in zip(found.beside[:half], found.beside[half:], strict=True)]
-    estimates = [(1.0, None, None), *beside[:3]]
-    against = [(None, None, None)] * 2 + beside[3:]
+    # Where there is nothing to keep a part of, ratios are of no meaning, and neither is one of them less another.
+    told = found.utility[0].kept is not None
+    beside = [wider(*each) if told else NOTHING for each in zip(found.beside[:half], found.beside[half:], strict=True)]
+    estimates = [(1.0 if told else None, None, None), *beside[:3]]
+    against = [NOTHING] * 2 + beside[3:]
     courses = []
     for place, (corrected, priced) in enumerate(_WAYS):
         violation = violations(served[place][turns.order], shown)

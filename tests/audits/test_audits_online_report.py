@@ -226,3 +226,19 @@ def test_prices_in_the_mean_over_lists_are_those_computed_by_hand() -> None:
     lists = np.array([[0, 0], [1, 0], [1, 0]])
 
     assert mean_prices(serving, lists, owed(0.4)) == pytest.approx([0.0, 1.0 + 0.4 * (0 + 1 / 2 + 1 / 3) / 3])
+
+
+def test_where_scores_are_negative_no_part_of_a_utility_is_told() -> None:
+    # Of -3 as without mitigation, -3.1 would be 103 %: lists that are worse would seem to keep more than everything.
+    scores = drawn(2, N, KEEN) - 5.0
+    held_out = HeldOut(subjects=tuple(map(str, range(N))), scores=scores, fitted_on=("t1",))
+    turns = Turns(controller="owed", gain=0.1, order=np.arange(N), arrival="as they stand")
+    report = report_online(
+        fitted(), shown(), held_out, turns, resampling=Resampling(replicates=50, seed=4, min_subjects=10)
+    )
+    said = sentences(report)
+
+    assert [(each.kept, each.low, each.against_prices) for each in served(report).courses] == [(None, None, None)] * 4
+    assert "cannot be told" in said[0]
+    assert not any("Against prices alone" in each for each in said)
+    assert "%" not in render_mitigation(report, title=title_of(report)).split("Who pays")[1].split("</table>")[0]
