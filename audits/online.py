@@ -25,6 +25,7 @@ from audits.errors import InvalidConfig
 from audits.exposure_problem import Floats, Ints, Mask, Name, Scores
 
 _TOLD = 100
+_ROOM = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,11 +122,16 @@ class Serving:
 
         Raises:
             CorruptReport, InvalidConfig: see ``ServedExposure.from_json``.
-            InvalidConfig: a state of other categories, or of the same in another order.
+            InvalidConfig: a state of other categories, or of the same in another order, or with more attention than so
+            many lists give, as after longer ones.
         """
         state = ServedExposure.from_json(unverified)
         if len(state.attention) != len(self.names) or state.categories not in {None, self._categories}:
             msg = f"served exposure: expected that of {', '.join(self._categories)}, got that of other categories"
+            raise InvalidConfig(msg)
+        most = state.lists * self.attention
+        if (largest := max(state.attention, default=0.0)) > most + _ROOM * (1.0 + most):
+            msg = f"served exposure: expected at most {most:g} of attention on a category, got {largest:g}"
             raise InvalidConfig(msg)
         return replace(state, categories=self._categories)
 
@@ -178,11 +184,15 @@ def serve_next(
 ) -> tuple[Ints, ServedExposure]:
     """The next subject's list, best first, (k,), and the state after it.
 
-    ``scores`` (m,) are the subject's, ``excluded`` (m,) what the subject must not get. Scores are taken as checked:
-    one that is not finite is never shown, and neither is an item below rank k of what is left.
+    ``scores`` (m,) are the subject's, ``excluded`` (m,) what the subject must not get; a score of ``-inf`` is as good
+    as excluded.
+
+    Raises:
+        InvalidConfig: fewer than k items left, or a score that is NaN or infinity.
 
     Guarantees:
       - a function of its arguments
+      - what is excluded is in no list
       - the attention that the state counts is that of the list returned
     """
     prices = serving.prices + correction(serving, state)
@@ -193,7 +203,12 @@ def serve_next(
         priced[excluded] = -np.inf
     k = serving.weights.size
     best = np.argpartition(priced, -k)[-k:]
-    items = best[np.argsort(np.negative(priced[best]), kind="stable")].astype(np.int64, copy=False)
+    chosen = priced[best]
+    if not np.isfinite(chosen).all():  # NaN and infinity come before every number, what is excluded after
+        left = int(np.isfinite(priced).sum())
+        msg = f"online serving: expected finite scores of at least {k} items left to show, got {left}, or others too"
+        raise InvalidConfig(msg)
+    items = best[np.argsort(np.negative(chosen), kind="stable")].astype(np.int64, copy=False)
     given = serving.weights @ serving.groups[items]
     attention = tuple((given + state.attention).tolist())
     return items, ServedExposure(lists=state.lists + 1, attention=attention, categories=state.categories)

@@ -275,3 +275,32 @@ def test_a_gain_that_corrects_nothing_or_without_bound_is_refused(value: float) 
     for controller in (owed, penalty):
         with pytest.raises(InvalidConfig, match="positive number"):
             controller(value)
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_a_score_that_is_no_number_is_refused_and_not_shown_first(wrong: float) -> None:
+    machine, scores = serving(), shuffled(0)[0].copy()
+    scores[17] = wrong
+    with pytest.raises(InvalidConfig, match="expected finite scores"):
+        serve_next(machine, machine.start(), scores, owed(0.1))
+
+
+def test_where_too_few_items_are_left_nothing_that_is_excluded_fills_the_list() -> None:
+    machine, excluded = serving(), np.ones(100, dtype=bool)
+    excluded[:4] = False
+    with pytest.raises(InvalidConfig, match="at least 5 items left to show, got 4"):
+        serve_next(machine, machine.start(), shuffled(0)[0], owed(0.1), excluded=excluded)
+    excluded[4] = False
+    items, _ = serve_next(machine, machine.start(), shuffled(0)[0], owed(0.1), excluded=excluded)
+
+    assert sorted(items.tolist()) == [0, 1, 2, 3, 4]
+
+
+def test_a_state_of_longer_lists_does_not_go_on_with_shorter_ones() -> None:
+    machine = serving()
+    _, state = serve_all(machine, machine.start(), np.tile(machine.groups[:, 0] * 10.0, (3, 1)), owed(0.02))
+    shorter = replace(machine, weights=machine.weights[:2])
+
+    assert machine.resume(state.to_json()) == state
+    with pytest.raises(InvalidConfig, match="expected at most"):
+        shorter.resume(state.to_json())
