@@ -78,7 +78,10 @@ RelevanceOption = Annotated[
 ReportOption = Annotated[
     Path | None, typer.Option(help="Where the report on held-out subjects goes: a .json or .html file.")
 ]
-ShareOption = Annotated[float, typer.Option(help="Part of the subjects kept aside, for the report to be measured on.")]
+ShareOption = Annotated[
+    float | None,
+    typer.Option(help="Part of the subjects kept aside, for the report to be measured on; 0.3 if absent."),
+]
 RelativeOption = Annotated[
     bool, typer.Option("--relative", help="Scale each subject's best score to 1, the unit of Probity's own models.")
 ]
@@ -124,7 +127,7 @@ def mitigate(
     history: HistoryOption = None,
     relevance: RelevanceOption = None,
     report: ReportOption = None,
-    held_out_share: ShareOption = 0.3,
+    held_out_share: ShareOption = None,
     relative: RelativeOption = False,
     controller: ControllerOption = None,
     gain: GainOption = None,
@@ -142,10 +145,11 @@ def mitigate(
     """
     needed = {"--scores": scores, "--items": items, "--policy": policy, "--out": out}
     optional = {"--groups": groups, "--history": history, "--relevance": relevance, "--report": report}
+    measured = {"--held-out-share": held_out_share, "--relative": relative or None}
     turns = {"--controller": controller, "--gain": gain, "--arrive-by": arrive_by}
     option = {"--attribute": attribute, "--strength": strength, "--keep": keep}
     if model is not None:
-        _refuse_for_model(method, {**needed, **optional, **turns, **option})
+        _refuse_for_model(method, {**needed, **optional, **measured, **turns, **option})
         _mitigate_model(model, home, as_json=as_json)
         return
     _refuse_of_others(method, turns, option)
@@ -155,10 +159,12 @@ def mitigate(
         raise InvalidInput(msg)
     from governance.pipeline.controlled import ControllerAsked
     from governance.pipeline.reranked import OptionAsked
+    from governance.pipeline.scored import HELD_OUT_SHARE
     from governance.pipeline.scored_files import ScoredFiles
 
     files = ScoredFiles(scores=scores, items=items, policy=policy, groups=groups, history=history, relevance=relevance)
-    given = _Given(files=files, out=out, report=report, relative=relative, share=held_out_share, as_json=as_json)
+    share = HELD_OUT_SHARE if held_out_share is None else held_out_share
+    given = _Given(files=files, out=out, report=report, relative=relative, share=share, as_json=as_json)
     if method in _FOR_LISTS:
         name: OptionName = "calibrated" if method is Method.CALIBRATED else "diverse"
         _lists(given, OptionAsked(name=name, attribute=attribute, strength=strength, keep=keep))
@@ -185,7 +191,7 @@ def _prices(given: _Given, asked: "ControllerAsked | None") -> None:
     from governance.pipeline.pricing import price_scores
     from governance.pipeline.scored_files import PRICES, read_scored, refuse_unwritable, write_outcome
 
-    refuse_unwritable(given.out, PRICES, given.report)
+    refuse_unwritable(given.files, given.out, PRICES, given.report)
     scored = read_scored(given.files, relative=given.relative, held_out_share=given.share)
     with progress("fitting prices") as step:
         if asked is None:
@@ -200,7 +206,7 @@ def _lists(given: _Given, asked: "OptionAsked") -> None:
     from governance.pipeline.reranked import rerank_scores
     from governance.pipeline.scored_files import LISTS, read_scored, refuse_unwritable, write_outcome
 
-    refuse_unwritable(given.out, LISTS, given.report)
+    refuse_unwritable(given.files, given.out, LISTS, given.report)
     scored = read_scored(given.files, relative=given.relative, held_out_share=given.share)
     with progress("making lists") as step:
         made = rerank_scores(scored, asked, progress=step)

@@ -25,6 +25,7 @@ Progress = Callable[[int, int], None]
 Ints = np.ndarray
 
 SALT = b"probity/mitigation/held-out/v1"
+HELD_OUT_SHARE = 0.3
 FEWEST_SUBJECTS = 10
 """A report needs as many, and a fit too."""
 
@@ -67,7 +68,7 @@ class Scored:
     inputs: Mapping[str, str]
     unit: Unit
     told: Told
-    held_out_share: float = 0.3
+    held_out_share: float = HELD_OUT_SHARE
 
     @property
     def attention(self) -> np.ndarray:

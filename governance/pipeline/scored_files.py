@@ -15,7 +15,7 @@ from audits.mitigation_words import title_of
 from audits.scores import score_matrix
 from audits.sources import read_groups, read_history, read_items, read_relevance, read_scores
 from governance.errors import InvalidInput
-from governance.pipeline.scored import Scored, Told
+from governance.pipeline.scored import HELD_OUT_SHARE, Scored, Told
 from governance.policy.loader import load
 from governance.policy.rules import FairnessPolicy
 from pseudonymisation.durable import write_atomically
@@ -46,7 +46,7 @@ class ScoredFiles:
     relevance: Path | None = None
 
 
-def read_scored(files: ScoredFiles, *, relative: bool = False, held_out_share: float = 0.3) -> Scored:
+def read_scored(files: ScoredFiles, *, relative: bool = False, held_out_share: float = HELD_OUT_SHARE) -> Scored:
     """Everything that files say.
 
     ``relative`` scales each subject's best score to 1, the unit in which Probity's own models take prices.
@@ -75,12 +75,15 @@ def read_scored(files: ScoredFiles, *, relative: bool = False, held_out_share: f
     )
 
 
-def refuse_unwritable(out: Path, endings: Sequence[str], report: Path | None) -> None:
-    """Say before anything is fitted that its outcome could not be written.
+def refuse_unwritable(files: ScoredFiles, out: Path, endings: Sequence[str], report: Path | None) -> None:
+    """Say before anything is fitted that its outcome could not be written, or not without a loss.
 
     Raises:
-        InvalidInput: another ending than the file can have, or a folder that does not exist.
+        InvalidInput: another ending than the file can have, a folder that does not exist, a place where there is a
+            folder, or one that is read from or written to already.
     """
+    given = (files.scores, files.items, files.policy, files.groups, files.history, files.relevance)
+    taken = {path.resolve() for path in given if path is not None}
     for path, possible in ((out, endings), (report, REPORT)):
         if path is None:
             continue
@@ -90,6 +93,13 @@ def refuse_unwritable(out: Path, endings: Sequence[str], report: Path | None) ->
         if not path.parent.is_dir():
             msg = f"{path}: expected a folder that exists"
             raise InvalidInput(msg)
+        if path.is_dir():
+            msg = f"{path}: expected the name of a file, got a folder"
+            raise InvalidInput(msg)
+        if path.resolve() in taken:
+            msg = f"{path}: expected a file of its own to write to, got one that is used already"
+            raise InvalidInput(msg)
+        taken.add(path.resolve())
 
 
 def write_outcome(outcome: PriceFile | pa.Table, out: Path, report: MitigationReport, place: Path | None) -> str:

@@ -14,7 +14,7 @@ from audits.mitigation_report import MitigationReport
 from governance.pipeline.scored import split
 from recommender.price_file import load_prices
 from tests.pipeline.conftest import Run
-from tests.pipeline.scored import arguments, write_files
+from tests.pipeline.scored import POLICY, arguments, write_files
 
 
 @pytest.fixture
@@ -111,16 +111,22 @@ def test_who_is_kept_aside_depends_on_the_key_alone() -> None:
         ({"out": "prices.txt"}, 2, "a name that ends in .json, .yaml or .yml"),
         ({"out": "nowhere/prices.json"}, 2, "a folder that exists"),
         ({"report": "report.pdf"}, 2, "ends in .json or .html"),
+        ({"report": "prices.json"}, 2, "prices.json: expected a file of its own to write to"),
+        ({"out": "policy.yaml"}, 2, "policy.yaml: expected a file of its own to write to"),
+        ({"report": "folder.json"}, 2, "expected the name of a file, got a folder"),
     ],
 )
 def test_files_that_are_not_what_they_should_be_are_refused_in_one_line(
     files: Path, probity: Run, spoil: dict[str, str], code: int, says: str
 ) -> None:
+    (files / "folder.json").mkdir()
     ran = probity(*arguments(files, **spoil))
 
     assert ran.code == code
     assert says in ran.err
     assert len(ran.err.strip().splitlines()) == 1
+    assert not (files / "prices.json").exists()
+    assert (files / "policy.yaml").read_text() == POLICY
 
 
 @pytest.mark.parametrize(

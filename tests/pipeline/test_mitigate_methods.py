@@ -234,3 +234,20 @@ def test_a_registered_model_is_served_at_fixed_prices_alone(probity: Run) -> Non
     assert ran.code == 2
     assert "expected --method prices, got online" in ran.err
     assert "--scores" in ran.err
+
+
+@pytest.mark.parametrize("option", [("--relative",), ("--held-out-share", "0.5"), ("--keep", "0.9")])
+def test_what_a_registered_model_does_not_take_is_refused_and_not_left_out(
+    probity: Run, option: tuple[str, ...]
+) -> None:
+    ran = probity("mitigate", "00000000-0000-4000-8000-000000000001", *option)
+
+    assert (ran.code, f"got also {option[0]}" in ran.err) == (2, True)
+
+
+def test_lists_do_not_overwrite_the_scores_they_are_made_from(files: Path, probity: Run) -> None:
+    before = (files / "scores.csv").read_bytes()
+    ran = probity(*arguments(files, out="scores.csv"), "--method", "diverse", "--strength", "0.3")
+
+    assert (ran.code, "scores.csv: expected a file of its own" in ran.err) == (2, True)
+    assert (files / "scores.csv").read_bytes() == before
