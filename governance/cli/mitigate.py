@@ -254,9 +254,6 @@ def _refuse_of_others(method: Method, turns: Mapping[str, object], option: Mappi
     if extra:
         msg = f"mitigate: --method {method} takes no {extra}"
         raise InvalidInput(msg)
-    if method in _FOR_LISTS and (option["--strength"] is None) == (option["--keep"] is None):
-        msg = f"mitigate: --method {method} takes either --strength or --keep, got {_named(option) or 'neither'}"
-        raise InvalidInput(msg)
 
 
 def _named(given: Mapping[str, object]) -> str:

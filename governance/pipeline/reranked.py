@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from audits.categories import Attribute, attribute_of, categories_of
 from audits.compared_lists import Shown
-from audits.errors import InvalidConfig
 from audits.list_options import ListOption, Strength, calibrated_option, diverse_option, strongest
 from audits.mitigation_report import MitigationReport
 from audits.profiles import category_mix
@@ -29,12 +28,32 @@ ONE_LIST = "Each list is changed for itself: a category whose part of a list is 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptionAsked:
-    """Which option, by whose categories (None: the only ones there are), and how strongly: one of the last two."""
+    """Which option, by whose categories (None: the only ones there are), and how strongly: one of the last two.
+
+    Raises:
+        InvalidInput: no strength or two, or one that is out of range.
+    """
 
     name: OptionName
     attribute: str | None = None
     strength: float | None = None
     keep: float | None = None
+
+    def __post_init__(self) -> None:
+        given = [
+            f"{name} {value:g}"
+            for name, value in (("strength", self.strength), ("keep", self.keep))
+            if value is not None
+        ]
+        checks = (
+            (len(given) == 1, "either a strength or a part of the utility to keep"),
+            (self.strength is None or 0.0 <= self.strength <= 1.0, "a strength from 0 to 1"),
+            (self.keep is None or 0.0 < self.keep <= 1.0, "a part to keep above 0 and at most 1"),
+        )
+        for holds, expected in checks:
+            if not holds:
+                msg = f"{self.name}: expected {expected}, got {' and '.join(given) or 'neither'}"
+                raise InvalidInput(msg)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,14 +71,16 @@ def rerank_scores(scored: Scored, asked: OptionAsked, *, progress: Progress | No
     well, so that two settings are compared on the same subjects.
 
     Raises:
-        InvalidInput: no strength or two, calibration without histories, or no attribute where there are several.
-        InvalidConfig: a strength or part to keep out of range, too few subjects, or too few items for a list.
+        InvalidInput: calibration without a history of anybody who has scores, or no attribute where there are several.
+        InvalidConfig: too few subjects, too few items for a list, or no strength that keeps what was asked.
     """
-    _check(scored, asked)
+    if asked.name == "calibrated":
+        _require_histories(scored)
     attribute = attribute_of(scored.membership, scored.scores.items, _attribute(scored, asked.attribute))
     shown, parts = _shown(scored, attribute.name), divided(scored)
-    strength = Strength(value=asked.strength or 0.0)
-    if asked.keep is not None:
+    if asked.keep is None:
+        strength = Strength(value=asked.strength or 0.0)
+    else:
         strength = strongest(
             _option(scored, asked.name, attribute, parts.on),
             lambda lists: shown.utility(lists, parts.on.scores),
@@ -79,15 +100,14 @@ def rerank_scores(scored: Scored, asked: OptionAsked, *, progress: Progress | No
     return Reranking(lists=_rows(scored.scores, lists), report=report)
 
 
-def _check(scored: Scored, asked: OptionAsked) -> None:
-    if (asked.strength is None) == (asked.keep is None):
-        msg = f"{asked.name}: expected either a strength or a part of the utility to keep, got both or neither"
-        raise InvalidInput(msg)
-    if asked.strength is not None and not 0.0 <= asked.strength <= 1.0:
-        msg = f"{asked.name}: expected a strength from 0 to 1, got {asked.strength:g}"
-        raise InvalidConfig(msg)
-    if asked.name == "calibrated" and scored.told.history is None:
-        msg = "calibrated: expected what subjects chose before (--history), which says what mix they want, got none"
+def _require_histories(scored: Scored) -> None:
+    """Refuse histories that leave every list as it is, as where keys are written in another way than in the scores."""
+    history = scored.told.history
+    if history is None or not _histories(history, scored.scores).nnz:
+        got = "none" if history is None else "that of others, or of other items"
+        msg = (
+            f"calibrated: expected what the scores' subjects chose before (--history), for the mix they want, got {got}"
+        )
         raise InvalidInput(msg)
 
 

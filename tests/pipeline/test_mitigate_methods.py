@@ -200,13 +200,25 @@ def test_where_items_have_several_attributes_one_is_asked_for(files: Path, probi
         (
             ("--method", "calibrated", "--strength", "0.5"),
             "lists.csv",
-            "expected what subjects chose before (--history)",
+            "expected what the scores' subjects chose before (--history)",
         ),
-        (("--method", "diverse"), "lists.csv", "takes either --strength or --keep, got neither"),
-        (("--method", "diverse", "--strength", "0.5", "--keep", "0.9"), "lists.csv", "got --strength, --keep"),
-        (("--method", "diverse", "--strength", "1.5"), "lists.csv", "expected a strength from 0 to 1, got 1.5"),
-        (("--method", "diverse", "--strength", "nan"), "lists.csv", "expected a strength from 0 to 1, got nan"),
-        (("--method", "diverse", "--keep", "0"), "lists.csv", "a part above 0 and at most 1"),
+        (
+            ("--method", "diverse"),
+            "lists.csv",
+            "expected either a strength or a part of the utility to keep, got neither",
+        ),
+        (("--method", "diverse", "--strength", "0.5", "--keep", "0.9"), "lists.csv", "got strength 0.5 and keep 0.9"),
+        (
+            ("--method", "diverse", "--strength", "1.5"),
+            "lists.csv",
+            "expected a strength from 0 to 1, got strength 1.5",
+        ),
+        (
+            ("--method", "diverse", "--strength", "nan"),
+            "lists.csv",
+            "expected a strength from 0 to 1, got strength nan",
+        ),
+        (("--method", "diverse", "--keep", "0"), "lists.csv", "a part to keep above 0 and at most 1, got keep 0"),
         (("--method", "diverse", "--strength", "0.5"), "lists.json", "ends in .csv or .parquet"),
         (("--method", "diverse", "--strength", "0.5", "--gain", "1"), "lists.csv", "--method diverse takes no --gain"),
         (("--method", "online", "--keep", "0.9"), "prices.json", "--method online takes no --keep"),
@@ -251,3 +263,14 @@ def test_lists_do_not_overwrite_the_scores_they_are_made_from(files: Path, probi
 
     assert (ran.code, "scores.csv: expected a file of its own" in ran.err) == (2, True)
     assert (files / "scores.csv").read_bytes() == before
+
+
+def test_histories_of_nobody_who_has_scores_are_refused_and_not_taken_for_everybody_content(
+    files: Path, probity: Run
+) -> None:
+    history = (files / "history.csv").read_text().splitlines()
+    (files / "history.csv").write_text("\n".join([history[0], *(f"user-{row}" for row in history[1:])]))
+    ran = probity(*arguments(files, **HISTORY, out="lists.csv"), "--method", "calibrated", "--keep", "0.9")
+
+    assert (ran.code, "got that of others, or of other items" in ran.err) == (2, True)
+    assert not (files / "lists.csv").exists()
