@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from audits.bootstrap import Intervals, Resampling, intervals
 from audits.categories import UNKNOWN
 from audits.errors import InvalidConfig
-from audits.exposure_problem import Floats, Ints, Mask, Name, Scores
+from audits.exposure_problem import Floats, Ints, Mask, Name, Scores, shares_of_lists
 from audits.held_out import TIERS, HeldOut
 from audits.mitigation import PriceFit
 from audits.mitigation_report import ExposureChange, ExposureRatio, UtilityKept
@@ -64,8 +64,7 @@ class Shown:
 
     def shares(self, lists: Ints) -> Floats:
         """Share of each list's attention on each category, (n, G)."""
-        weights = self.attention / self.attention.sum()
-        return np.asarray(np.einsum("r,urg->ug", weights, self.groups[lists]), dtype=np.float64)
+        return shares_of_lists(lists, self.groups, self.attention)
 
     def utility(self, lists: Ints, scores: Scores) -> Floats:
         """Attention-weighted mean score of each list, (n,)."""

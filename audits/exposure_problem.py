@@ -17,6 +17,15 @@ _SLACK = 1e-9
 _TIMES_A_LIST = 8
 
 
+def shares_of_lists(lists: Ints, groups: Floats, attention: Floats) -> Floats:
+    """Share of each list's attention on each category, (n, G): lists (n, k), category shares of items (m, G)."""
+    found = np.zeros((lists.shape[0], groups.shape[1]))
+    # Rank by rank, for all ranks together take k times the memory.
+    for rank, weight in enumerate(attention / attention.sum()):
+        found += weight * groups[lists[:, rank]]
+    return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Problem:
     """Scores (n, m), category shares of items (m, G), attention (k,), limits (G,), items to leave out (n, m).

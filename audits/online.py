@@ -22,7 +22,7 @@ import numpy as np
 
 from audits.encoding import LATER, decode, encode
 from audits.errors import InvalidConfig
-from audits.exposure_problem import Floats, Ints, Mask, Name, Scores
+from audits.exposure_problem import Floats, Ints, Mask, Name, Scores, shares_of_lists
 
 _TOLD = 100
 _ROOM = 1e-9
@@ -227,7 +227,7 @@ def shares_of(serving: Serving, state: ServedExposure) -> Floats:
 
 def mean_prices(serving: Serving, lists: Ints, correction: Correction) -> Floats:
     """Corrected prices in the mean over the lists, (n, k), that ``serve_all`` made with them from the start, (G,)."""
-    given = np.cumsum(np.einsum("r,urg->ug", serving.weights, serving.groups[lists]), axis=0)
+    given = np.cumsum(serving.attention * shares_of_lists(lists, serving.groups, serving.weights), axis=0)
     before = np.vstack([np.zeros(len(serving.names)), given[:-1]])
     states = (ServedExposure(lists=place, attention=tuple(so_far)) for place, so_far in enumerate(before.tolist()))
     found: Floats = serving.prices + np.mean([correction(serving, state) for state in states], axis=0)

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from audits.errors import InvalidConfig
 from audits.exposure_problem import Ints, Mask, Scores
+
+_NUMBERS = 1 << 22
+"""Scores sorted at a time: their order takes twice the memory that they do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -21,13 +25,11 @@ class Queues:
         items: place of each, (n, c); one beyond all items at the end of a queue.
         scores: their scores, (n, c); ``-inf`` at the end of a queue.
         starts: the first column of each queue, (t,).
-        kinds: which queue an item stands in, (m,).
     """
 
     items: NDArray[np.int32]
     scores: Scores
     starts: Ints
-    kinds: Ints
 
     def fronts(self, rows: slice) -> "Fronts":
         """The fronts of these subjects' queues."""
@@ -67,19 +69,28 @@ class Fronts:
 
 
 def queues_of(scores: Scores, kinds: Ints, k: int, excluded: Mask | None = None) -> Queues:
-    """Queues of at most ``k`` items for each of the kinds 0, 1, ... of items, (m,); excluded items stand in none."""
+    """Queues of at most ``k`` items for each of the kinds 0, 1, ... of items, (m,); excluded items stand in none.
+
+    Raises:
+        InvalidConfig: a kind that no item is of: its queue would be taken for that of the next one.
+    """
     n, m = scores.shape
-    items, columns, starts, width = [], [], [], 0
-    nobody = np.full((n, 1), m, dtype=np.int32)
-    nothing = np.full((n, 1), -np.inf, dtype=scores.dtype)
     order = np.argsort(kinds, kind="stable")
-    for members in np.split(order, np.flatnonzero(np.diff(kinds[order])) + 1):
-        theirs = scores[:, members]
-        if excluded is not None:
-            theirs[excluded[:, members]] = -np.inf
-        best = np.argsort(-theirs, axis=1, kind="stable")[:, :k]
-        starts.append(width)
-        width += best.shape[1] + 1
-        items += [members[best].astype(np.int32), nobody]
-        columns += [np.take_along_axis(theirs, best, axis=1), nothing]
-    return Queues(items=np.hstack(items), scores=np.hstack(columns), starts=np.array(starts), kinds=kinds)
+    members = np.split(order, np.flatnonzero(np.diff(kinds[order])) + 1)
+    if not np.array_equal(kinds[order][[0, -1]], [0, len(members) - 1]):
+        msg = f"re-ranking: expected items of all kinds from 0 to {int(kinds.max())}, got {len(members)} kinds"
+        raise InvalidConfig(msg)
+    widths = np.array([min(k, each.size) + 1 for each in members])
+    starts = np.cumsum(widths) - widths
+    items = np.full((n, int(widths.sum())), m, dtype=np.int32)
+    found = np.full(items.shape, -np.inf, dtype=scores.dtype)
+    step = max(1, _NUMBERS // m)
+    for rows in (slice(start, start + step) for start in range(0, n, step)):
+        left = scores[rows] if excluded is None else np.where(excluded[rows], -np.inf, scores[rows])
+        for each, start in zip(members, starts.tolist(), strict=True):
+            theirs = left[:, each]
+            best = np.argsort(-theirs, axis=1, kind="stable")[:, :k]
+            columns = slice(start, start + best.shape[1])
+            items[rows, columns] = each[best]
+            found[rows, columns] = np.take_along_axis(theirs, best, axis=1)
+    return Queues(items=items, scores=found, starts=starts)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audits.errors import InvalidConfig
-from audits.exposure_problem import Floats, Ints, Mask, Scores
+from audits.exposure_problem import Floats, Ints, Mask, Scores, shares_of_lists
 from audits.queues import Queues, queues_of
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ def calibrated(
     list grows, q counts the ranks that are filled against the whole list's attention, so that its last value is C_KL
     itself and each step can only gain.
 
-    ``strength`` in [0, 1]: 0 is the order of the scores. Ties go to the item that comes first.
+    ``strength`` in [0, 1]: 0 is the order of the scores. Ties go to the item that comes first; among items of the same
+    shares the better score always does.
 
     Guarantees:
       - with equal attention on all ranks and scores of 0 or more, the gain over an empty list is at worst 1 - 1/e =
@@ -121,7 +122,7 @@ def calibrated_from(queues: Queues, mix: CategoryMix, attention: Floats, *, stre
 
 def miscalibration(lists: Ints, mix: CategoryMix, attention: Floats) -> Floats:
     """C_KL of each list, (n,): 0 where the mix is the wanted one; at most log(1 / 0.01) = 4.6."""
-    shown = np.einsum("r,urg->ug", attention / attention.sum(), mix.groups[lists])
+    shown = shares_of_lists(lists, mix.groups, attention)
     wanted = mix.wanted
     entropy = np.where(wanted > 0, wanted * np.log(np.where(wanted > 0, wanted, 1.0)), 0.0).sum(axis=1)
     return np.asarray(entropy - _log_fit(shown, wanted), dtype=np.float64)
@@ -132,10 +133,11 @@ def marginally_relevant(scores: Scores, alike: Alike, k: int, *, strength: float
 
     Each rank takes the largest (1 - strength) * score - strength * (largest similarity to what is in the list), so
     similarities should be of the scores' scale. ``strength`` in [0, 1]: 0 is the order of the scores. Ties go to the
-    item that comes first.
+    item that comes first; among items of one kind the better score always does.
 
     Raises:
-        InvalidConfig: shapes that do not fit, a strength out of range, fewer than k items left for a subject.
+        InvalidConfig: shapes that do not fit, a kind that no item is of, a strength out of range, fewer than k items
+            left for a subject.
     """
     require_lists(scores, np.ones(k), excluded)
     if alike.kinds.shape != (scores.shape[1],) or not np.isfinite(alike.table).all():
@@ -168,9 +170,10 @@ def intra_list_diversity(lists: Ints, alike: Alike) -> Floats:
     Smyth & McClave (ICCBR 2001); as ``audits.metrics.intra_list_diversity`` where similarity is that of categories.
     """
     k, kinds = lists.shape[1], alike.kinds[lists]
-    pairs = alike.table[kinds[:, :, None], kinds[:, None, :]]
-    others = pairs.sum(axis=(1, 2)) - np.einsum("ukk->u", pairs)
-    found: Floats = np.clip(1.0 - others / max(k * (k - 1), 1), 0.0, 1.0) if k > 1 else np.zeros(lists.shape[0])
+    alike_in_all = np.zeros(lists.shape[0])
+    for rank in range(k):
+        alike_in_all += alike.table[kinds[:, [rank]], kinds[:, rank + 1 :]].sum(axis=1)
+    found: Floats = np.clip(1.0 - 2.0 * alike_in_all / (k * (k - 1)), 0.0, 1.0) if k > 1 else alike_in_all
     return found
 
 

@@ -222,3 +222,20 @@ def test_of_equal_values_the_item_that_comes_first_is_taken() -> None:
     fronts = queues.fronts(slice(0, 1))
 
     assert [int(fronts.take(fronts.merit())[0][0]) for _ in range(3)] == [0, 1, 2]
+
+
+def test_queues_that_are_made_in_batches_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    excluded = np.random.default_rng(8).random((N, 12)) < 0.3
+    kinds = np.array([2, 0, 1, 2, 0, 1, 1, 1, 2, 0, 0, 0])
+    whole = queues_of(scores(), kinds, 3, excluded)
+    monkeypatch.setattr("audits.queues._NUMBERS", 40)
+    batched = queues_of(scores(), kinds, 3, excluded)
+
+    assert np.array_equal(batched.items, whole.items)
+    assert np.array_equal(batched.scores, whole.scores)
+
+
+@pytest.mark.parametrize("kinds", [[0, 2, 2], [1, 2, 1]])
+def test_a_kind_that_no_item_is_of_is_refused_and_not_taken_for_the_next(kinds: list[int]) -> None:
+    with pytest.raises(InvalidConfig, match="items of all kinds from 0 to 2, got 2 kinds"):
+        queues_of(np.ones((1, 3)), np.array(kinds), 2)

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from audits.errors import InvalidConfig
 from audits.mitigation import serve
-from audits.reranking import SMOOTHING, Alike, CategoryMix, calibrated, marginally_relevant, miscalibration
+from audits.reranking import (
+    SMOOTHING,
+    Alike,
+    CategoryMix,
+    calibrated,
+    intra_list_diversity,
+    marginally_relevant,
+    miscalibration,
+)
 
 Floats = NDArray[np.float64]
 EQUAL, FALLING = np.ones(3), 1.0 / np.log2(np.arange(2, 5))
@@ -163,3 +171,48 @@ def test_shares_that_do_not_sum_to_one_and_similarities_that_do_not_fit_are_refu
     for similarity in (np.eye(6), np.full((7, 7), np.inf)):
         with pytest.raises(InvalidConfig, match="finite similarities of 7 items"):
             marginally_relevant(np.ones((2, 7)), Alike.of(similarity), 3, strength=0.5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.3, 0.8, 1.0]), st.booleans())
+def test_queues_choose_what_looking_at_every_item_chooses(seed: int, strength: float, whole: bool) -> None:  # noqa: FBT001 - drawn
+    # Items of several categories, many of them alike, with equal scores and items left out, unlike the examples above.
+    rng = np.random.default_rng(seed)
+    labels = np.maximum(rng.random((20, 4)) < 0.3, np.eye(4)[rng.integers(0, 4, 20)]).astype(float)
+    groups = labels / labels.sum(axis=1, keepdims=True)
+    scores = rng.integers(0, 4, (3, 20)).astype(float) if whole else rng.normal(size=(3, 20))
+    excluded, wanted, w = rng.random((3, 20)) < 0.3, rng.dirichlet(np.ones(4), 3), FALLING / FALLING.sum()
+    unit = groups / np.linalg.norm(groups, axis=1, keepdims=True)
+    by_mix = calibrated(
+        scores, CategoryMix(groups=groups, wanted=wanted), FALLING, strength=strength, excluded=excluded
+    )
+    varied = marginally_relevant(scores, Alike.by_categories(groups), 3, strength=strength, excluded=excluded)
+
+    def fit(shown: Floats, row: int) -> float:
+        return float(wanted[row] @ np.log((1 - SMOOTHING) * shown + SMOOTHING * wanted[row]))
+
+    for row in range(3):
+        for rank in range(3):
+            before = {"mix": by_mix[row, :rank], "varied": varied[row, :rank]}
+            mixed = w[:rank] @ groups[before["mix"]]
+            left = {name: [i for i in range(20) if not excluded[row, i] and i not in before[name]] for name in before}
+            gain = {
+                i: (1 - strength) * w[rank] * scores[row, i]
+                + strength * (fit(mixed + w[rank] * groups[i], row) - fit(mixed, row))
+                for i in left["mix"]
+            }
+            merit = {
+                i: (1 - strength) * scores[row, i] - strength * max(unit[before["varied"]] @ unit[i], default=0.0)
+                for i in left["varied"]
+            }
+            assert gain[by_mix[row, rank]] == pytest.approx(max(gain.values()), abs=1e-10)
+            assert merit[varied[row, rank]] == pytest.approx(max(merit.values()), abs=1e-10)
+
+
+def test_diversity_within_a_list_is_the_mean_over_its_pairs_computed_by_hand() -> None:
+    # Of a, a, b one pair of three is alike; of a, b and half and half two are by the cosine of 45 degrees.
+    alike = Alike.by_categories(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.5, 0.5]]))
+    found = intra_list_diversity(np.array([[0, 1, 2], [0, 2, 3]]), alike)
+
+    assert found == pytest.approx([2 / 3, 1 - 2 * np.sqrt(0.5) / 3])
+    assert intra_list_diversity(np.array([[0], [3]]), alike).tolist() == [0.0, 0.0]
