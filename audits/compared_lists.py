@@ -116,7 +116,7 @@ def compare(
 
     Where others answer, the interval of a utility is the wider one of that with their whole answer and that without:
     what they do lies in between. Where a group's utility before is not positive there is nothing to keep a part of, and
-    its figures are None.
+    its figures are None; so is its comparison with others where theirs is not.
     """
     cohorts, changes = _cohorts(held_out), _changes(held_out, lists, shown)
     before, after = (shown.shares(each) for each in (lists.before, lists.after))
@@ -230,7 +230,8 @@ def _kept(change: _Change, cohorts: _Cohorts) -> Smooth:
 
 def _utility(change: _Change, cohorts: _Cohorts, found: Intervals, start: int) -> list[UtilityKept]:
     counted = cohorts.members * change.counted[:, None]
-    size, rows = len(cohorts.names), []
+    size, rows, totals = len(cohorts.names), [], counted.T @ change.before
+    rest = (cohorts.owners[:, None] == cohorts.owners) @ totals - totals
 
     def estimate(cell: int) -> Estimate:
         alone = _interval(found, start + cell)
@@ -238,9 +239,8 @@ def _utility(change: _Change, cohorts: _Cohorts, found: Intervals, start: int) -
 
     for place, (attribute, group) in enumerate(cohorts.names):
         n = int(counted[:, place].sum())
-        shown = bool(counted[:, place] @ change.before > 0)
-        kept = estimate(place) if shown else NOTHING
-        others = estimate(size + place - 1) if shown and place else NOTHING
+        kept = estimate(place) if totals[place] > 0 else NOTHING
+        others = estimate(size + place - 1) if place and min(totals[place], rest[place]) > 0 else NOTHING
         shown = kept[0] is not None
         rows.append(
             UtilityKept(

@@ -273,3 +273,12 @@ def test_a_table_that_is_no_scores_is_refused(table: pa.Table, error: type[Excep
 def test_relative_scores_need_a_positive_best_one() -> None:
     with pytest.raises(InvalidTable, match="got 1 without one"):
         score_matrix(scores_table(score=[0.5, 0.25, 0.0]), ["a", "b"]).relative()
+
+
+def test_a_group_is_not_compared_with_others_who_have_nothing_to_keep_a_part_of() -> None:
+    scores = drawn(np.random.default_rng(2), 400)
+    scores[1::2] -= 3.0
+    calm, cross = (row for row in reported(scores=scores).utility if row.group)
+
+    assert (calm.kept is not None, calm.against_others, calm.against_others_low) == (True, None, None)
+    assert (cross.kept, cross.against_others) == (None, None)
