@@ -39,7 +39,7 @@ class Told:
 
     Attributes:
         groups: ``subject``, ``group`` and optionally ``attribute``.
-        history: ``subject``, ``item``: how active subjects were.
+        history: ``subject``, ``item``: how active subjects were, unless groups say that.
         relevance: ``subject``, ``item``: what they went on to choose.
     """
 
@@ -130,7 +130,7 @@ def split(subjects: Sequence[str], held_out_share: float) -> tuple[Ints, Ints]:
 def _described(scores: ScoreMatrix, told: Told, fitted_on: Sequence[str]) -> HeldOut:
     groups = named_groups(told.groups, scores.subjects)
     targets = None
-    if told.history is not None:
+    if told.history is not None and ACTIVITY not in groups:
         row = codes(told.history["subject"], scores.subjects)
         counts = np.bincount(row[row >= 0], minlength=len(scores.subjects))
         groups[ACTIVITY] = activity_tiers(counts)

@@ -171,3 +171,13 @@ def test_a_share_that_leaves_nobody_on_one_side_is_refused(files: Path, probity:
 
     assert ran.code == 2
     assert "share" in ran.err or "at least 10 subjects" in ran.err
+
+
+def test_groups_by_activity_that_somebody_gives_are_not_taken_for_others(files: Path, probity: Run) -> None:
+    groups = (files / "groups.csv").read_text().splitlines()
+    told = [f"{groups[0]},attribute", *(f"{row},activity" for row in groups[1:])]
+    (files / "groups.csv").write_text("\n".join(told))
+    probity(*arguments(files, groups="groups.csv", history="history.csv", report="report.json"))
+    report = MitigationReport.from_json((files / "report.json").read_bytes())
+
+    assert {row.group for row in report.utility if row.attribute == "activity"} == {"old", "young"}
