@@ -233,15 +233,15 @@ def require_lists(scores: Scores, attention: Floats, excluded: Mask | None) -> N
         InvalidConfig: shapes that do not fit, scores that are not finite, fewer than k items left for a subject.
     """
     k = attention.size
+    short = 0
+    if excluded is not None and excluded.shape == scores.shape:
+        short = int((scores.shape[1] - np.count_nonzero(excluded, axis=1) < k).sum())
     checks = (
         (scores.ndim == 2 and bool(np.isfinite(scores).all()), "finite scores of subjects by items"),  # noqa: PLR2004 - subjects by items
         (0 < k <= scores.shape[-1], "at least as many items as ranks"),
         (bool((attention > 0).all() and (np.diff(attention) <= 0).all()), "positive attention that falls with rank"),
         (excluded is None or excluded.shape == scores.shape, "an exclusion mask of the scores' shape"),
-        (
-            excluded is None or int((~excluded).sum(axis=1).min(initial=k)) >= k,
-            "at least k items left for every subject",
-        ),
+        (short == 0, f"at least {k} items left for every subject ({short} of them have fewer)"),
     )
     for holds, expected in checks:
         if not holds:

@@ -178,9 +178,9 @@ def test_a_report_on_calibrated_lists_counts_only_those_with_a_history() -> None
 def test_where_somebody_has_fewer_items_left_than_a_list_has_ranks_no_lists_are_made() -> None:
     excluded = np.zeros((N, 12), dtype=bool)
     excluded[7, 1:] = True
-    with pytest.raises(InvalidConfig, match="at least k items left"):
+    with pytest.raises(InvalidConfig, match=r"at least 2 items left for every subject \(1 of them have fewer\)"):
         calibrated_option(scores(), GROUPS, np.zeros((N, 2)), W, excluded=excluded)
-    with pytest.raises(InvalidConfig, match="at least k items left"):
+    with pytest.raises(InvalidConfig, match=r"at least 2 items left for every subject \(1 of them have fewer\)"):
         diverse_option(scores(), GROUPS, W, excluded=excluded)
 
 

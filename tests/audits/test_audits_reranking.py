@@ -152,7 +152,10 @@ def test_batches_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"attention": np.ones(8)}, "as many items as ranks"),
         ({"strength": 1.1}, "strength from 0 to 1"),
         ({"strength": float("nan")}, "strength from 0 to 1"),
-        ({"excluded": np.ones((6, 7), dtype=bool)}, "at least k items left"),
+        (
+            {"excluded": np.ones((6, 7), dtype=bool)},
+            r"at least 3 items left for every subject \(6 of them have fewer\)",
+        ),
         ({"excluded": np.ones((6, 6), dtype=bool)}, "exclusion mask"),
     ],
 )
