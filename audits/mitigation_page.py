@@ -8,7 +8,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from audits.mitigation_report import Course, ExposureChange, MitigationReport, UtilityKept
-from audits.mitigation_words import MEASURES, course_in_words, limits_in_words, sentences, surely_outside
+from audits.mitigation_words import MEASURES, course_in_words, limits_in_words, sentences, signed, surely_outside
 from audits.serving_figure import serving_figure
 
 _DASH, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
@@ -177,5 +177,5 @@ def _against(value: float | None, low: float | None, high: float | None, *, deci
     """A difference in points, with its interval."""
     if value is None or low is None or high is None:
         return _DASH
-    value_in, low_in, high_in = (f"{100 * each:+.{decimals}f}".replace("-", _MINUS) for each in (value, low, high))
+    value_in, low_in, high_in = (signed(100 * each, decimals) for each in (value, low, high))
     return f"{value_in} ({low_in} to {high_in})"

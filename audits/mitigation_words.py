@@ -57,7 +57,7 @@ def sentences(report: MitigationReport) -> tuple[str, ...]:
 def price_in_words(change: ExposureChange) -> str:
     """For people: ``+0.06 to documentary``."""
     small = abs(change.price) < _SHORT
-    return f"{_signed(change.price, 4 if small else 2)} {'on' if change.price < 0 else 'to'} {change.category}"
+    return f"{signed(change.price, 4 if small else 2)} {'on' if change.price < 0 else 'to'} {change.category}"
 
 
 def course_in_words(course: Course) -> str:
@@ -79,6 +79,12 @@ def limits_in_words(floor: float, ceiling: float) -> str:
 def surely_outside(row: ExposureChange) -> bool:
     """Whether the whole interval of the share afterwards lies beyond a limit."""
     return (row.high is not None and row.high < row.floor) or (row.low is not None and row.low > row.ceiling)
+
+
+def signed(number: float, decimals: int = 2) -> str:
+    """For people: with its sign."""
+    # Nothing is not shown as less than nothing.
+    return f"{round(number, decimals) + 0.0:+.{decimals}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _cost(row: UtilityKept, whom: str) -> str:
@@ -112,8 +118,8 @@ def _served(served: ServedOnline) -> list[str]:
     if both.against_prices is not None and both.against_prices_low is not None and both.against_prices_high is not None:
         low, high = 100 * both.against_prices_low, 100 * both.against_prices_high
         said.append(
-            f"Against prices alone, the controller changes the utility kept by {_signed(100 * both.against_prices)} "
-            f"points ({_signed(low)} to {_signed(high)})."
+            f"Against prices alone, the controller changes the utility kept by {signed(100 * both.against_prices)} "
+            f"points ({signed(low)} to {signed(high)})."
         )
     return said
 
@@ -127,7 +133,7 @@ def _reranked(option: Reranked, fitted_on: str) -> list[str]:
     if option.change is not None and option.low is not None and option.high is not None:
         said.append(
             f"By {option.attribute}, {option.figure} goes from {option.before:.3f} to {option.after:.3f}, a change of "
-            f"{_signed(option.change, 3)} ({_signed(option.low, 3)} to {_signed(option.high, 3)})."
+            f"{signed(option.change, 3)} ({signed(option.low, 3)} to {signed(option.high, 3)})."
         )
     if option.left_alone:
         said.append(f"{option.left_alone:,} of them have no history: their lists are as they were.")
@@ -160,7 +166,3 @@ def _outside(row: ExposureChange) -> str:
 
 def _share(share: float) -> str:
     return f"{share:.2%}" if share >= _SMALLEST or not share else f"less than {_SMALLEST:.2%}"
-
-
-def _signed(number: float, decimals: int = 2) -> str:
-    return f"{number:+.{decimals}f}".replace("-", "\N{MINUS SIGN}")

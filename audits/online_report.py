@@ -7,7 +7,8 @@ A list depends on what those before were shown, so lists as they fell vary by to
 utility would differ with other subjects: whoever takes more of a category than others leaves it less dear for them. At
 prices p that follow the shares, the mean utility of lists that are best at p moves with a subject not by the own
 utility alone but by utility + sum_g p_g (share_g - mean share_g) (the envelope theorem, for the dual whose prices these
-are). Where a share is within its limits nothing follows. Hence intervals are the wider ones of those two.
+are). Where a share is within its limits nothing follows. Hence an interval of utility is the wider one of those two;
+one of a difference from prices alone goes by the second, since lists much like each other differ by nearly nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -107,7 +108,7 @@ def report_online(
     """
     require_fit(held_out, shown)
     served = _served(shown, held_out, turns, progress)
-    answers = [_answer(shown, lists, turns, way) for lists, way in zip(served, _WAYS, strict=True)]
+    answers = [_answer(shown, served[_WAYS.index((True, priced))], turns, priced=priced) for priced in (False, True)]
     found = compare(
         Lists(before=served[0], after=served[-1], answer=answers[-1]),
         shown,
@@ -179,11 +180,8 @@ def _serving(shown: Shown, *, priced: bool) -> Serving:
     )
 
 
-def _answer(shown: Shown, lists: Ints, turns: Turns, way: tuple[bool, bool]) -> Floats:
+def _answer(shown: Shown, lists: Ints, turns: Turns, *, priced: bool) -> Floats:
     """By how much each subject moves everybody's mean utility through prices that follow the shares, (n,), mean 0."""
-    corrected, priced = way
-    if not corrected:
-        return np.zeros(lists.shape[0])
     correction = correction_of(turns.controller, turns.gain)
     prices = mean_prices(_serving(shown, priced=priced), lists[turns.order], correction)
     shares = shown.shares(lists)
@@ -198,34 +196,31 @@ def _half_of(progress: Progress | None, *, second: bool) -> Progress | None:
 
 
 def _kept(utilities: Sequence[Floats], answers: Sequence[Floats]) -> Smooth:
-    """Utility kept by every way but the first, then by each that is corrected less that of prices alone.
+    """Utility kept by every way but the first, then by both that are corrected with what others answer.
 
-    All of these are there twice, the second time with what others answer.
+    At the end, by how much these two keep more than prices alone.
     """
-    n = utilities[0].size
-    cells = (*(Cell(n=n, span=1.0) for _ in _WAYS[1:]), Cell(n=n, span=2.0), Cell(n=n, span=2.0))
+    n, ways = utilities[0].size, len(_WAYS)
+    cells = [Cell(n=n, span=1.0)] * (ways + 1) + [Cell(n=n, span=2.0)] * 2
 
     def value_of(means: NDArray[np.inexact]) -> NDArray[np.inexact]:
-        found = []
-        for part in np.split(means, 2, axis=-1):
-            kept = part[..., 1:] / part[..., :1]
-            found += [kept, kept[..., 1:] - kept[..., :1]]
-        return np.concatenate(found, axis=-1)
+        kept = means[..., 1:] / means[..., :1]
+        return np.concatenate([kept, kept[..., ways - 1 :] - kept[..., :1]], axis=-1)
 
-    answered = [utility + answer for utility, answer in zip(utilities, answers, strict=True)]
-    return Smooth(cells=cells * 2, channels=np.stack([*utilities, *answered], axis=1), value_of=value_of)
+    answered = [utility + answer for utility, answer in zip(utilities[2:], answers, strict=True)]
+    return Smooth(cells=tuple(cells), channels=np.stack([*utilities, *answered], axis=1), value_of=value_of)
 
 
 def _told(turns: Turns, shown: Shown, served: Sequence[Ints], found: Compared) -> ServedOnline:
     n = served[0].shape[0]
     after = np.unique(np.geomspace(min(_FIRST, n), n, _POINTS).round().astype(np.int64))
     settled = max(min(_FIRST, n), n // _SETTLED)
-    half = len(found.beside) // 2
     # Where there is nothing to keep a part of, ratios are of no meaning, and neither is one of them less another.
     told = found.utility[0].kept is not None
-    beside = [wider(*each) if told else NOTHING for each in zip(found.beside[:half], found.beside[half:], strict=True)]
-    estimates = [(1.0 if told else None, None, None), *beside[:3]]
-    against = [NOTHING] * 2 + beside[3:]
+    prices, *others = found.beside if told else [NOTHING] * len(found.beside)
+    kept = [wider(*each) for each in zip(others[:2], others[2:4], strict=True)]
+    estimates = [(1.0 if told else None, None, None), prices, *kept]
+    against = [NOTHING, NOTHING, *others[4:]]
     courses = []
     for place, (corrected, priced) in enumerate(_WAYS):
         violation = violations(served[place][turns.order], shown)

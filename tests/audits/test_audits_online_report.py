@@ -242,3 +242,19 @@ def test_where_scores_are_negative_no_part_of_a_utility_is_told() -> None:
     assert "cannot be told" in said[0]
     assert not any("Against prices alone" in each for each in said)
     assert "%" not in render_mitigation(report, title=title_of(report)).split("Who pays")[1].split("</table>")[0]
+
+
+def test_where_a_controller_has_nothing_to_do_it_changes_nothing_within_a_narrow_interval() -> None:
+    # Shares never fell below the floor, and the lists are those of prices alone. Were they taken as they fell, nothing
+    # would vary, and so little known of others that 3.7 points either way could not be told from none.
+    scores = drawn(2, N, KEEN) + 0.2 * GROUPS[:, 1]
+    held_out = HeldOut(subjects=tuple(map(str, range(N))), scores=scores, fitted_on=("t1",))
+    turns = Turns(controller="owed", gain=0.1, order=np.arange(N), arrival="as they stand")
+    resampling = Resampling(replicates=100, seed=4, min_subjects=10)
+    report = report_online(fitted(), shown(), held_out, turns, resampling=resampling)
+    _, prices, _, both = served(report).courses
+
+    assert both.violation == prices.violation
+    assert both.against_prices_low is not None
+    assert -0.02 < both.against_prices_low < -0.001
+    assert any("utility kept by +0.00 points" in each for each in sentences(report))
