@@ -6,7 +6,7 @@ limits fails with the chance asked at most.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from audits.artwork.measures import CAST_BILLED, CAST_GAP, CAST_LOG_RATIO, IMAGE_GAP
 from audits.artwork.policies import COHORT_SENSITIVITY
@@ -111,6 +111,15 @@ def findings(report: ArtworkReport, limits: ArtworkLimits) -> tuple[ArtworkFindi
     return tuple(sorted(found, key=_badness))
 
 
+def held(report: ArtworkReport, metric: str) -> tuple[Measurement, ...]:
+    """A metric's figures as limits are held to them: none of a group that is not billed, and with the nearer ends.
+
+    Of a group that is never shown the logarithm is undefined; its gap is not.
+    """
+    rows = (row for row in report.select(metric) if not _is_not_billed(report, row))
+    return tuple(_nearer(report, row) for row in rows)
+
+
 def outcome_of(found: tuple[ArtworkFinding, ...]) -> Outcome | None:
     """All of them in one word; None where nothing was asked."""
     return min((each.outcome for each in found), key=_WORST.index, default=None)
@@ -185,6 +194,13 @@ def _log_of_one_plus(gap: float, billed: float | None) -> float | None:
     """ln(1 + gap / billed), None where that is no number."""
     ratio = 1.0 + gap / billed if billed else 0.0
     return rounded(math.log(ratio)) if ratio > 0 else None
+
+
+def _nearer(report: ArtworkReport, row: Measurement) -> Measurement:
+    if row.metric != CAST_LOG_RATIO.slug or row.value is None:
+        return row
+    low, high = _nearer_ends(row, _by_the_gap(report, row))
+    return replace(row, low=low, high=high)
 
 
 def _nearer_ends(row: Measurement, other: tuple[float | None, float | None]) -> tuple[float | None, float | None]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from audits.artwork.measures import Figure
 from audits.artwork.tables import ArtworkInput, Gallery, image_keys
 from audits.errors import InvalidConfig
+from audits.measuring import rounded
 from audits.statistics import Cell, Smooth, ratios
 from audits.tables import codes
 
@@ -122,6 +123,8 @@ class Exploration:
         unknown: images of whose chance for some cohort too little is known to say.
         smallest: smallest chance stated, or None where none is.
         worst: up to ten of the images below the floor, "title / image".
+        at_least: what the smallest chance of all, stated or not, surely reaches: 0 where that of some image is unknown.
+        at_most: what it surely does not exceed: 1 where nothing is known.
     """
 
     floor: float
@@ -130,6 +133,8 @@ class Exploration:
     unknown: int
     smallest: float | None
     worst: tuple[str, ...]
+    at_least: float
+    at_most: float
 
     @property
     def holds(self) -> bool | None:
@@ -167,6 +172,7 @@ def exploration(gallery: Gallery, given: ArtworkInput, *, floor: float, level: f
     labels = [key.replace("\x1f", " / ") for key in sorted(image_keys(given.images))]
     smallest = np.where(asked, least, np.inf).min(axis=1)
     worst = sorted(np.flatnonzero(below), key=lambda at: (smallest[at], labels[at]))
+    at_most = rounded(float(smallest.min()))
     return Exploration(
         floor=floor,
         eligible=int(asked.any(axis=1).sum()),
@@ -174,6 +180,8 @@ def exploration(gallery: Gallery, given: ArtworkInput, *, floor: float, level: f
         unknown=int(((asked & ~known).any(axis=1) & ~below).sum()),
         smallest=float(seen.stated[known].min()) if known.any() else None,
         worst=tuple(labels[at] for at in worst[:10]),
+        at_least=0.0 if (asked & ~known).any() else at_most,
+        at_most=at_most,
     )
 
 

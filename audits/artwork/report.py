@@ -107,6 +107,10 @@ class ArtworkReport:
         seed: of the bootstrap.
         critical_value: q of the simultaneous intervals.
         caveats: what limits the figures, in sentences.
+
+    Raises:
+        InvalidConfig: a figure outside its own interval or without a reason for being none, or a level, a number of
+            resamples or a chance out of range.
     """
 
     measurements: tuple[Measurement, ...]
@@ -123,6 +127,32 @@ class ArtworkReport:
     critical_value: float
     caveats: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        found = self.exploration
+        checks = (
+            ("level", 0 < self.level < 1, "between 0 and 1"),
+            ("replicates", self.replicates >= 1, "1 or more"),
+            (
+                "measurements",
+                all(map(_is_whole, self.measurements)),
+                "figures between their ends, or why there is none",
+            ),
+            ("exploration", 0 <= found.at_least <= found.at_most <= 1, "chances from 0 to 1, in order"),
+        )
+        for name, holds, expected in checks:
+            if not holds:
+                msg = f"artwork, {name}: expected {expected}, got others"
+                raise InvalidConfig(msg)
+
+    @property
+    def sentence(self) -> str:
+        """What was audited, and how sure, in words for a report that takes figures over."""
+        return (
+            f"Figures of artwork are of {self.impressions:,} impressions to {self.subjects:,} subjects in "
+            f"{self.cohorts:,} cohorts (labels: {self.provenance.strip()}). Their intervals hold together at "
+            f"{100 * self.level:g}%, what is said of chances does so too, and their errors add to this report's."
+        )
+
     def to_json(self) -> bytes:
         """The report's one encoding; equal reports give equal bytes."""
         return encode(self)
@@ -133,12 +163,19 @@ class ArtworkReport:
 
         Raises:
             CorruptReport: an unknown, missing or repeated key, a wrong type, another encoding.
+            InvalidConfig: a number out of range.
         """
         return decode(cls, unverified)
 
     def select(self, metric: str, *, group: str | None = None) -> tuple[Measurement, ...]:
         """Figures of a metric, of one cohort where given, in order."""
         return tuple(each for each in self.measurements if each.metric == metric and group in (None, each.group))
+
+
+def _is_whole(row: Measurement) -> bool:
+    if row.value is None or row.low is None or row.high is None:
+        return (row.low, row.value, row.high) == (None, None, None) and row.undefined is not None
+    return row.low <= row.value <= row.high and row.undefined is None
 
 
 def audit_artwork(given: ArtworkInput, *, config: ArtworkConfig, progress: Progress | None = None) -> ArtworkReport:

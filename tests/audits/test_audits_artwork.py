@@ -122,6 +122,12 @@ def test_every_eligible_image_needs_its_chance_and_one_never_seen_is_not_forgott
         given(impressions(many, propensity=[0.5] * 1000)), config=replace(CONFIG, floor=0.001)
     ).exploration
     assert (lenient.holds, lenient.unknown) == (None, 1)
+    # Whatever the floor, the smallest chance lies between the same ends.
+    assert (few.at_least, few.at_most) == (0.0, 0.005)
+    assert (rare.at_least, rare.at_most) == (0.0, pytest.approx(0.0040859, abs=1e-7))
+    assert (lenient.at_least, lenient.at_most) == (rare.at_least, rare.at_most)
+    nothing = audit_artwork(given(impressions(SIX)), config=CONFIG).exploration
+    assert (nothing.at_least, nothing.at_most) == (0.0, 1.0)
 
 
 def test_a_chance_that_leaves_no_other_image_one_breaks_the_floor_of_that_cohort() -> None:
@@ -150,13 +156,15 @@ def test_what_a_chance_leaves_over_is_not_below_the_floor_by_rounding() -> None:
 
     # 1 - 0.9 is 0.09999999999999998 to a computer.
     assert (found.below, found.unknown) == (0, 1)
+    assert (found.at_least, found.at_most) == (0.0, 0.1)
 
 
 def test_a_probe_that_leaves_an_image_out_gives_it_no_chance() -> None:
     full = probes({("s", "x"): [0.5, 0.3, 0.2]})
     short = {name: values[:2] for name, values in probes({("s", "x"): [0.5, 0.5, 0.0]}).items()}
 
-    assert audit_artwork(given(impressions(SIX), probes=full), config=CONFIG).exploration.holds
+    whole = audit_artwork(given(impressions(SIX), probes=full), config=CONFIG).exploration
+    assert (whole.holds, whole.at_least, whole.at_most) == (True, 0.2, 0.2)
     missing = audit_artwork(given(impressions(SIX), probes=short), config=CONFIG).exploration
     assert (missing.holds, missing.worst, missing.smallest) == (False, ("film / c",), 0.0)
 
@@ -246,6 +254,24 @@ def test_a_report_has_one_encoding_and_does_not_depend_on_the_order_of_rows() ->
     assert audit_artwork(ArtworkInput(**tables), config=CONFIG).to_json() == encoded
     with pytest.raises(CorruptReport):
         ArtworkReport.from_json(encoded.replace(b'"level":0.95', b'"level":0.950'))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"level":0.95', '"level":1.5'),
+        ('"replicates":200', '"replicates":0'),
+        ('"at_most":0.2', '"at_most":1.2'),
+        ('"at_least":0.2', '"at_least":0.3'),
+        ('"n":60,"', '"low":9.0,"n":60,"'),
+        ('"undefined":null', '"undefined":"n = 0"'),
+    ],
+)
+def test_a_report_with_a_number_that_cannot_be_is_refused(before: str, after: str) -> None:
+    encoded = audit_artwork(whole(), config=CONFIG).to_json().decode()
+    assert before in encoded
+    with pytest.raises((InvalidConfig, CorruptReport)):
+        ArtworkReport.from_json(encoded.replace(before, after, 1).encode())
 
 
 def test_too_few_subjects_give_no_figure() -> None:
