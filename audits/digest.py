@@ -33,12 +33,9 @@ def inputs_digest(given: AuditInput) -> str:
     _write_table(state, "popularity", given.popularity, ("item",), ("count",))
     _write_table(state, "subject_groups", given.subject_groups, ("subject", "attribute", "group"))
     _write_lists(state, "baseline", given.baseline)
-    if given.attack is not None:
-        _write(state, b"attack")
-        _write(state, given.attack.to_json())
-    if given.inference is not None:
-        _write(state, b"inference")
-        _write(state, given.inference.to_json())
+    for name, found in given.stated.items():
+        _write(state, name.encode())
+        _write(state, found.to_json())
     return state.hexdigest()
 
 

@@ -19,6 +19,7 @@ class Undefined(StrEnum):
     UNSTEADY = "undefined in some resamples"
     SUPPRESSED = "suppressed"
     UNSURE = "its interval is less certain than the audit's"
+    REDRAWN = "resampled otherwise than the audit: fewer times, or from another seed"
     BLIND = "the attack may well have missed half of the noise"
 
 
@@ -36,7 +37,7 @@ class Measurement:
         high: the same, upper end.
         pointwise_low: lower end of the interval for this figure alone.
         pointwise_high: the same, upper end.
-        standard_error: 0 where subjects do not differ at all.
+        standard_error: 0 where subjects do not differ at all; None where undefined, and of a bound that has none.
         n: subjects the figure rests on.
         target: the value that means parity, or None.
         undefined: why there is no figure, or None.

@@ -20,9 +20,9 @@ from audits.evidence import Evidence, audited_attributes, evidence_from
 from audits.grades import has_targets
 from audits.groupings import notes
 from audits.measuring import measurement, rounded
-from audits.metrics import METRICS, membership_inference, ndcg, privacy_leak, recall
+from audits.metrics import METRICS, artwork, membership_inference, ndcg, privacy_leak, recall
 from audits.metrics.derived import Derived, derive
-from audits.metrics.metric import Metric
+from audits.metrics.metric import Metric, Need
 from audits.quality import GroupSpread, group_spread
 from audits.report import Measurement, Report, UnknownLabels
 from audits.sensitivity import Sensitivity, sensitivity
@@ -32,8 +32,6 @@ from audits.tables import AuditInput
 _QUALITY = ((ndcg.METRIC.slug, ndcg.per_subject), (recall.METRIC.slug, recall.per_subject))
 Ints = NDArray[np.int64]
 
-STATED = (privacy_leak.METRIC, membership_inference.METRIC)
-"""Metrics that nobody measures from lists: their figures come with the input."""
 _LORENZ_POINTS = 51
 _NOT_RANDOM = (
     "Held-out choices come from what subjects were shown before, not from random lists: "
@@ -60,7 +58,7 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
     """
     evidence = evidence_from(given, config)
     chosen = _metrics(given, config)
-    metrics = tuple(metric for metric in chosen if metric not in STATED and not isinstance(metric, Derived))
+    metrics = tuple(metric for metric in chosen if not metric.stated and not isinstance(metric, Derived))
     resampling = Resampling(
         replicates=config.replicates, seed=config.seed, level=config.level, min_subjects=config.min_subjects
     )
@@ -71,7 +69,7 @@ def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = N
         found = intervals_of(makers, resampling, order=_by_group(evidence), progress=progress)
     rows = _measurements(metrics, found, config, compared=False)
     return Report(
-        measurements=(*rows, *_derived(chosen, rows, evidence, config), *_stated(chosen, given, config.level)),
+        measurements=(*rows, *_derived(chosen, rows, evidence, config), *_stated(chosen, given, config)),
         differences=_measurements(metrics, found, config, compared=True),
         group_spreads=_spreads(evidence, config),
         unknown_labels=_unknown_labels(evidence),
@@ -109,7 +107,8 @@ def possible_metrics(given: AuditInput, config: AuditConfig) -> tuple[Metric, ..
     Raises:
         InvalidConfig: the configuration names an unknown attribute.
     """
-    present = {
+    present: dict[Need, bool] = {
+        **artwork.present(given.artwork),
         "attack": given.attack is not None,
         "inference": given.inference is not None,
         "attributes": bool(audited_attributes(given, config)) or config.popularity_tiers,
@@ -137,8 +136,8 @@ def _metrics(given: AuditInput, config: AuditConfig) -> tuple[Metric, ...]:
         raise InvalidConfig(msg)
     # A figure made of others brings those along.
     wanted |= {metric.source for metric in possible if isinstance(metric, Derived) and metric.slug in wanted}
-    # An attack's figure is stated, and intervals need one that is measured: the first brings them.
-    wanted |= {possible[0].slug} if wanted <= {metric.slug for metric in STATED} else set()
+    # Stated figures bring their own intervals, and a report needs one that is measured: the first.
+    wanted |= {possible[0].slug} if wanted <= {metric.slug for metric in possible if metric.stated} else set()
     return tuple(metric for metric in possible if metric.slug in wanted)
 
 
@@ -151,13 +150,16 @@ def _derived(
     return tuple(found)
 
 
-def _stated(metrics: Sequence[Metric], given: AuditInput, level: float) -> tuple[Measurement, ...]:
-    found = []
-    if given.attack is not None and privacy_leak.METRIC in metrics:
-        found.append(privacy_leak.stated(given.attack, level=level))
-    if given.inference is not None and membership_inference.METRIC in metrics:
-        found.append(membership_inference.stated(given.inference, level=level))
-    return tuple(found)
+def _stated(metrics: Sequence[Metric], given: AuditInput, config: AuditConfig) -> tuple[Measurement, ...]:
+    found: list[Measurement] = []
+    if given.attack is not None:
+        found.append(privacy_leak.stated(given.attack, level=config.level))
+    if given.inference is not None:
+        found.append(membership_inference.stated(given.inference, level=config.level))
+    if given.artwork is not None:
+        found.extend(artwork.stated(given.artwork, config=config))
+    asked = {metric.slug for metric in metrics}
+    return tuple(row for row in found if row.metric in asked)
 
 
 def _by_group(evidence: Evidence) -> Ints:
@@ -247,7 +249,7 @@ def _caveats(given: AuditInput, evidence: Evidence, config: AuditConfig) -> tupl
         *((sentence, True) for sentence in notes(evidence.groupings, evidence.subjects, config)),
         *((sentence, True) for sentence in cold_start_rules(evidence.popularity, evidence.history_lengths, config)),
         (f"Attributes not audited: {', '.join(left_out)}.", bool(left_out)),
-        ("" if given.inference is None else given.inference.sentence, given.inference is not None),
+        *((found.sentence, True) for found in (given.inference, given.artwork) if found is not None),
         (joined or "", joined is not None),
     )
     return tuple(sentence for sentence, applies in sentences if applies)

@@ -3,9 +3,9 @@
 Row order never matters. Messages name a row of the given table (from 0) and never a subject.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from audits.coding import CodedLists, Codes, all_distinct, as_column, coded, ordered_lists
 from audits.errors import InvalidTable, UnknownItem
 from audits.privacy import MembershipInference, PrivacyAttack
+
+if TYPE_CHECKING:
+    from audits.artwork.report import ArtworkReport
 
 Ints = NDArray[np.int64]
 
@@ -98,6 +101,7 @@ class AuditInput:
         baseline: lists of another recommender for the very same subjects, to compare with, subject by subject.
         attack: what an attack on the recommender found; the report carries it.
         inference: what inferring membership found; the report has its figure, and a caveat says what was tried.
+        artwork: the report of an audit of artwork; this one has its figures, and a caveat says of what.
 
     Raises:
         InvalidTable: a table breaks its contract, or the baseline has other subjects.
@@ -114,6 +118,13 @@ class AuditInput:
     baseline: Recommendations | None = None
     attack: PrivacyAttack | None = None
     inference: MembershipInference | None = None
+    artwork: "ArtworkReport | None" = None
+
+    @property
+    def stated(self) -> Mapping[str, "PrivacyAttack | MembershipInference | ArtworkReport"]:
+        """What was found elsewhere and comes with the tables, by the name of its field."""
+        found = {"attack": self.attack, "inference": self.inference, "artwork": self.artwork}
+        return {name: each for name, each in found.items() if each is not None}
 
     def __post_init__(self) -> None:
         items = tuple(sorted(self.items))

@@ -67,10 +67,11 @@ class Verdict:
         nearest_limit: the limit closest to the figure, or None where the figure is undefined.
         distance: from the figure to that limit, positive inside the limits.
         detectable: smallest true distance from the limit that this audit would decide with the asked power; None where
-            undefined.
+            undefined, or a bound that has no standard error.
         n: subjects used.
         n_to_decide: subjects that would decide a true distance as large as the one seen, with the asked power; None
-            where the audit is decided, the figure undefined, or so close to the limit that no number of subjects would.
+            where the audit is decided, the figure undefined, without a standard error, or so close to the limit that no
+            number of subjects would.
         undefined: why there is no figure, or None.
     """
 
@@ -105,14 +106,15 @@ def judge(measurement: Measurement, limits: Limits, *, critical_value: float, po
         )
     outcome = _outcome(measurement.low, measurement.high, limits)
     nearest, distance = _nearest(measurement.value, limits)
-    half, error = _half_width(measurement, critical_value), measurement.standard_error or 0.0
+    half, error = _half_width(measurement, critical_value), measurement.standard_error
+    undecided = outcome is Outcome.INCONCLUSIVE and error is not None
     return Verdict(
         outcome=outcome,
         nearest_limit=nearest,
         distance=distance,
-        detectable=half + NormalDist().inv_cdf(power) * error,
+        detectable=None if error is None else half + NormalDist().inv_cdf(power) * error,
         n=measurement.n,
-        n_to_decide=_n_to_decide(measurement, limits, half, power) if outcome is Outcome.INCONCLUSIVE else None,
+        n_to_decide=_n_to_decide(measurement, limits, half, power) if undecided else None,
         undefined=None,
     )
 

@@ -1,6 +1,7 @@
 """Every metric that an audit can measure. A new one is a file beside these and a line below."""
 
 from audits.metrics import (
+    artwork,
     average_popularity,
     awrf,
     awrf_amortised,
@@ -138,6 +139,8 @@ METRICS = (
     # What the recommender leaks.
     privacy_leak.METRIC,
     membership_inference.METRIC,
+    # Which pictures are shown to whom.
+    *artwork.METRICS,
     # Concentration and coverage
     recommendation_gini.METRIC,
     exposure_entropy.METRIC,

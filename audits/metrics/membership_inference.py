@@ -2,12 +2,10 @@
 
 from statistics import NormalDist
 
-from audits.evidence import Evidence
 from audits.measuring import rounded
-from audits.metrics.metric import Metric
+from audits.metrics.metric import Metric, not_from_lists
 from audits.privacy import MembershipInference
 from audits.report import Measurement, Undefined
-from audits.statistics import Statistics
 
 
 def stated(found: MembershipInference, *, level: float) -> Measurement:
@@ -52,11 +50,6 @@ def _why_undefined(found: MembershipInference, level: float) -> Undefined | None
     return Undefined.UNSURE if found.confidence < level - 1e-9 else None
 
 
-def _not_from_lists(_: Evidence) -> Statistics:
-    msg = "what inferring membership found is stated to the audit, not measured from lists"
-    raise ValueError(msg)
-
-
 METRIC = Metric(
     slug="membership_inference",
     title="How well an attacker tells who was trained on",
@@ -65,5 +58,5 @@ METRIC = Metric(
     high=1.0,
     better="lower",
     needs=frozenset({"inference"}),
-    measure=_not_from_lists,
+    measure=not_from_lists,
 )

@@ -2,12 +2,10 @@
 
 import math
 
-from audits.evidence import Evidence
 from audits.measuring import rounded
-from audits.metrics.metric import Metric
+from audits.metrics.metric import Metric, not_from_lists
 from audits.privacy import PrivacyAttack
 from audits.report import Measurement, Undefined
-from audits.statistics import Statistics
 
 
 def stated(attack: PrivacyAttack, *, level: float) -> Measurement:
@@ -47,11 +45,6 @@ def _why_undefined(attack: PrivacyAttack, level: float) -> Undefined | None:
     return Undefined.BLIND if attack.undecided else None
 
 
-def _not_from_lists(_: Evidence) -> Statistics:
-    msg = "an attack's result is stated to the audit, not measured from lists"
-    raise ValueError(msg)
-
-
 METRIC = Metric(
     slug="privacy_leak",
     title="Part of the claimed epsilon that an attack has shown",
@@ -60,5 +53,5 @@ METRIC = Metric(
     high=math.inf,
     better="lower",
     needs=frozenset({"attack"}),
-    measure=_not_from_lists,
+    measure=not_from_lists,
 )
