@@ -30,6 +30,7 @@ from governance.cli.gate_outputs import (
     title_of,
 )
 from governance.cli.gate_tables import (
+    ArtworkOption,
     AttackOption,
     DayOption,
     DebugOption,
@@ -41,6 +42,7 @@ from governance.cli.gate_tables import (
     RelevanceOption,
     answering,
     day_of,
+    read_artwork,
     read_attack,
     read_audit_report,
     read_tables,
@@ -57,7 +59,15 @@ from governance.policy.rules import FairnessPolicy
 from governance.policy.waivers import WaiversFile
 
 _TABLES = ("recommendations", "items", "relevance", "history", "groups", "popularity", "baseline")
-_FILES = ("policy", "waivers", "attack")
+_STATED = {"inference": "membership inference"}
+_FILES = ("policy", "waivers", "attack", "artwork")
+
+RandomOption = Annotated[
+    bool,
+    typer.Option(
+        "--relevance-is-random", help="--relevance comes from lists in random order; or say so in the policy."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -80,12 +90,7 @@ def run(
     items: ItemsOption,
     policy: Annotated[Path, typer.Option(help="The fairness policy.", show_default=False)],
     relevance: RelevanceOption = None,
-    relevance_is_random: Annotated[
-        bool,
-        typer.Option(
-            "--relevance-is-random", help="--relevance comes from lists in random order; or say so in the policy."
-        ),
-    ] = False,
+    relevance_is_random: RandomOption = False,
     history: HistoryOption = None,
     groups: GroupsOption = None,
     popularity: PopularityOption = None,
@@ -94,6 +99,7 @@ def run(
         typer.Option(help="Another recommender's lists for the same subjects, or an audit's report (.json)."),
     ] = None,
     attack: AttackOption = None,
+    artwork: ArtworkOption = None,
     waivers: Annotated[Path | None, typer.Option(help="A file of waivers beside the policy's own.")] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Of the resampling; with another than the policy's nothing passes.")
@@ -113,7 +119,8 @@ def run(
         asked = _of_random_lists(rules.value, relevance) if relevance_is_random else rules.value
         exceptions = None if waivers is None else load_waivers(waivers, rules.value)
         report, lists = _compared_with(baseline)
-        given = _attacked(read_tables(recommendations, items, relevance, history, groups, popularity, lists), attack)
+        tables = read_tables(recommendations, items, relevance, history, groups, popularity, lists)
+        given = _with_stated(tables, attack, artwork)
         granted = () if exceptions is None else exceptions.value.waivers
         with progress("resampling subjects") as step:
             checked = check(given, asked, today=day, waivers=granted, baseline=report, seed=seed, progress=step)
@@ -135,11 +142,11 @@ def run(
     raise typer.Exit(EXITS[checked.decision.outcome])
 
 
-def _attacked(given: AuditInput, attack: Path | None) -> AuditInput:
-    if attack is None:
-        return given
-    canaries, inference = read_attack(attack)
-    return replace(given, attack=canaries, inference=inference)
+def _with_stated(given: AuditInput, attack: Path | None, artwork: Path | None) -> AuditInput:
+    """The tables with what was found elsewhere."""
+    canaries, inference = (None, None) if attack is None else read_attack(attack)
+    pictures = None if artwork is None else read_artwork(artwork)
+    return replace(given, attack=canaries, inference=inference, artwork=pictures)
 
 
 def _compared_with(baseline: str | None) -> tuple[Report | None, str | None]:
@@ -200,8 +207,7 @@ def _bound(
     digests = {
         "waivers": None if waivers is None else waivers.digest,
         "baseline report": None if baseline is None else sha256(baseline.to_json()).hexdigest(),
-        "attack": None if given.attack is None else sha256(given.attack.to_json()).hexdigest(),
-        "membership inference": None if given.inference is None else sha256(given.inference.to_json()).hexdigest(),
+        **{_STATED.get(name, name): sha256(found.to_json()).hexdigest() for name, found in given.stated.items()},
     }
     rests_on = tuple((name, digest) for name, digest in digests.items() if digest is not None)
     return replace(checked, decision=replace(checked.decision, rests_on=rests_on))

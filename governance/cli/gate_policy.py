@@ -139,8 +139,9 @@ def metrics_of_rules(*, as_json: JsonOption = False) -> None:
 
 def _asked_by(metric: Metric) -> str:
     """What a rule on it has to name, without which it has no figure to be about."""
-    keys = {"attribute": "attributes", "group": "groups"}
-    return ", ".join(key for key, need in keys.items() if need in metric.needs)
+    pictures = {"artwork", "artwork with a cast"}
+    keys = {"attribute": {"attributes", *pictures}, "group": {"groups", *pictures}}
+    return ", ".join(key for key, needs in keys.items() if needs & metric.needs)
 
 
 def _range(metric: Metric) -> tuple[float | None, float | None]:

@@ -2,16 +2,17 @@
 
 import json
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Final, get_args, get_type_hints
+from typing import Annotated, Any, Final, TypeVar, get_args, get_type_hints
 
 import typer
 
+from audits.artwork.report import ArtworkReport
 from audits.categories import unseparated
-from audits.errors import AuditError, CorruptReport, InvalidConfig, InvalidTable
+from audits.errors import AuditError, CorruptReport, InvalidTable
 from audits.privacy import MembershipInference, PrivacyAttack
 from audits.report import Report
 from audits.sources import load
@@ -20,6 +21,8 @@ from governance.cli.display import progress, say
 from governance.clock import system_clock
 from governance.errors import GovernanceError, InvalidInput
 from governance.ledger.published import printable
+
+T = TypeVar("T")
 
 USAGE, INTERNAL = 2, 4
 FAULTS: Final[tuple[tuple[type[Exception], int], ...]] = (
@@ -39,6 +42,10 @@ PopularityOption = Annotated[str | None, typer.Option("--popularity", help="Inte
 AttackOption = Annotated[
     Path | None,
     typer.Option("--attack", help="What an attack on the model found, as `probity audit privacy --json` prints it."),
+]
+ArtworkOption = Annotated[
+    Path | None,
+    typer.Option("--artwork", help="The report of an audit of artwork, as `probity audit artwork --report` writes it."),
 ]
 DebugOption = Annotated[
     Path | None, typer.Option("--debug-log", help="Where to write what went wrong inside, with every step.")
@@ -88,16 +95,17 @@ def read_audit_report(path: Path) -> Report:
         CorruptReport: it is none; begins with the file.
         InvalidInput: there is no such file.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as cause:
-        msg = f"{path}: expected the report of an audit, got no such file"
-        raise InvalidInput(msg) from cause
-    try:
-        return Report.from_json(content)
-    except AuditError as cause:
-        msg = f"{path}: {cause}"
-        raise CorruptReport(msg) from cause
+    return _read(path, Report.from_json, "the report of an audit")
+
+
+def read_artwork(path: Path) -> ArtworkReport:
+    """The report of an audit of artwork in a file, as `probity audit artwork --report` writes it.
+
+    Raises:
+        CorruptReport: it is none, or a number in it is out of range; begins with the file.
+        InvalidInput: there is no such file.
+    """
+    return _read(path, ArtworkReport.from_json, "the report of an audit of artwork")
 
 
 def read_attack(path: Path) -> tuple[PrivacyAttack | None, MembershipInference | None]:
@@ -110,28 +118,37 @@ def read_attack(path: Path) -> tuple[PrivacyAttack | None, MembershipInference |
         CorruptReport: it is none, or a number in it is out of range; begins with the file.
         InvalidInput: there is no such file.
     """
+    return _read(path, _attack, "what an attack found")
+
+
+def _read(path: Path, read: Callable[[bytes], T], what: str) -> T:
+    """What ``read`` makes of a file; its faults name the file."""
     try:
         content = path.read_bytes()
     except FileNotFoundError as cause:
-        msg = f"{path}: expected what an attack found, got no such file"
+        msg = f"{path}: expected {what}, got no such file"
         raise InvalidInput(msg) from cause
+    try:
+        return read(content)
+    except AuditError as cause:  # a number in a file is data, not a setting
+        msg = f"{path}: {cause}"
+        raise CorruptReport(msg) from cause
+
+
+def _attack(content: bytes) -> tuple[PrivacyAttack | None, MembershipInference | None]:
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as cause:
-        msg = f"{path}: expected JSON, got {len(content)} bytes that are not"
+        msg = f"expected JSON, got {len(content)} bytes that are not"
         raise CorruptReport(msg) from cause
     members = document if isinstance(document, dict) else {}
     inference = members.get("membership_inference")
     alone = "privacy_attack" not in members and "membership_inference" not in members
     attack = document if alone else members.get("privacy_attack")
-    try:
-        return (
-            None if attack is None and not alone else PrivacyAttack.from_json(_one_encoding(attack, PrivacyAttack)),
-            None if inference is None else MembershipInference.from_json(_one_encoding(inference, MembershipInference)),
-        )
-    except (CorruptReport, InvalidConfig) as cause:  # a number in a file is data, not a setting
-        msg = f"{path}: {cause}"
-        raise CorruptReport(msg) from cause
+    return (
+        None if attack is None and not alone else PrivacyAttack.from_json(_one_encoding(attack, PrivacyAttack)),
+        None if inference is None else MembershipInference.from_json(_one_encoding(inference, MembershipInference)),
+    )
 
 
 def _one_encoding(found: Any, kind: type) -> bytes:  # noqa: ANN401 - anything that JSON can say

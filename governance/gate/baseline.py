@@ -51,10 +51,14 @@ def _difference(ours: Measurement, theirs: Measurement, report: Report, baseline
         high=_rounded(value + half),
         pointwise_low=_rounded(value - pointwise),
         pointwise_high=_rounded(value + pointwise),
-        standard_error=_rounded(math.hypot(ours.standard_error or 0.0, theirs.standard_error or 0.0)),
+        standard_error=_error(ours.standard_error, theirs.standard_error),
         n=min(ours.n, theirs.n),
         target=0.0,
     )
+
+
+def _error(ours: float | None, theirs: float | None) -> float | None:
+    return None if ours is None or theirs is None else _rounded(math.hypot(ours, theirs))
 
 
 def _half(row: Measurement, critical_value: float) -> float:

@@ -83,7 +83,7 @@ def configuration(
 ) -> AuditConfig:
     """How the policy says that audits measure."""
     # An attribute that the catalogue lacks is not measured; what that means for a rule is the gate's to say.
-    asked = {rule.attribute for rule in policy.rules if rule.attribute}
+    asked = {rule.attribute for rule in policy.rules if rule.attribute and not rule.stated}
     return AuditConfig(
         seed=policy.seed if seed is None else seed,
         model_digest=model_digest,

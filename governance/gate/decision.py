@@ -18,7 +18,7 @@ from governance.gate.matching import (
     division,
     figures,
     places,
-    too_few,
+    too_few_for,
     unknown_share,
     why_absent,
     without_group,
@@ -39,6 +39,10 @@ _NEEDS = {
     "profile": "what subjects chose (history or relevance)",
     "attack": "the result of an attack on the model",
     "inference": "what inferring membership found",
+    "artwork": "the report of an audit of artwork",
+    "artwork with a cast": "the report of an audit of artwork with a cast",
+    "artwork with probes": "the report of an audit of artwork with probes",
+    "artwork with chances": "the report of an audit of artwork that knows chances (propensities or probes)",
 }
 """What a metric reads besides lists, by the word of its ``needs``."""
 
@@ -196,11 +200,11 @@ def _findings(rule: FairnessRule, case: _Case, absent: str | None) -> Iterator[_
         yield _refusal(rule, asked_of(rule), why), ()
         return
     found = figures(rule, case.report)
-    small = too_few(rule.group, case.report, min_subjects=rule.min_subjects)
+    small = too_few_for(rule, case.report)
     if not found and not small:
         yield _refusal(rule, asked_of(rule), f"The report has no {_what(rule)}{_instead(rule, case.report)}."), ()
     for figure in found:
-        missing = figure.missing or _left_out(figure, case)
+        missing = figure.missing or (None if rule.stated else _left_out(figure, case))
         if missing is None:
             yield _judged(rule, figure, case)
         else:
@@ -232,10 +236,12 @@ def _left_out(figure: Figure, case: _Case) -> str | None:
 
 def _judged(rule: FairnessRule, figure: Figure, case: _Case) -> _Found:
     report = case.report
-    verdict = _deciding(judge_within(rule.bounds, figure.read, report.critical_value))
+    # What is stated has intervals of its own: the factor of this report's says nothing about them.
+    factor = 0.0 if rule.stated else report.critical_value
+    verdict = _deciding(judge_within(rule.bounds, figure.read, factor))
     exceptions: tuple[Excepted, ...] = ()
     if verdict.outcome != Outcome.PASS:
-        exceptions = excepted(rule, figure, case.granted, critical_value=report.critical_value, today=case.today)
+        exceptions = excepted(rule, figure, case.granted, critical_value=factor, today=case.today)
     waiver = next((each.waiver for each in exceptions if each.state == WaiverState.USED), None)
     read, measured = figure.read, figure.measured
     blocks = _blocks(rule, verdict.outcome) and waiver is None

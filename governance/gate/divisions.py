@@ -18,7 +18,7 @@ from governance.policy.rules import FairnessPolicy
 
 def with_divisions(config: AuditConfig, policy: FairnessPolicy, given: AuditInput) -> AuditConfig:
     """The settings with the tiers and intersections that the policy's rules name and the tables allow."""
-    rules = [rule for rule in policy.rules if rule.level != "off"]
+    rules = [rule for rule in policy.rules if rule.level != "off" and not rule.stated]
     crossed = [_crossed(rule.group) for rule in rules if rule.group is not None]
     there = _attributes(given)
     active = given.history is not None and ACTIVITY not in there and any(ACTIVITY in parts for parts in crossed)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from audits.group_sizes import GroupSize
 from audits.groupings import CROSSED
+from audits.metrics import METRICS
 from audits.report import Measurement, Report
 from governance.policy.rules import FairnessRule, metric_of
 
@@ -17,6 +18,7 @@ UNKNOWN = "unknown"
 """Name under which reports hold titles without a category; they can satisfy no rule."""
 EACH = "each"
 """The group of a rule that is asked of every group of subjects."""
+_STATED = frozenset(metric.slug for metric in METRICS if metric.stated)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +51,14 @@ def places(rule: FairnessRule, report: Report) -> list[Measurement]:
 def why_absent(rule: FairnessRule, report: Report) -> str | None:
     """Why the input has nothing that the rule is about, or None where it has.
 
-    A metric that was merely not run is missing evidence, not absence.
+    A metric that was merely not run is missing evidence, not absence, and so is what nobody stated.
     """
+    if rule.stated:
+        return None
     labelled = {row.attribute for row in report.unknown_labels}
     if rule.attribute is not None and rule.attribute not in labelled:
         return f"the catalogue has no {rule.attribute} to measure by"
-    groups = {each.group for each in report.measurements if each.group is not None}
+    groups = {each.group for each in report.measurements if each.group is not None and each.metric not in _STATED}
     # Groups that nothing was measured for are there all the same.
     groups |= {each.group for each in report.group_sizes}
     if rule.group is None or any(_in_group(rule.group, each) for each in groups):
@@ -66,6 +70,11 @@ def why_absent(rule: FairnessRule, report: Report) -> str | None:
     if not report.subjects_with_targets and "relevance" in metric_of(rule.metric).needs:
         return None  # groups or not, there was nothing to measure by
     return "there are no groups of subjects" if rule.group == EACH else f"there are no subjects by {rule.group}"
+
+
+def too_few_for(rule: FairnessRule, report: Report) -> list[GroupSize]:
+    """Of the groups in the tables that a rule is asked of, those of which no figure is evidence."""
+    return [] if rule.stated else too_few(rule.group, report, min_subjects=rule.min_subjects)
 
 
 def too_few(asked: str | None, report: Report, *, min_subjects: int) -> list[GroupSize]:
@@ -101,7 +110,7 @@ def unknown_share(rule: FairnessRule, report: Report) -> tuple[float, str]:
     category's part of the catalogue smaller, and a hidden one seem at parity.
     """
     found = next((row for row in report.unknown_labels if row.attribute == rule.attribute), None)
-    if found is None:
+    if found is None or rule.stated:
         return 0.0, "the attention falls on"
     parts = ((found.exposure, "the attention falls on"), (found.catalogue, "the catalogue is"))
     return max(parts, key=lambda part: part[0])
@@ -112,7 +121,10 @@ def _of_differences(rule: FairnessRule) -> bool:
 
 
 def _is_about(rule: FairnessRule, row: Measurement) -> bool:
-    if (row.metric, row.attribute) != (rule.metric, rule.attribute) or row.category == UNKNOWN:
+    if (row.metric, row.attribute) != (rule.metric, rule.attribute):
+        return False
+    # "unknown" is what audits of lists call titles without a category. Elsewhere it is a category like another.
+    if row.category == UNKNOWN and not rule.stated:
         return False
     if rule.category is not None and row.category != rule.category:
         return False

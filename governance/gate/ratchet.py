@@ -9,7 +9,7 @@ import yaml
 from audits.report import Report
 from governance.errors import PolicyError
 from governance.gate.margins import reach, written
-from governance.gate.matching import figures, too_few
+from governance.gate.matching import figures, too_few_for
 from governance.policy.loader import parse
 from governance.policy.rules import FairnessPolicy, FairnessRule
 
@@ -54,7 +54,7 @@ def _says(text: str, path: PurePath, policy: FairnessPolicy) -> bool:
 
 
 def _changes(rule: FairnessRule, report: Report, slack: float) -> Iterator[Tightened]:
-    lacking = rule.level == "off" or too_few(rule.group, report, min_subjects=rule.min_subjects)
+    lacking = rule.level == "off" or too_few_for(rule, report)
     ends = None if lacking else reach(figures(rule, report), slack)
     if ends is None:
         return

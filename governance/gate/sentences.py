@@ -15,6 +15,8 @@ _STATEMENTS = {
     "exposure_ratio": "{who} receive {value} of the attention that their share of the catalogue would give them",
     "coverage": "Recommendations reach {value} of the catalogue",
     "popularity_lift": "The popularity of recommended titles is {value} over that of what the same subjects chose",
+    "cohort_sensitivity": "The cohort alone, title and subject held fixed, moves {value} of the chances between images",
+    "exploration_floor": "The smallest chance that an eligible image has of being shown to some cohort is {value}",
 }
 """What is said of each metric that reads best in per cent."""
 

@@ -130,6 +130,11 @@ class FairnessRule:
         return sha256(json.dumps(asked).encode()).hexdigest()
 
     @property
+    def stated(self) -> bool:
+        """Whether its figures come with a report of their own, and are not of the titles and groups in the tables."""
+        return metric_of(self.metric).stated
+
+    @property
     def bounds(self) -> Bounds:
         """Floor and ceiling that the figure must keep to, as the comparison reads it."""
         return self._bounds(self._numbers)
