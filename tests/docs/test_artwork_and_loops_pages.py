@@ -41,13 +41,17 @@ class Runner:
 
 
 def test_the_page_on_artwork_finds_the_friend_who_is_shown_as_the_lead(run: Runner) -> None:
-    shown, judged = run.page("artwork.md")
+    shown, judged, decided = run.page("artwork.md")
 
     assert re.search(r"Cohort cluster 1: images of woman are shown in 3\d\.\d points more", shown)
     assert "Cohort cluster 0: images" not in shown
     assert "Artwork: fail" in judged
     assert re.search(r"exploration_floor .* fail ", judged)
     assert "<svg" in (run.folder / "artwork.html").read_text()
+    said = " ".join(decided.split())
+    assert "Gate: fail, may not ship" in said
+    assert re.search(r"image = woman, cohort = cluster 1 is 0\.3\d\d above the target", said)
+    assert re.search(r"chance that an eligible image has of being shown to some cohort is \d\.\d %", said)
 
 
 def test_the_page_on_loops_simulates_a_function_in_the_folder(run: Runner) -> None:

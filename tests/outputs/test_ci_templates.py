@@ -16,7 +16,10 @@ import jsonschema
 import pytest
 import yaml
 
+from audits.artwork.report import ArtworkConfig, audit_artwork
+from audits.artwork.tables import ArtworkInput
 from governance.gate.outputs import OUTPUTS
+from tests.audits.choosers import catalogue, shown
 from tests.outputs.examples import schema
 
 ROOT = Path(__file__).parents[2]
@@ -150,25 +153,32 @@ def test_without_a_decisions_file_an_exit_code_is_no_verdict(shop: Path, code: i
     assert gitlab.returncode == 4
 
 
-def test_both_templates_take_an_attack_and_sign_what_they_decide(shop: Path) -> None:
+def test_both_templates_take_what_was_found_elsewhere_and_sign_what_they_decide(shop: Path) -> None:
     attacked = {"epsilon": 3.0, "delta": 1e-6, "lower_bound": 1.25, "confidence": 0.95, "attack": "canaries"}
     (shop / "attack.json").write_text(json.dumps({**attacked, "canaries": 4000, "model_digest": "ab" * 32}))
+    pictures = ArtworkInput(impressions=shown(1, subjects=20), **catalogue())
+    made = audit_artwork(pictures, config=ArtworkConfig(seed=1, provenance="metadata", replicates=200))
+    (shop / "artwork.json").write_bytes(made.to_json())
     (shop / "keys").mkdir()
-    made = run(shop, "probity gate key keys/gate.key --name https://ci.example/gate > attesters")
-    assert made.returncode == 0, made.stderr
+    key = run(shop, "probity gate key keys/gate.key --name https://ci.example/gate > attesters")
+    assert key.returncode == 0, key.stderr
     variables = {name: str(value) for name, value in GITLAB["probity-gate"]["variables"].items()}
     verify = "probity attest verify {} --key attesters --subject lists.csv --policies policies --require vsa"
 
-    done, outputs = as_github(shop, **{"attack": "attack.json", "sign-with": "keys/gate.key", "out": "keys"})
+    inputs = {"attack": "attack.json", "artwork": "artwork.json", "sign-with": "keys/gate.key", "out": "keys"}
+    done, outputs = as_github(shop, **inputs)
     (shop / "keys" / "gate.key").chmod(0o644)  # as GitLab's runner leaves a variable's file
-    variables |= {"ATTACK": "attack.json", "SIGN_WITH": "keys/gate.key", "TMPDIR": str(shop / "temporary")}
+    variables |= {"ATTACK": "attack.json", "ARTWORK": "artwork.json", "SIGN_WITH": "keys/gate.key"}
+    variables |= {"TMPDIR": str(shop / "temporary")}
     (shop / "temporary").mkdir()
     gitlab = run(shop, GITLAB["probity-gate"]["script"][0], **variables)
 
     assert (done.returncode, gitlab.returncode, outputs["outcome"]) == (0, 0, "pass"), done.stderr + gitlab.stderr
     assert list((shop / "temporary").iterdir()) == []
     for folder in ("keys", "probity-gate"):
-        assert json.loads((shop / folder / "gate.json").read_text())["report"]["model"] == "ab" * 32
+        decision = json.loads((shop / folder / "gate.json").read_text())
+        assert decision["report"]["model"] == "ab" * 32
+        assert [each["name"] for each in decision["rests_on"]] == ["attack", "artwork"]
         assert run(shop, verify.format(f"{folder}/gate.intoto.jsonl")).returncode == 0
 
 
