@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from audits.errors import InvalidTable, UnknownItem
-from audits.exposure_problem import Ints, Mask
+from audits.mitigation.problem import Ints, Mask
 from audits.tables import codes
 
 _MOST_CELLS = 500_000_000

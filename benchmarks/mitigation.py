@@ -22,8 +22,8 @@ from scipy.optimize import linprog
 from scipy.sparse import coo_array, csr_matrix
 
 from audits.attention import Attention
-from audits.mitigation import PriceFit, fit_prices, serve
-from audits.online import Serving, largest_violation, owed, penalty, serve_all
+from audits.mitigation.online import Serving, largest_violation, owed, penalty, serve_all
+from audits.mitigation.prices import PriceFit, fit_prices, serve
 
 SIZES = (248, 176, 128, 96, 72, 48, 25, 7)
 SUBJECTS, K = 2000, 10

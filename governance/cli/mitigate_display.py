@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from audits.mitigation_report import MitigationReport
-from audits.mitigation_words import course_in_words, limits_in_words, sentences
+from audits.mitigation.report import MitigationReport
+from audits.mitigation.words import course_in_words, limits_in_words, sentences
 from governance.cli.display import say, stdout, table, write_json
 from governance.ledger.published import printable
 

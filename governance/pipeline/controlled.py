@@ -1,6 +1,7 @@
 """Prices that a controller corrects while serving: the file, its report on held-out subjects, and how it is served.
 
-Serving is ``controlled(prices, ...)``, a state to begin with, and ``audits.online.serve_next`` for each subject.
+Serving is ``controlled(prices, ...)``, a state to begin with, and ``serve_next`` of ``audits.mitigation.online`` for
+each subject.
 """
 
 from collections.abc import Sequence
@@ -10,11 +11,11 @@ from hashlib import sha256
 import numpy as np
 
 from audits.categories import categories_of
-from audits.compared_lists import Shown
 from audits.errors import InvalidConfig
-from audits.held_out import TIERS, HeldOut
-from audits.online import Correction, Serving, correction_of
-from audits.online_report import Turns, report_online, usual_gain
+from audits.mitigation.compared_lists import Shown
+from audits.mitigation.held_out import TIERS, HeldOut
+from audits.mitigation.online import Correction, Serving, correction_of
+from audits.mitigation.online_report import Turns, report_online, usual_gain
 from audits.tables import Membership
 from governance.pipeline.pricing import Priced, fit_scored, price_file
 from governance.pipeline.scored import Ints, Progress, Scored, caveats, resampling_of
@@ -69,7 +70,7 @@ def price_with_controller(scored: Scored, asked: ControllerAsked, *, progress: P
 
 
 def controlled(prices: PriceFile, items: Sequence[str], membership: Membership) -> tuple[Serving, Correction]:
-    """What ``audits.online.serve_next`` takes, from a price file that names a controller.
+    """What ``audits.mitigation.online.serve_next`` takes, from a price file that names a controller.
 
     Scores given to it are over ``items`` in this order, in the unit of the file.
 

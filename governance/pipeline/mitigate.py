@@ -15,11 +15,11 @@ import numpy as np
 import pyarrow as pa
 
 from audits.categories import Categories, categories_of
-from audits.held_out import ACTIVITY, HeldOut, activity_tiers
-from audits.mitigation import PriceFit, fit_prices
-from audits.mitigation_page import render_mitigation
-from audits.mitigation_report import MitigationReport
-from audits.price_report import report_on
+from audits.mitigation.held_out import ACTIVITY, HeldOut, activity_tiers
+from audits.mitigation.page import render_mitigation
+from audits.mitigation.price_report import report_on
+from audits.mitigation.prices import PriceFit, fit_prices
+from audits.mitigation.report import MitigationReport
 from audits.tables import Membership
 from governance.access.principals import actor_of
 from governance.access.tables import Principal

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from audits.categories import Categories, categories_of
-from audits.held_out import HeldOut
-from audits.mitigation import PriceFit, fit_prices
-from audits.mitigation_report import MitigationReport
-from audits.price_report import report_on
+from audits.mitigation.held_out import HeldOut
+from audits.mitigation.price_report import report_on
+from audits.mitigation.prices import PriceFit, fit_prices
+from audits.mitigation.report import MitigationReport
 from audits.scores import ScoreMatrix
 from audits.tables import Membership
 from governance.errors import Conflict

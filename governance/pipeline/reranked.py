@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from audits.categories import Attribute, attribute_of, categories_of
-from audits.compared_lists import Shown
-from audits.list_options import ListOption, Strength, calibrated_option, diverse_option, strongest
-from audits.mitigation_report import MitigationReport
+from audits.mitigation.compared_lists import Shown
+from audits.mitigation.list_options import ListOption, Strength, calibrated_option, diverse_option, strongest
+from audits.mitigation.report import MitigationReport
+from audits.mitigation.reranking_report import report_reranked
 from audits.profiles import category_mix
-from audits.reranking_report import report_reranked
 from audits.scores import ScoreMatrix
 from audits.tables import codes
 from governance.errors import InvalidInput

@@ -14,7 +14,7 @@ from audits.bootstrap import Resampling
 from audits.configuration import AuditConfig
 from audits.errors import InvalidConfig
 from audits.groupings import ABSENT, UNNAMED, groupings_from
-from audits.held_out import ACTIVITY, HeldOut, activity_tiers
+from audits.mitigation.held_out import ACTIVITY, HeldOut, activity_tiers
 from audits.scores import ScoreMatrix
 from audits.tables import Membership, codes
 from governance.policy.loader import Loaded

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from audits.mitigation_page import render_mitigation
-from audits.mitigation_report import MitigationReport
-from audits.mitigation_words import title_of
+from audits.mitigation.page import render_mitigation
+from audits.mitigation.report import MitigationReport
+from audits.mitigation.words import title_of
 from audits.scores import score_matrix
 from audits.sources import read_groups, read_history, read_items, read_relevance, read_scores
 from governance.errors import InvalidInput

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from audits.contenders import contenders_of, top
-from audits.exposure_problem import Problem, _reached
-from audits.mitigation import fit_prices
+from audits.mitigation.contenders import contenders_of, top
+from audits.mitigation.prices import fit_prices
+from audits.mitigation.problem import Problem, _reached
 
 Floats = NDArray[np.float64]
 W = 1.0 / np.log2(np.arange(2, 6))

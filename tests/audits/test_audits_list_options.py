@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from audits.bootstrap import Resampling
-from audits.compared_lists import Shown
 from audits.errors import InvalidConfig
-from audits.held_out import HeldOut
-from audits.list_options import ListOption, Strength, calibrated_option, diverse_option, strongest
-from audits.mitigation import serve
-from audits.mitigation_page import render_mitigation
-from audits.mitigation_report import MitigationReport, Reranked
-from audits.mitigation_words import sentences, title_of
-from audits.queues import queues_of
-from audits.reranking_report import report_reranked
+from audits.mitigation.compared_lists import Shown
+from audits.mitigation.held_out import HeldOut
+from audits.mitigation.list_options import ListOption, Strength, calibrated_option, diverse_option, strongest
+from audits.mitigation.page import render_mitigation
+from audits.mitigation.prices import serve
+from audits.mitigation.queues import queues_of
+from audits.mitigation.report import MitigationReport, Reranked
+from audits.mitigation.reranking_report import report_reranked
+from audits.mitigation.words import sentences, title_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -228,7 +228,7 @@ def test_queues_that_are_made_in_batches_are_the_same(monkeypatch: pytest.Monkey
     excluded = np.random.default_rng(8).random((N, 12)) < 0.3
     kinds = np.array([2, 0, 1, 2, 0, 1, 1, 1, 2, 0, 0, 0])
     whole = queues_of(scores(), kinds, 3, excluded)
-    monkeypatch.setattr("audits.queues._NUMBERS", 40)
+    monkeypatch.setattr("audits.mitigation.queues._NUMBERS", 40)
     batched = queues_of(scores(), kinds, 3, excluded)
 
     assert np.array_equal(batched.items, whole.items)

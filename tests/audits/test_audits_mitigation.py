@@ -12,7 +12,7 @@ from scipy.optimize import linprog
 
 from audits.categories import categories_of
 from audits.errors import InfeasibleLimits, InvalidConfig, PriceAtBox
-from audits.mitigation import PriceFit, fit_prices, serve
+from audits.mitigation.prices import PriceFit, fit_prices, serve
 from audits.tables import Membership
 
 Floats = NDArray[np.float64]

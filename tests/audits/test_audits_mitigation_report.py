@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from audits.bootstrap import Resampling
 from audits.errors import CorruptReport, InvalidConfig, InvalidTable, UnknownItem
-from audits.held_out import HeldOut, activity_tiers
-from audits.mitigation import PriceFit, fit_prices
-from audits.mitigation_page import render_mitigation
-from audits.mitigation_report import MitigationReport
-from audits.mitigation_words import price_in_words, sentences
-from audits.price_report import report_on
+from audits.mitigation.held_out import HeldOut, activity_tiers
+from audits.mitigation.page import render_mitigation
+from audits.mitigation.price_report import report_on
+from audits.mitigation.prices import PriceFit, fit_prices
+from audits.mitigation.report import MitigationReport
+from audits.mitigation.words import price_in_words, sentences
 from audits.scores import score_matrix
 
 Floats = NDArray[np.float64]

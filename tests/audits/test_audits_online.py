@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from audits.errors import CorruptReport, InvalidConfig
-from audits.mitigation import PriceFit, fit_prices
-from audits.online import (
+from audits.mitigation.online import (
     CONTROLLERS,
     ServedExposure,
     Serving,
@@ -24,6 +23,7 @@ from audits.online import (
     serve_next,
     shares_of,
 )
+from audits.mitigation.prices import PriceFit, fit_prices
 from recommender.price_file import ControllerName
 
 Floats = NDArray[np.float64]

@@ -9,15 +9,15 @@ import pytest
 from numpy.typing import NDArray
 
 from audits.bootstrap import Resampling
-from audits.compared_lists import Shown
 from audits.errors import InvalidConfig
-from audits.held_out import HeldOut
-from audits.mitigation import PriceFit, fit_prices
-from audits.mitigation_page import render_mitigation
-from audits.mitigation_report import MitigationReport, ServedOnline
-from audits.mitigation_words import sentences, title_of
-from audits.online import Serving, largest_violation, mean_prices, owed, serve_all
-from audits.online_report import Turns, report_online, usual_gain, violations
+from audits.mitigation.compared_lists import Shown
+from audits.mitigation.held_out import HeldOut
+from audits.mitigation.online import Serving, largest_violation, mean_prices, owed, serve_all
+from audits.mitigation.online_report import Turns, report_online, usual_gain, violations
+from audits.mitigation.page import render_mitigation
+from audits.mitigation.prices import PriceFit, fit_prices
+from audits.mitigation.report import MitigationReport, ServedOnline
+from audits.mitigation.words import sentences, title_of
 
 Floats = NDArray[np.float64]
 NAMES = (("genre", "drama"), ("genre", "documentary"))

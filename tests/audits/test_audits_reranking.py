@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from audits.errors import InvalidConfig
-from audits.mitigation import serve
-from audits.reranking import (
+from audits.mitigation.prices import serve
+from audits.mitigation.reranking import (
     SMOOTHING,
     Alike,
     CategoryMix,
@@ -138,7 +138,7 @@ def test_excluded_items_and_repeats_are_in_no_list(strength: float) -> None:
 def test_batches_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     scores, mix = example(7, subjects=50)
     whole = calibrated(scores, mix, FALLING, strength=0.5)
-    monkeypatch.setattr("audits.reranking._NUMBERS", 40)
+    monkeypatch.setattr("audits.mitigation.reranking._NUMBERS", 40)
 
     assert np.array_equal(calibrated(scores, mix, FALLING, strength=0.5), whole)
 

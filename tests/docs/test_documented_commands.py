@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from audits.mitigation_report import MitigationReport
+from audits.mitigation.report import MitigationReport
 from governance.cli.main import build
 from governance.policy.loader import parse
 from governance.policy.rules import FairnessPolicy

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from audits.mitigation_report import MitigationReport
-from audits.online import CONTROLLERS
+from audits.mitigation.online import CONTROLLERS
+from audits.mitigation.report import MitigationReport
 from governance.cli.mitigate import Method
 from tests.docs.test_documented_commands import DOCS, Shell, blocks, script
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pytest
 
-from audits.mitigation_report import MitigationReport
+from audits.mitigation.report import MitigationReport
 from audits.report import Report
 from audits.verdict import Outcome
 from governance.clock import system_clock

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from audits.mitigation_report import MitigationReport
+from audits.mitigation.report import MitigationReport
 from governance.pipeline.scored import split
 from recommender.price_file import load_prices
 from tests.pipeline.conftest import Run

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from audits.mitigation_report import MitigationReport
-from audits.online import largest_violation, serve_next
+from audits.mitigation.online import largest_violation, serve_next
+from audits.mitigation.report import MitigationReport
 from audits.scores import score_matrix
 from audits.sources import read_history, read_items, read_scores
 from governance.pipeline.controlled import ORDER_SALT, controlled

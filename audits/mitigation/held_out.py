@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from audits.errors import InvalidConfig
-from audits.exposure_problem import Ints, Mask, Scores
+from audits.mitigation.problem import Ints, Mask, Scores
 
 TIERS = ("light", "medium", "heavy")
 ACTIVITY = "activity"

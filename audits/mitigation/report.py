@@ -2,8 +2,8 @@
 
 There are three: exposure prices, prices that a controller corrects while serving (``ServedOnline``), and an option for
 single lists (``Reranked``). Each is tuned on the subjects it was fitted on, so figures from those flatter it.
-Everything here but the certificate of prices is measured on held-out subjects (``audits.held_out``), before and after,
-subject by subject; all intervals of a report hold together.
+Everything here but the certificate of prices is measured on held-out subjects (``held_out`` beside this), before and
+after, subject by subject; all intervals of a report hold together.
 """
 
 from dataclasses import dataclass, field

@@ -7,9 +7,9 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from audits.mitigation_report import Course, ExposureChange, MitigationReport, UtilityKept
-from audits.mitigation_words import MEASURES, course_in_words, limits_in_words, sentences, signed, surely_outside
-from audits.serving_figure import serving_figure
+from audits.mitigation.report import Course, ExposureChange, MitigationReport, UtilityKept
+from audits.mitigation.serving_figure import serving_figure
+from audits.mitigation.words import MEASURES, course_in_words, limits_in_words, sentences, signed, surely_outside
 
 _DASH, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 _LEFT, _WIDTH, _ROW, _TOP = 150, 480, 26, 8

@@ -10,7 +10,7 @@ from typing import cast
 
 import numpy as np
 
-from audits.exposure_problem import Floats, Ints, Mask, Problem, Scores
+from audits.mitigation.problem import Floats, Ints, Mask, Problem, Scores
 
 _NUMBERS = 1 << 17
 """Scores worked on at a time: what a core's cache holds."""

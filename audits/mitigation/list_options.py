@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from audits.errors import InvalidConfig
-from audits.exposure_problem import Floats, Ints, Mask, Scores
-from audits.mitigation import serve
-from audits.queues import queues_of
-from audits.reranking import (
+from audits.mitigation.prices import serve
+from audits.mitigation.problem import Floats, Ints, Mask, Scores
+from audits.mitigation.queues import queues_of
+from audits.mitigation.reranking import (
     LARGEST_DIVERGENCE,
     Alike,
     CategoryMix,
@@ -52,7 +52,7 @@ class ListOption:
 def calibrated_option(
     scores: Scores, groups: Floats, wanted: Floats, attention: Floats, *, excluded: Mask | None = None
 ) -> ListOption:
-    """Lists with the mix that each subject chose before (``audits.reranking.calibrated``).
+    """Lists with the mix that each subject chose before (``audits.mitigation.reranking.calibrated``).
 
     ``groups`` (m, G) are category shares of items, ``wanted`` (n, G) of subjects' histories: zeros without one.
 
@@ -87,7 +87,7 @@ def calibrated_option(
 
 
 def diverse_option(scores: Scores, groups: Floats, attention: Floats, *, excluded: Mask | None = None) -> ListOption:
-    """Lists of items that share few categories (``audits.reranking.marginally_relevant``).
+    """Lists of items that share few categories (``audits.mitigation.reranking.marginally_relevant``).
 
     Raises:
         InvalidConfig: scores from which not everybody can be given a list.

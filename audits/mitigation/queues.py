@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audits.errors import InvalidConfig
-from audits.exposure_problem import Ints, Mask, Scores
+from audits.mitigation.problem import Ints, Mask, Scores
 
 _NUMBERS = 1 << 22
 """Scores sorted at a time: their order takes twice the memory that they do."""

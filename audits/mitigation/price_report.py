@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from audits.bootstrap import Resampling
-from audits.compared_lists import Lists, Shown, compare, require_fit
-from audits.exposure_problem import Floats
-from audits.held_out import HeldOut
-from audits.mitigation import PriceFit, serve
-from audits.mitigation_report import Certificate, MitigationReport
+from audits.mitigation.compared_lists import Lists, Shown, compare, require_fit
+from audits.mitigation.held_out import HeldOut
+from audits.mitigation.prices import PriceFit, serve
+from audits.mitigation.problem import Floats
+from audits.mitigation.report import Certificate, MitigationReport
 
 
 def report_on(

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linprog
 
-from audits.contenders import Contenders, Response
 from audits.errors import InfeasibleLimits, PriceAtBox
-from audits.exposure_problem import Floats, Problem
+from audits.mitigation.contenders import Contenders, Response
+from audits.mitigation.problem import Floats, Problem
 
 Progress = Callable[[int, int], None]
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from audits.bootstrap import Intervals, Resampling, intervals
 from audits.categories import UNKNOWN
 from audits.errors import InvalidConfig
-from audits.exposure_problem import Floats, Ints, Mask, Name, Scores, shares_of_lists
-from audits.held_out import TIERS, HeldOut
-from audits.mitigation import PriceFit
-from audits.mitigation_report import ExposureChange, ExposureRatio, UtilityKept
+from audits.mitigation.held_out import TIERS, HeldOut
+from audits.mitigation.prices import PriceFit
+from audits.mitigation.problem import Floats, Ints, Mask, Name, Scores, shares_of_lists
+from audits.mitigation.report import ExposureChange, ExposureRatio, UtilityKept
 from audits.statistics import Cell, Smooth
 
 UNKNOWN_GROUP = "unknown"

@@ -4,11 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audits.bootstrap import Resampling
-from audits.compared_lists import Lists, Shown, compare, require_fit
-from audits.exposure_problem import Floats
-from audits.held_out import HeldOut
-from audits.list_options import ListOption, Strength
-from audits.mitigation_report import MitigationReport, Reranked
+from audits.mitigation.compared_lists import Lists, Shown, compare, require_fit
+from audits.mitigation.held_out import HeldOut
+from audits.mitigation.list_options import ListOption, Strength
+from audits.mitigation.problem import Floats
+from audits.mitigation.report import MitigationReport, Reranked
 from audits.statistics import Cell, Smooth
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from audits.encoding import LATER, decode, encode
 from audits.errors import InvalidConfig
-from audits.exposure_problem import Floats, Ints, Mask, Name, Scores, shares_of_lists
+from audits.mitigation.problem import Floats, Ints, Mask, Name, Scores, shares_of_lists
 
 _TOLD = 100
 _ROOM = 1e-9

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
-from audits.mitigation_report import Course, ServedOnline
-from audits.mitigation_words import course_in_words
+from audits.mitigation.report import Course, ServedOnline
+from audits.mitigation.words import course_in_words
 
 _LEFT, _WIDTH, _TOP, _HEIGHT, _BOTTOM = 52, 480, 52, 190, 44
 _HEADROOM = 1.3

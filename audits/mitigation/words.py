@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from audits.mitigation_report import (
+from audits.mitigation.report import (
     Certificate,
     Course,
     ExposureChange,

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audits.bootstrap import Resampling
-from audits.compared_lists import (
+from audits.errors import InvalidConfig
+from audits.mitigation.compared_lists import (
     NOTHING,
     Compared,
     Lists,
@@ -27,13 +28,12 @@ from audits.compared_lists import (
     require_fit,
     wider,
 )
-from audits.errors import InvalidConfig
-from audits.exposure_problem import Floats, Ints, Mask, Scores
-from audits.held_out import HeldOut
-from audits.mitigation import PriceFit, serve
-from audits.mitigation_report import Course, MitigationReport, ServedOnline
-from audits.online import Serving, correction_of, mean_prices, serve_all
-from audits.price_report import certificate_of, fitted_on
+from audits.mitigation.held_out import HeldOut
+from audits.mitigation.online import Serving, correction_of, mean_prices, serve_all
+from audits.mitigation.price_report import certificate_of, fitted_on
+from audits.mitigation.prices import PriceFit, serve
+from audits.mitigation.problem import Floats, Ints, Mask, Scores
+from audits.mitigation.report import Course, MitigationReport, ServedOnline
 from audits.statistics import Cell, Smooth
 
 Progress = Callable[[int, int], None]
@@ -57,7 +57,7 @@ class Turns:
     """How subjects are served.
 
     Attributes:
-        controller: name of the correction (``audits.online.CONTROLLERS``).
+        controller: name of the correction (``audits.mitigation.online.CONTROLLERS``).
         gain: how strongly it corrects.
         order: places of the subjects as they come, (n,), each once.
         arrival: what order that is, in words: "in order of age".

@@ -8,8 +8,8 @@ is the top k of s_ui + sum_g G_ig mu_g. The dual
     d(mu) = sum_u sum_r w(r) (r-th largest of s_u + G mu) / N - sum_g (lower_g mu_g if mu_g > 0 else upper_g mu_g)
 
 is convex and piecewise linear, and at every mu at least the best utility under the limits (weak duality). Its minimum
-is found by cutting planes (``audits.price_search``) over the items that can enter a list at all
-(``audits.contenders``). All utilities are per unit of attention: an attention-weighted mean score.
+is found by cutting planes (``audits.mitigation.price_search``) over the items that can enter a list at all
+(``audits.mitigation.contenders``). All utilities are per unit of attention: an attention-weighted mean score.
 """
 
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audits.contenders import Contenders, Response, contenders_of, top
-from audits.exposure_problem import Floats, Ints, Mask, Name, Problem, Scores
-from audits.price_search import Progress, Search, search
+from audits.mitigation.contenders import Contenders, Response, contenders_of, top
+from audits.mitigation.price_search import Progress, Search, search
+from audits.mitigation.problem import Floats, Ints, Mask, Name, Problem, Scores
 
 _ROWS = 128
 _SLACK = 1e-9

@@ -1,8 +1,8 @@
 """Per-list options: a mix of categories like the subject's own, or items unlike each other.
 
 Both look at one subject's list at a time, so neither can protect a category whose part is below 1 / k of a list: that
-takes prices (``audits.mitigation``). Greedy, and vectorised over subjects: each rank is one pass over a batch, in which
-of each kind of items only the best that is left is looked at (``audits.queues``).
+takes prices (``audits.mitigation.prices``). Greedy, and vectorised over subjects: each rank is one pass over a batch,
+in which of each kind of items only the best that is left is looked at (``audits.mitigation.queues``).
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audits.errors import InvalidConfig
-from audits.exposure_problem import Floats, Ints, Mask, Scores, shares_of_lists
-from audits.queues import Queues, queues_of
+from audits.mitigation.problem import Floats, Ints, Mask, Scores, shares_of_lists
+from audits.mitigation.queues import Queues, queues_of
 
 if TYPE_CHECKING:
     from scipy import sparse
