@@ -24,7 +24,7 @@ class AuditConfig:
         metrics: slugs to measure; None means all that the input allows.
         replicates: bootstrap resamples.
         level: joint coverage of all simultaneous intervals together, and of each pointwise one.
-        min_subjects: a figure that rests on fewer subjects is not given, and smaller groups are merged.
+        min_subjects: a figure that rests on fewer subjects is not given, and smaller groups are measured together.
         intersections: crosses ways to divide the subjects: up to so many at once (1 is none, 3 the most), or exactly
             these combinations of attributes, such as ``(("age", "region"),)``.
         popularity_tiers: whether the titles' popularity is an audited attribute too: head, middle, tail and cold.

@@ -1,6 +1,7 @@
 """Ways to divide the subjects: as given, by how much they do, and crossed.
 
-Small groups are merged, crossed ones too, and so that no difference of two figures gives the figure of a few subjects.
+Groups of too few subjects are measured together, crossed ones too; every other group keeps a figure of its own. Totals
+less those figures tell of the few: what may leave the house is for ``audits.disclosure`` to say.
 """
 
 from collections.abc import Iterator, Sequence
@@ -40,7 +41,7 @@ class Grouping:
         attribute: what divides them ("age", "age × region"), empty where the table names nothing.
         groups: names, small ones merged, sorted; of an intersection "old × north".
         codes: group of each subject, shape (n,), ``ABSENT`` for a subject without one.
-        merged: how many groups were too small to stand alone.
+        merged: how many groups are in "other", too small to stand alone.
         parts: the attributes that are crossed, empty for a simple grouping.
         given: names before merging.
         given_codes: group before merging of each subject, then of those whom the table names though they have no list.
@@ -122,9 +123,7 @@ def groupings_from(
         *_by_activity(table, history_lengths, len(everybody), config),
     ]
     simple.sort(key=lambda grouping: grouping.attribute)
-    crossed: list[Grouping] = []
-    for parts in _asked(config.intersections, simple):
-        crossed.append(_crossing(parts, [*simple, *crossed], config.min_subjects))
+    crossed = (_crossing(parts, config.min_subjects) for parts in _asked(config.intersections, simple))
     return (*simple, *crossed)
 
 
@@ -132,7 +131,7 @@ def notes(groupings: Sequence[Grouping], subjects: int, config: AuditConfig) -> 
     """What a reader has to know about the groups, in sentences."""
     merged = sum(grouping.merged for grouping in groupings)
     if merged:
-        yield f"{merged} groups with too few subjects are merged."
+        yield f"{merged} groups with too few subjects are measured together."
     for grouping in groupings:
         if grouping.unknown and not grouping.parts:
             unknown = f"{grouping.unknown} of {subjects} subjects ({grouping.unknown / subjects:.1%})"
@@ -209,17 +208,13 @@ def _place(kept: Sequence[str], name: str) -> int:
 
 
 def _too_small(names: Sequence[str], sizes: Ints, smallest: int) -> Bools:
-    """Which groups share "other": the smallest ones, until that too has ``smallest`` subjects.
+    """Which groups share "other": those with too few subjects, where there are two or more of them.
 
-    One small group is never left alone in "other": the totals would give its figures away.
+    One alone keeps its name, as all do where a larger group is called "other"; alone they are too few for a figure.
     """
-    small = np.zeros(len(names), dtype=bool)
-    for code in sorted(np.flatnonzero(sizes).tolist(), key=lambda code: (sizes[code], names[code])):
-        together = sizes[small].sum()
-        if sizes[code] >= smallest and not 0 < together < smallest:
-            break
-        small[code] = True
-    return small
+    small = (sizes > 0) & (sizes < smallest)
+    taken = any(name == OTHER_GROUP and not few for name, few in zip(names, small, strict=True))
+    return small if small.sum() > 1 and not taken else np.zeros(len(names), dtype=bool)
 
 
 def _asked(intersections: int | tuple[tuple[str, ...], ...], simple: Sequence[Grouping]) -> list[tuple[Grouping, ...]]:
@@ -235,20 +230,19 @@ def _asked(intersections: int | tuple[tuple[str, ...], ...], simple: Sequence[Gr
     return [tuple(by_name[name] for name in names) for names in sorted(wanted, key=lambda names: (len(names), names))]
 
 
-def _crossing(parts: Sequence[Grouping], published: Sequence[Grouping], smallest: int) -> Grouping:
-    """The intersections of these groupings, small ones merged into "other"."""
+def _crossing(parts: Sequence[Grouping], smallest: int) -> Grouping:
+    """The intersections of these groupings."""
     attributes = tuple(_name(part) for part in parts)
     names, cell = _cells([(part.groups, part.codes) for part in parts])
     given, given_codes = _cells([(part.given, part.given_codes) for part in parts])
-    margins = [each.codes for each in published if set(each.parts or (_name(each),)) < set(attributes)]
-    hidden = _hidden(cell, len(names), margins, smallest)
-    shown = sorted(name for name, merged in zip(names, hidden, strict=True) if not merged)
-    to = [len(shown) if merged else shown.index(name) for name, merged in zip(names, hidden, strict=True)]
+    small = _too_small(names, np.bincount(cell[cell != ABSENT], minlength=len(names)), smallest)
+    shown = sorted(name for name, merged in zip(names, small, strict=True) if not merged)
+    to = [len(shown) if merged else shown.index(name) for name, merged in zip(names, small, strict=True)]
     return Grouping(
         attribute=CROSSED.join(attributes),
-        groups=(*shown, OTHER_GROUP) if hidden.any() else tuple(shown),
+        groups=(*shown, OTHER_GROUP) if small.any() else tuple(shown),
         codes=np.array([*to, ABSENT], dtype=np.int64)[cell],
-        merged=int(hidden.sum()),
+        merged=int(small.sum()),
         parts=attributes,
         given=given,
         given_codes=given_codes,
@@ -269,33 +263,3 @@ def _cells(parts: Sequence[tuple[Sequence[str], Ints]]) -> tuple[tuple[str, ...]
 def _name(grouping: Grouping) -> str:
     """What divides the subjects, as intersections call it."""
     return grouping.attribute or UNNAMED
-
-
-def _hidden(cell: Ints, count: int, margins: Sequence[Ints], smallest: int) -> Bools:
-    """Which cells are merged: those too small, and as many more as keep the small ones from being computed.
-
-    A group that is published on its own, less those of its cells that are published, leaves the subjects whose cell is
-    not: there are none of those, or ``smallest`` and more. Without this, "old" less "old, north" would be the three who
-    are old and live elsewhere.
-    """
-    sizes = np.bincount(cell[cell != ABSENT], minlength=count)
-    hidden = sizes < smallest
-    everyone = np.zeros(cell.size, dtype=np.int64)
-    more: int | None = 0
-    while more is not None:
-        out_of_sight = np.r_[hidden, True][cell]
-        found = (_one_more(cell, sizes, out_of_sight, margin, smallest) for margin in (*margins, everyone))
-        more = next((code for code in found if code is not None), None)
-        if more is not None:
-            hidden[more] = True
-    return hidden
-
-
-def _one_more(cell: Ints, sizes: Ints, out_of_sight: Bools, margin: Ints, smallest: int) -> int | None:
-    """The smallest cell in sight of a group that has some subjects out of sight, but too few; None if there is none."""
-    unseen = np.bincount(margin[out_of_sight & (margin != ABSENT)], minlength=1)
-    for group in np.flatnonzero((unseen > 0) & (unseen < smallest)):
-        here = np.unique(cell[(margin == group) & ~out_of_sight])
-        if here.size:
-            return int(here[np.argmin(sizes[here])])
-    return None

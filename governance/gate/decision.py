@@ -218,7 +218,7 @@ def _of_few(rule: FairnessRule, size: GroupSize) -> Finding:
     """What a rule says about a group that is too small to be measured, or was measured together with such a one."""
     about = subject_of(rule.attribute, rule.category, size.group)
     if size.subjects >= rule.min_subjects:
-        return _refusal(rule, about, f"The {rule.metric} of {about} is measured together with smaller groups only.")
+        return _refusal(rule, about, f"The {rule.metric} of {about} is measured together with other small groups only.")
     has = f"{size.group} has too few subjects with a list, {size.subjects} where the rule asks for {rule.min_subjects}"
     return _refusal(rule, about, f"No {rule.metric} of {about}: {has}.")
 

@@ -13,6 +13,7 @@ from audits.configuration import AuditConfig
 from audits.disclosure import disclosable, suppressed_groups
 from audits.errors import InvalidConfig
 from audits.group_sizes import GroupSize
+from audits.groupings import groupings_from
 from audits.report import Report, Undefined
 from audits.run import run
 from audits.sensitivity import Band, Sensitivity
@@ -126,6 +127,77 @@ def test_the_few_outside_the_only_group_that_a_table_names_are_hidden(build: Bui
     assert groups_with_a_figure(released, "ndcg") == {None, "region = here"}
 
 
+def test_one_person_of_a_group_follows_from_nothing_that_leaves(build: Build) -> None:
+    names = [f"s{at:03d}" for at in range(400)]
+    gender = {name: "male" if u < 133 else "female" if u < 399 else "nonbinary" for u, name in enumerate(names)}
+    region = {name: "north" if u % 2 else "south" for u, name in enumerate(names)}
+    report = run(
+        divided(build, gender, region),
+        config=AuditConfig(
+            seed=1, model_digest="", replicates=100, intersections=2, metrics=("ndcg",), sensitivity=False
+        ),
+    )
+    (released,) = disclosable([report], k=10)
+
+    assert {"age = male", "age = female"} < groups_with_a_figure(report, "ndcg")
+    # 400 - 266 - 133 = 1, and in the north 200 - 133 - 66 = 1. In the south nobody is missing.
+    assert groups_with_a_figure(released, "ndcg") == {
+        None,
+        "age = female",
+        "region = north",
+        "region = south",
+        "age × region = female × north",
+        "age × region = female × south",
+        "age × region = male × south",
+    }
+    assert b"nonbinary" not in released.to_json()
+
+
+divided_subjects = st.lists(
+    st.tuples(st.sampled_from("abc"), st.sampled_from(["x", "y", "z", None]), st.sampled_from("pq")),
+    min_size=1,
+    max_size=120,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(divided_subjects, st.integers(2, 12))
+def test_no_published_group_less_its_published_cells_leaves_a_few_subjects(
+    rows: list[tuple[str, str | None, str]], k: int
+) -> None:
+    names = [f"s{at:03d}" for at in range(len(rows))]
+    long = [
+        (name, attribute, group)
+        for name, row in zip(names, rows, strict=True)
+        for attribute, group in zip(("age", "region", "device"), row, strict=True)
+        if group is not None
+    ]
+    table = pa.table(dict(zip(("subject", "attribute", "group"), zip(*long, strict=True), strict=True)))
+    config = AuditConfig(seed=1, model_digest="", min_subjects=k, intersections=3)
+    found = groupings_from(table, None, names, config)
+    sizes_ = {label: int(np.sum(each.codes == code)) for each in found for code, label in enumerate(each.labels)}
+    hidden = suppressed_groups([{None: len(rows), **sizes_}], k=k)
+
+    for each in found:
+        shown = [
+            code
+            for code, label in enumerate(each.labels)
+            if label not in hidden and label != f"{each.attribute} = other"
+        ]
+        visible = np.isin(each.codes, shown)
+        coarser = [other for other in found if set(other.parts or (other.attribute,)) < set(each.parts)]
+        totals = [np.ones(len(rows), dtype=bool)]
+        totals += [
+            other.codes == code
+            for other in coarser
+            for code, label in enumerate(other.labels)
+            if label not in hidden and label != f"{other.attribute} = other"
+        ]
+        for here in totals:
+            left_over = int(np.sum(here & ~visible))
+            assert left_over == 0 or left_over >= k or not (here & visible).any()
+
+
 sizes = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 40), min_size=2, max_size=8)
 
 
@@ -202,7 +274,10 @@ def test_what_is_suppressed_leaves_its_number_and_its_reason_and_no_figure(repor
             "1 subjects have held-out choices but no list and are not counted.",
             "Some subjects have held-out choices but no list and are not counted.",
         ),
-        ("3 groups with too few subjects are merged.", "3 groups with too few subjects are merged."),
+        (
+            "3 groups with too few subjects are measured together.",
+            "3 groups with too few subjects are measured together.",
+        ),
     ],
 )
 def test_a_caveat_counts_no_small_group_either(reports: tuple[Report, Report], caveat: str, published: str) -> None:

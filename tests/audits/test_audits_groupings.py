@@ -1,4 +1,4 @@
-"""Subjects divided, crossed and by activity: nobody small stands alone, nor can be computed from what is shown."""
+"""Subjects divided, crossed and by activity: a small group has no figure, and takes nobody else's."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from audits.cold_start import activity_tiers, popularity_tiers
@@ -79,67 +79,86 @@ def test_named_intersections_and_depths_say_what_is_crossed() -> None:
     assert [each.attribute for each in named][3:] == ["age × region"]
 
 
-def test_a_small_cell_takes_another_along_so_that_no_difference_gives_it_away() -> None:
-    # Four are old and from the south: "old" less "old, north" would be those four.
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({"female": 266, "male": 133, "nonbinary": 1}, {"female": 266, "male": 133, "nonbinary": 1}),
+        ({"a": 30, "b": 6, "c": 7}, {"a": 30, "other": 13}),
+        ({"a": 30, "b": 2, "c": 3}, {"a": 30, "other": 5}),
+        # Were they called "other" too, those who are would have no figure of their own.
+        ({"a": 30, "b": 2, "c": 3, "other": 40}, {"a": 30, "b": 2, "c": 3, "other": 40}),
+        ({"a": 30, "b": 2, "other": 3}, {"a": 30, "other": 5}),
+    ],
+)
+def test_small_groups_share_a_name_and_take_no_larger_one_along(given: dict[str, int], found: dict[str, int]) -> None:
+    (grouping,) = divided(CONFIG, gender=[name for name, n in given.items() for _ in range(n)])
+
+    assert sizes(grouping) == {f"gender = {name}": n for name, n in found.items()}
+
+
+def test_a_small_cell_takes_no_larger_one_along() -> None:
     region = ["north"] * 36 + ["south"] * 4 + ["north"] * 30 + ["south"] * 30
     *_, both = divided(replace(CONFIG, intersections=2), age=AGE, region=region)
 
-    # All old ones are out of sight, and so are all from the south: of "south" too, four would be left over.
-    assert sizes(both) == {"age × region = young × north": 30, "age × region = other": 70}
-    assert both.merged == 3
+    assert sizes(both) == {
+        "age × region = old × north": 36,
+        "age × region = old × south": 4,
+        "age × region = young × north": 30,
+        "age × region = young × south": 30,
+    }
+    assert both.merged == 0
 
 
-def test_subjects_without_one_of_the_groups_are_in_no_cell_and_count_as_out_of_sight() -> None:
-    region = [None] * 3 + REGION[3:]
-    *_, both = divided(replace(CONFIG, intersections=2), age=AGE, region=region)
+def test_a_rare_group_leaves_the_large_ones_their_figures_and_has_none_itself(build: Build) -> None:
+    names = [f"s{u:03d}" for u in range(400)]
+    gender = {name: "male" if u < 133 else "female" if u < 399 else "nonbinary" for u, name in enumerate(names)}
+    given = build(
+        {name: ["a", "b"] if u % 3 else ["b", "a"] for u, name in enumerate(names)},
+        items=["a", "b"],
+        targets={name: ["a"] for name in names},
+        groups=gender,
+    )
+    report = run(given, config=replace(CONFIG, metrics=("ndcg", "ndcg_gap")))
 
-    # Three old ones are from nowhere, so the smaller cell of the old is merged; "other" is that cell and another.
-    assert int(np.sum(both.codes == ABSENT)) == 3
-    assert "age × region = old × north" not in sizes(both)
-
-
-def test_sizes_are_those_of_the_input_before_merging_and_with_those_who_have_no_list() -> None:
-    groups, subjects = table(age=["old"] * 4 + ["mid"] * 12 + ["young"] * 84 + ["new"] * 2, sex=["f", "m"] * 51)
-    age, _, both = groupings_from(groups, None, subjects[:100], replace(CONFIG, intersections=2))
-
-    assert age.groups == ("other", "young")
-    assert [(each.group, each.subjects, each.merged) for each in age.sizes] == [
-        ("age = mid", 12, True),
-        ("age = new", 0, False),
-        ("age = old", 4, True),
-        ("age = young", 84, False),
-    ]
-    assert {each.group.partition(" = ")[2]: each.subjects for each in both.sizes} == {
-        f"{name} × {sex}": n for name, n in (("mid", 6), ("new", 0), ("old", 2), ("young", 42)) for sex in "fm"
+    assert {(row.group, row.n, row.value is None) for row in report.select("ndcg") if row.group} == {
+        ("female", 266, False),
+        ("male", 133, False),
+        ("nonbinary", 1, True),
+    }
+    # The gap of a group is from all others, and that one person is one of them.
+    assert {row.group: row.n for row in report.select("ndcg_gap")} == {"female": 134, "male": 133, "nonbinary": 1}
+    assert {(each.group, each.merged) for each in report.group_sizes} == {
+        ("female", False),
+        ("male", False),
+        ("nonbinary", False),
     }
 
 
-groups = st.lists(
-    st.tuples(st.sampled_from("abc"), st.sampled_from(["x", "y", "z", None]), st.sampled_from("pq")),
-    min_size=1,
-    max_size=120,
-)
+def test_subjects_without_one_of_the_groups_are_in_no_cell() -> None:
+    region = [None] * 3 + REGION[3:]
+    *_, both = divided(replace(CONFIG, intersections=2), age=AGE, region=region)
+
+    assert int(np.sum(both.codes == ABSENT)) == 3
+    assert sizes(both)["age × region = old × north"] == 12
 
 
-@settings(max_examples=40, deadline=None)
-@given(groups, st.integers(2, 12))
-def test_no_published_group_less_its_published_cells_leaves_a_few_subjects(
-    rows: list[tuple[str, str | None, str]], smallest: int
-) -> None:
-    config = replace(CONFIG, intersections=3, min_subjects=smallest)
-    found = divided(
-        config, age=[row[0] for row in rows], region=[row[1] for row in rows], device=[row[2] for row in rows]
+def test_sizes_are_those_of_the_input_before_merging_and_with_those_who_have_no_list() -> None:
+    groups, subjects = table(
+        age=["old"] * 4 + ["tiny"] * 3 + ["mid"] * 12 + ["young"] * 81 + ["new"] * 2, sex=["f", "m"] * 51
     )
-    for crossed in (each for each in found if each.parts):
-        shown = [code for code, label in enumerate(crossed.labels) if not label.endswith("= other")]
-        assert all(count >= smallest for label, count in sizes(crossed).items() if not label.endswith("= other"))
-        visible = np.isin(crossed.codes, shown)
-        coarser = [each for each in found if set(each.parts or (each.attribute,)) < set(crossed.parts)]
-        for margin in (np.zeros(len(rows), dtype=int), *(each.codes for each in coarser)):
-            for group in set(margin.tolist()) - {ABSENT}:
-                here = margin == group
-                left_over = int(np.sum(here & ~visible))
-                assert left_over == 0 or left_over >= smallest or not (here & visible).any()
+    age, _, both = groupings_from(groups, None, subjects[:100], replace(CONFIG, intersections=2))
+
+    assert age.groups == ("mid", "other", "young")
+    assert [(each.group, each.subjects, each.merged) for each in age.sizes] == [
+        ("age = mid", 12, False),
+        ("age = new", 0, False),
+        ("age = old", 4, True),
+        ("age = tiny", 3, True),
+        ("age = young", 81, False),
+    ]
+    assert {each.group.partition(" = ")[2]: each.subjects for each in both.sizes} == {
+        f"{name} × {sex}": n for name, n in (("mid", 6), ("new", 0), ("old", 2)) for sex in "fm"
+    } | {"tiny × f": 2, "tiny × m": 1, "young × f": 40, "young × m": 41}
 
 
 @pytest.mark.parametrize(

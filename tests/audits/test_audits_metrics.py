@@ -230,16 +230,15 @@ def test_a_gap_compares_a_group_with_everybody_else(build: Build) -> None:
     assert figure(report, "recall_gap", group="y").value == pytest.approx(0.5)
 
 
-def test_small_groups_are_merged_and_never_one_alone(build: Build) -> None:
+def test_small_groups_are_measured_together_and_without_larger_ones(build: Build) -> None:
     lists = {f"s{i:03d}": ["a"] for i in range(60)}
-    groups = {s: "big" if i < 40 else "mid" if i < 57 else "tiny" for i, s in enumerate(lists)}
+    groups = {s: "big" if i < 34 else "mid" if i < 48 else "tiny" if i < 53 else "few" for i, s in enumerate(lists)}
     report = run(
         build(lists, items=ITEMS, targets={s: ["a"] for s in lists}, groups=groups),
         config=AuditConfig(seed=1, model_digest="m", replicates=100),
     )
 
-    # Three "tiny" alone could be found by subtraction from the total, so "mid" joins them.
-    assert [(m.group, m.n) for m in report.select("ndcg")] == [(None, 60), ("big", 40), ("other", 20)]
+    assert [(m.group, m.n) for m in report.select("ndcg")] == [(None, 60), ("big", 34), ("mid", 14), ("other", 12)]
 
 
 def test_metrics_and_attributes_that_cannot_be_measured_are_refused(build: Build) -> None:

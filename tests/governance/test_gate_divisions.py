@@ -84,12 +84,26 @@ def test_a_group_with_too_few_lists_never_passes(asked: FairnessRule, old: int, 
     assert "age = old" in {finding.about for finding in found.decision.reasons}
 
 
-def test_a_first_policy_leaves_out_what_a_small_group_is_hidden_in() -> None:
+def test_one_subject_of_a_rare_group_leaves_a_rule_about_a_large_one_decided() -> None:
+    groups = [(f"s{u:03d}", "gender", "male" if u < 133 else "female" if u < 399 else "nonbinary") for u in range(400)]
+    columns = dict(zip(("subject", "attribute", "group"), zip(*groups, strict=True), strict=True))
+    given = replace(tables(), subject_groups=pa.table({name: list(values) for name, values in columns.items()}))
+
+    def outcome(group: str) -> Outcome:
+        rules = policy(quality("at_least", limit=0.05, group=group))
+        return check(given, replace(rules, replicates=200), today=None).decision.outcome
+
+    assert outcome("gender = male") == Outcome.PASS
+    assert outcome("gender = nonbinary") == Outcome.INCONCLUSIVE
+    assert outcome("gender") == Outcome.INCONCLUSIVE
+
+
+def test_a_first_policy_asks_nothing_of_a_group_that_is_too_small() -> None:
     config = replace(CONFIG, k=3, replicates=200, metrics=("ndcg", "worst_ndcg"))
     text = draft(run(regrouped(4), config=config), metrics=config.metrics, measured_on=DAY, slack=1.0)
 
     assert "id: ndcg\n" in text
-    assert "group:" not in text
+    assert {line.strip() for line in text.splitlines() if "group:" in line} == {'group: "age = young"'}
 
 
 def test_the_worst_group_has_one_verdict() -> None:
