@@ -104,6 +104,7 @@ class _Member:
     values: Floats
     errors: Floats
     freedom: Floats
+    unmoved: Floats
     held: Held
     at_means: AtMeans
 
@@ -121,6 +122,7 @@ class _Reduced:
     values: Floats
     errors: Floats
     freedom: Floats
+    unmoved: Floats
     rounded: Rounded
     at_means: AtMeans
 
@@ -156,14 +158,16 @@ def intervals_of(
       - no interval is narrower than the normal one, pointwise intervals are no wider than simultaneous ones
       - a cell without variation gets the exact binomial width, not width 0: if none of n subjects differs, the share of
         subjects that would differ is below 1 - alpha^(1/n)
+      - a cell that few subjects carry gets that width at least, for the same is true of a kind of subject that none of
+        n is: it goes down evenly as more subjects vary and is gone where most do, so one more narrows none by a jump
       - an interval that reaches less far than its resamples say does so by a bound of the cell's own (``Cell.reach``)
     """
     columns = Columns(order.size, order, blocks_of(order.size, resampling.blocks, resampling.seed))
     entered = _entered(makers, columns)
     members = [member for each in entered for member in each]
     cells = tuple(cell for each in members for cell in each.cells)
-    values, errors, freedom = (
-        np.concatenate([getattr(each, name) for each in members]) for name in ("values", "errors", "freedom")
+    values, errors, freedom, unmoved = (
+        np.concatenate([getattr(each, name) for each in members]) for name in ("values", "errors", "freedom", "unmoved")
     )
     supported = np.array([cell.n >= resampling.min_subjects for cell in cells])
     defined = np.isfinite(values) & np.isfinite(errors) & supported
@@ -180,20 +184,30 @@ def intervals_of(
     normal = NormalDist().inv_cdf((1 + resampling.level) / 2)
     q, q_error = _critical(t, resampling.level, least=normal)
     alpha, family = 1 - resampling.level, max(1, int(defined.sum()))
-    half = _unseen(cells, alpha, family=family)
-    half[varying] = _student(np.full(int(varying.sum()), q), freedom[varying]) * errors[varying]
-    pointwise = _unseen(cells, alpha, family=1)
+    half, pointwise = np.zeros(len(cells)), np.zeros(len(cells))
     if varying.any():
         alone = np.minimum(np.maximum(np.quantile(t, resampling.level, axis=0), normal), q)
+        half[varying] = _student(np.full(int(varying.sum()), q), freedom[varying]) * errors[varying]
         pointwise[varying] = _student(alone, freedom[varying]) * errors[varying]
+    unseen = partial(_unseen, cells, np.where(defined, values, 0.0), np.where(varying, unmoved, 1.0))
     return Intervals(
         cells=cells,
         values=np.where(defined, values, np.nan),
         defined=defined,
         steady=steady,
         standard_errors=np.where(varying, errors, 0.0),
-        reach=_at_most(cells, half, least=np.where(varying, q * errors, 0.0), error=alpha / family),
-        pointwise_reach=_at_most(cells, pointwise, least=np.where(varying, normal * errors, 0.0), error=alpha),
+        reach=_at_most(
+            cells,
+            np.maximum(half[:, None], unseen(alpha / family)),
+            least=np.where(varying, q * errors, 0.0),
+            error=alpha / family,
+        ),
+        pointwise_reach=_at_most(
+            cells,
+            np.maximum(pointwise[:, None], unseen(alpha)),
+            least=np.where(varying, normal * errors, 0.0),
+            error=alpha,
+        ),
         critical_value=q,
         critical_value_error=q_error,
         makers=np.repeat(np.arange(len(makers)), [sum(len(part.cells) for part in each) for each in entered]),
@@ -235,6 +249,7 @@ def _reduced(statistic: Statistics, columns: Columns) -> _Reduced:
         values=statistic.values(),
         errors=np.sqrt(moderated(statistic.cells, spread.variance)),
         freedom=spread.freedom,
+        unmoved=spread.unmoved,
         rounded=columns.rounded(statistic.channels),
         at_means=statistic.at_means(),
     )
@@ -246,6 +261,7 @@ def _member(each: _Reduced, columns: Columns) -> _Member:
         values=each.values,
         errors=each.errors,
         freedom=each.freedom,
+        unmoved=each.unmoved,
         held=columns.keep(each.rounded),
         at_means=each.at_means,
     )
@@ -271,15 +287,21 @@ def _quantile(largest: Floats, level: float) -> tuple[float, float]:
     return float(q), float((high - low) / 2)
 
 
-def _at_most(cells: Sequence[Cell], half: Floats, *, least: Floats, error: float) -> Floats:
+def _at_most(cells: Sequence[Cell], found: Floats, *, least: Floats, error: float) -> Floats:
     """How far intervals reach below and above, (cells, 2): no further than a cell knows, nor less than ``least``."""
-    reach = np.column_stack([half, half])
+    reach = found.copy()
     for at, cell in enumerate(cells):
         if cell.reach is not None:
             reach[at] = np.minimum(reach[at], np.maximum(cell.reach(error), least[at]))
     return reach
 
 
-def _unseen(cells: Sequence[Cell], alpha: float, *, family: int) -> Floats:
-    """Half width where all subjects agree: span times the largest share of others that n equal draws allow."""
-    return np.array([cell.span * (1.0 - (alpha / family) ** (1.0 / max(cell.n, 1))) for cell in cells])
+def _unseen(cells: Sequence[Cell], values: Floats, unmoved: Floats, error: float) -> Floats:
+    """How far subjects of a kind that is not among the n could carry figures down and up, (cells, 2).
+
+    n equal draws all miss a kind with this probability if its share is 1 - error^(1/n). Where most subjects vary, they
+    are taken to show how far others do; where hardly any does (``unmoved`` near 1), those few show no such thing.
+    """
+    share = np.array([1.0 - error ** (1.0 / max(cell.n, 1)) for cell in cells]) * unmoved
+    span, ends = np.array([cell.span for cell in cells]), np.array([cell.ends for cell in cells]).reshape(-1, 2)
+    return np.asarray(np.minimum(span[:, None], np.abs(ends - values[:, None])) * share[:, None], dtype=np.float64)

@@ -24,10 +24,7 @@ def difference(candidate: Statistics, baseline: Statistics) -> Statistics:
     if [_about(cell) for cell in candidate.cells] != [_about(cell) for cell in baseline.cells]:
         msg = f"comparison: expected the same {len(candidate.cells)} cells, got {len(baseline.cells)} or others"
         raise ValueError(msg)
-    cells = tuple(
-        replace(ours, n=min(ours.n, theirs.n), span=ours.span + theirs.span, target=0.0, reach=_reach(ours, theirs))
-        for ours, theirs in zip(candidate.cells, baseline.cells, strict=True)
-    )
+    cells = tuple(_cell(ours, theirs) for ours, theirs in zip(candidate.cells, baseline.cells, strict=True))
     if isinstance(candidate, Stepped) and isinstance(baseline, Stepped):
         return Stepped(
             cells=cells,
@@ -46,6 +43,19 @@ def difference(candidate: Statistics, baseline: Statistics) -> Statistics:
     raise ValueError(msg)
 
 
+def _cell(ours: Cell, theirs: Cell) -> Cell:
+    """What a difference is about. Both figures range over one span, so it lies no further from 0 than that."""
+    most = max(ours.span, theirs.span)
+    return replace(
+        ours,
+        n=min(ours.n, theirs.n),
+        span=ours.span + theirs.span,
+        target=0.0,
+        ends=(-most, most),
+        reach=_reach(ours, theirs),
+    )
+
+
 def _reach(ours: Cell, theirs: Cell) -> Reach | None:
     """How far a difference reaches: as far as ours one way and theirs the other, half of the error for each."""
     here, there = ours.reach, theirs.reach
@@ -61,7 +71,7 @@ def _reach(ours: Cell, theirs: Cell) -> Reach | None:
 
 def _about(cell: Cell) -> Cell:
     # Lists of another length span another range, and rest on other subjects.
-    return replace(cell, n=0, span=0.0)
+    return replace(cell, n=0, span=0.0, ends=(0.0, 0.0))
 
 
 def _smooth(cells: tuple[Cell, ...], candidate: Smooth, baseline: Smooth) -> Smooth:

@@ -1,5 +1,6 @@
 """Means over subjects, of all and of each group, as the bootstrap takes them."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,6 +21,7 @@ def mean_by_group(
     span: float | Sequence[float],
     attributes: Sequence[str | None] = (None,),
     target: float | None = None,
+    ends: tuple[float, float] = (-math.inf, math.inf),
 ) -> Smooth:
     """Mean over counted subjects: of all, then of each group, for one attribute after the other.
 
@@ -30,13 +32,14 @@ def mean_by_group(
         span: by how much a mean could differ were every subject different; one for all attributes, or one each.
         attributes: what the columns of ``values`` are about.
         target: the mean that means parity, if there is one.
+        ends: between which every one of ``values`` lies.
     """
     spans = [span] * len(attributes) if isinstance(span, int | float) else list(span)
     # How many count stands beside what they have, one group after the other.
     channels = by_group(evidence, np.column_stack([np.where(counted[:, None], values, 0.0), counted]))
     sizes = channels.sums()[-len(group_names(evidence)) :]
     cells = tuple(
-        Cell(n=int(size), span=width, attribute=attribute, group=group, target=target)
+        Cell(n=int(size), span=width, attribute=attribute, group=group, target=target, ends=ends)
         for attribute, width in zip(attributes, spans, strict=True)
         for group, size in zip(group_names(evidence), sizes, strict=True)
     )

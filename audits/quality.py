@@ -85,7 +85,7 @@ def ideal(evidence: Evidence, discounts: Floats) -> Floats:
 
 def mean_by_group(quality: Quality, evidence: Evidence) -> Smooth:
     """Mean over counted subjects: of all, then of each group."""
-    return means.mean_by_group(evidence, quality.values[:, None], quality.counted, span=1.0)
+    return means.mean_by_group(evidence, quality.values[:, None], quality.counted, span=1.0, ends=(0.0, 1.0))
 
 
 def gap_by_group(quality: Quality, evidence: Evidence) -> Smooth:

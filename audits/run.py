@@ -42,6 +42,11 @@ _RANDOM = (
     "quality does not hang on what subjects were shown before."
 )
 
+_SAME_LISTS = (
+    "The same lists as the baseline for every subject: intervals of differences are what subjects who were not seen, "
+    "and whose lists might differ, could change."
+)
+
 
 def run(given: AuditInput, *, config: AuditConfig, progress: Progress | None = None) -> Report:
     """Measure every metric that the input allows, with intervals that hold together.
@@ -239,6 +244,7 @@ def _caveats(given: AuditInput, evidence: Evidence, config: AuditConfig) -> tupl
             "Concentration and coverage describe an audience of this size: compare audits of as many subjects only.",
             True,
         ),
+        (_SAME_LISTS, _has_the_baselines_lists(evidence)),
         (_RANDOM if config.random_traffic else _NOT_RANDOM, evidence.targets is not None),
         ("No held-out choices were given: quality is not measured.", evidence.targets is None),
         *_about_popularity(evidence, config),
@@ -253,6 +259,11 @@ def _caveats(given: AuditInput, evidence: Evidence, config: AuditConfig) -> tupl
         (joined or "", joined is not None),
     )
     return tuple(sentence for sentence, applies in sentences if applies)
+
+
+def _has_the_baselines_lists(evidence: Evidence) -> bool:
+    """Whether no subject gets anything else from the baseline: which is known of these subjects, not of others."""
+    return evidence.baseline is not None and np.array_equal(evidence.lists, evidence.baseline.lists)
 
 
 def _about_popularity(evidence: Evidence, config: AuditConfig) -> tuple[tuple[str, bool], ...]:

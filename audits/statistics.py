@@ -6,6 +6,7 @@ determines; its change when one subject leaves gives the standard error by the E
 1981: Var f <= E sum_u (f - f_without_u)^2), an upper bound. ``Scattered`` is its thrifty form.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -34,6 +35,8 @@ Reach = Callable[[float], tuple[float, float]]
 _STEP = 1e-30
 _ROWS = 4_096
 _PRIOR_SUBJECTS = 10
+_MOST = 0.5
+"""(sum |change|)^2 / (n sum change^2) where tails are exponential; normal: 0.64, m alike changes among n: 4 m / n."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +46,9 @@ class Cell:
     Attributes:
         n: subjects the figure rests on.
         target: the value that means parity, where there is one.
-        span: by how much the figure could differ were every subject different; used where resampling sees no variation
-            at all.
+        span: by how much the figure could differ were every subject different; it counts where few vary or none.
+        ends: between which the figure lies whoever the subjects are, where it is a mean of figures of theirs and so can
+            be carried no further than to an end by subjects of another kind.
         reach: how far below and above the figure what it estimates can lie with a given error, where more is known of
             that than resamples show.
     """
@@ -55,6 +59,7 @@ class Cell:
     category: str | None = None
     group: str | None = None
     target: float | None = None
+    ends: tuple[float, float] = (-math.inf, math.inf)
     reach: Reach | None = field(default=None, compare=False)
 
 
@@ -66,10 +71,13 @@ class Spread:
         variance: of the figure.
         freedom: degrees of freedom of that variance, infinite where it rests on very many subjects alike; small where a
             few subjects carry it.
+        unmoved: 1 where no subject varies or a single one does, 0 where about a seventh do or more: then those who were
+            seen show how far others go.
     """
 
     variance: Floats
     freedom: Floats
+    unmoved: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -179,10 +187,12 @@ class Scattered:
     def spread(self) -> Spread:
         """Upper bound on each cell's variance (Efron-Stein)."""
         numbers = self.leave_one_out.data
-        squares = [numbers[start:stop] ** 2 for start, stop in pairwise(self.leave_one_out.indptr.tolist())]
+        bounds = list(pairwise(self.leave_one_out.indptr.tolist()))
+        squares = [numbers[start:stop] ** 2 for start, stop in bounds]
+        first = np.array([np.abs(numbers[start:stop]).sum() for start, stop in bounds])
         second = np.array([square.sum() for square in squares])
         fourth = np.array([(square**2).sum() for square in squares])
-        return _spread_of(self.cells, self.leave_one_out.shape[0], second, fourth)
+        return _spread_of(self.cells, self.leave_one_out.shape[0], first, second, fourth)
 
     def variance(self) -> Floats:
         """Upper bound on each cell's variance (Efron-Stein)."""
@@ -213,25 +223,35 @@ def _linear(figures: Floats, n: int, mean: Floats) -> AtMeans:
 
 def _spread(cells: Sequence[Cell], n: int, changes: Iterable[tuple[Ints, Floats]]) -> Spread:
     """From the changes that subjects cause, some cells and subjects at a time, (some, rows)."""
-    second, fourth = np.zeros(len(cells)), np.zeros(len(cells))
+    first, second, fourth = np.zeros((3, len(cells)))
     for which, change in changes:
         square = change * change
+        first[which] += np.abs(change).sum(axis=1)
         second[which] += square.sum(axis=1)
         fourth[which] += (square * square).sum(axis=1)
-    return _spread_of(cells, n, second, fourth)
+    return _spread_of(cells, n, first, second, fourth)
 
 
-def _spread_of(cells: Sequence[Cell], n: int, second: Floats, fourth: Floats) -> Spread:
-    """From the sums of squares and of fourth powers of the changes that subjects cause.
+def _spread_of(cells: Sequence[Cell], n: int, first: Floats, second: Floats, fourth: Floats) -> Spread:
+    """From the sums of sizes, of squares and of fourth powers of the changes that subjects cause.
 
     The variance of a sum of squares is estimated from fourth powers (Satterthwaite 1946): 2 n / (kurtosis - 1), which
     is n for normal changes and about twice the number of subjects concerned where few are. A cell's own n bounds it.
+    Sizes tell whether most subjects vary, however unevenly: few who do have a small sum for their squares.
     """
+    subjects = np.array([max(cell.n, 1) for cell in cells], dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         excess = n * fourth / (second * second) - 1.0
         freedom = np.where(excess > 0.0, 2.0 * n / np.maximum(excess, 1e-9), np.inf)
-    most = np.array([max(cell.n - 1, 1) for cell in cells], dtype=np.float64)
-    return Spread(variance=second, freedom=np.minimum(np.where(second > 0.0, freedom, np.inf), most))
+        # One subject of n who differs changes the mean, and so all others by a little.
+        alone = 4.0 * (1.0 - 1.0 / subjects)
+        beyond = (first * first / second - alone) / np.maximum(_MOST * subjects - alone, 1e-9)
+        unmoved = np.where(second > 0.0, 1.0 - beyond, 1.0)
+    return Spread(
+        variance=second,
+        freedom=np.minimum(np.where(second > 0.0, freedom, np.inf), np.maximum(subjects - 1.0, 1.0)),
+        unmoved=np.clip(np.nan_to_num(unmoved), 0.0, 1.0),
+    )
 
 
 def moderated(cells: Sequence[Cell], variance: Floats) -> Floats:

@@ -134,13 +134,14 @@ def _n_to_decide(measurement: Measurement, limits: Limits, half: float, power: f
     rooms = [abs(distance)]
     if distance > 0 and limits.floor is not None and limits.ceiling is not None:
         rooms = [value - limits.floor, limits.ceiling - value]
+    if error == 0.0:
+        # Nobody varies: what is left is how many of another kind n subjects can miss, a share that shrinks with 1 / n.
+        return math.ceil(measurement.n * half / min(rooms))
     return math.ceil(measurement.n * _shrinkage(rooms, half, error, power) ** -2)
 
 
 def _shrinkage(rooms: list[float], half: float, error: float, power: float) -> float:
     """The largest factor on half width and error at which all these rooms are cleared with this power."""
-    if error == 0.0:
-        return min(rooms) / half
     # One room has a closed form; it bounds the answer for two from above.
     high = min(rooms) / (half + NormalDist().inv_cdf(power) * error)
     low = min(rooms) / (half + NormalDist().inv_cdf((1 + power) / 2) * error)

@@ -23,7 +23,7 @@ def measure(evidence: Evidence) -> Smooth:
     """
     catalogue = np.concatenate([attribute.catalogue_share for attribute in evidence.attributes])
     cells = [
-        replace(cell, span=1.0 / part, target=1.0)
+        replace(cell, span=1.0 / part, target=1.0, ends=(0.0, 1.0 / part))
         for cell, part in zip(exposure_share.cells(evidence), catalogue, strict=True)
     ]
     return ratios(cells, *exposure_share.received(evidence), scale=1.0 / catalogue)

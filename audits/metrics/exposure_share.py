@@ -33,7 +33,14 @@ def received(evidence: Evidence) -> tuple[Floats, Floats]:
 def cells(evidence: Evidence) -> list[Cell]:
     """A cell for every category of every attribute."""
     return [
-        Cell(n=evidence.subjects, span=1.0, attribute=attribute.name, category=category, target=float(share))
+        Cell(
+            n=evidence.subjects,
+            span=1.0,
+            attribute=attribute.name,
+            category=category,
+            target=float(share),
+            ends=(0.0, 1.0),
+        )
         for attribute in evidence.attributes
         for category, share in zip(attribute.categories, attribute.catalogue_share, strict=True)
     ]

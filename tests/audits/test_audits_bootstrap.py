@@ -1,5 +1,7 @@
 """Intervals keep their promise, and the shortcuts that do not are caught."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -94,6 +96,59 @@ def test_no_variation_among_n_subjects_gives_the_exact_binomial_width() -> None:
 
     assert found.standard_errors[0] == 0.0
     assert found.half_widths[0] == pytest.approx(1 - 0.05 ** (1 / 100))
+
+
+def test_a_subject_more_that_differs_narrows_no_interval_by_a_jump() -> None:
+    widths = []
+    for differing in range(21):
+        values = np.where(np.arange(400) < differing, 0.001, 0.0)
+        widths.append(intervals([mean_of(values)], Resampling(replicates=100, seed=1)).half_widths[0])
+
+    assert widths[0] == pytest.approx(1 - 0.05 ** (1 / 400))
+    assert widths[1] == pytest.approx(widths[0], rel=1e-3)
+    # The standard error of one in 400 is 0.0000025: 6,000 times narrower.
+    assert all(later > 0.97 * earlier for earlier, later in pairwise(widths))
+
+
+def test_equivalence_is_not_certified_where_a_few_subjects_change_a_lot_and_none_of_them_is_seen() -> None:
+    rng = np.random.default_rng(1)
+    certified, by_normal = 0, 0
+    for trial in range(150):
+        # 2 % of subjects change by a thousandth, 0.4 % by all there is: on average 0.004.
+        values = (rng.random(400) < 0.004).astype(np.float64) + np.where(rng.random(400) < 0.02, 0.001, 0.0)
+        found = intervals([mean_of(values)], Resampling(replicates=100, seed=trial))
+        certified += bool(found.values[0] + found.half_widths[0] <= 0.002)
+        by_normal += bool(found.values[0] + 2.5 * found.standard_errors[0] <= 0.002)
+
+    assert certified / 150 <= 0.05
+    assert by_normal / 150 > 0.15
+
+
+@pytest.mark.parametrize("draw", ["normal", "laplace", "hit or miss", "heavy"])
+def test_where_most_subjects_vary_they_are_what_an_interval_rests_on(draw: str) -> None:
+    rng = np.random.default_rng(3)
+    values = {
+        "normal": rng.normal(0.0, 1.0, 400),
+        "laplace": rng.laplace(0.0, 1.0, 400),
+        "hit or miss": (rng.random(400) < 0.3).astype(np.float64),
+        "heavy": rng.standard_t(5, 400),
+    }[draw]
+    found = intervals([mean_of(0.001 * values)], Resampling(replicates=500, seed=1))
+
+    # 1 - 0.05^(1/400) would be 0.0075.
+    assert found.half_widths[0] == pytest.approx(found.critical_value * found.standard_errors[0], rel=0.03)
+
+
+def test_subjects_of_another_kind_carry_a_mean_no_further_than_to_its_end() -> None:
+    values = np.where(np.arange(400) < 4, 0.1, 0.0)
+    cell = Cell(n=400, span=1.0, ends=(0.0, 1.0))
+    statistic = ratios([cell], values[:, None], np.ones((400, 1)))
+    found = intervals([statistic], Resampling(replicates=200, seed=1))
+    (below, above) = found.reach[0]
+
+    # Above by nearly 0.0075 of nearly 1; below by 0.0075 of 0.001, which is less than what the four tell by themselves.
+    assert above == pytest.approx(0.0070, abs=1e-4)
+    assert 2 * found.standard_errors[0] < below < 3 * found.standard_errors[0]
 
 
 def test_where_groups_are_small_no_resample_leaves_one_out() -> None:

