@@ -1,5 +1,7 @@
 """Three answers, and what would decide the third."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -57,6 +59,12 @@ def test_an_open_verdict_names_the_subjects_that_would_decide_it() -> None:
     assert verdict.detectable == pytest.approx(0.19208, abs=1e-5)
     assert verdict.distance == pytest.approx(0.1)
     assert verdict.n_to_decide == 1476
+
+
+def test_where_nobody_varies_the_interval_shrinks_with_the_number_of_subjects_and_not_with_its_root() -> None:
+    same = replace(measured(0.0, -0.02, 0.02), standard_error=0.0)
+
+    assert judge(same, Limits(floor=-0.005), critical_value=3.0).n_to_decide == 400 * 4
 
 
 def test_the_n_that_would_decide_does_so_with_the_asked_power() -> None:
