@@ -184,30 +184,16 @@ def intervals_of(
     normal = NormalDist().inv_cdf((1 + resampling.level) / 2)
     q, q_error = _critical(t, resampling.level, least=normal)
     alpha, family = 1 - resampling.level, max(1, int(defined.sum()))
-    half, pointwise = np.zeros(len(cells)), np.zeros(len(cells))
-    if varying.any():
-        alone = np.minimum(np.maximum(np.quantile(t, resampling.level, axis=0), normal), q)
-        half[varying] = _student(np.full(int(varying.sum()), q), freedom[varying]) * errors[varying]
-        pointwise[varying] = _student(alone, freedom[varying]) * errors[varying]
-    unseen = partial(_unseen, cells, np.where(defined, values, 0.0), np.where(varying, unmoved, 1.0))
+    half, pointwise = _half_widths(t, errors, freedom, varying, q=q, level=resampling.level)
+    reach = partial(_reach, cells, values=values, errors=np.where(varying, errors, 0.0), unmoved=unmoved)
     return Intervals(
         cells=cells,
         values=np.where(defined, values, np.nan),
         defined=defined,
         steady=steady,
         standard_errors=np.where(varying, errors, 0.0),
-        reach=_at_most(
-            cells,
-            np.maximum(half[:, None], unseen(alpha / family)),
-            least=np.where(varying, q * errors, 0.0),
-            error=alpha / family,
-        ),
-        pointwise_reach=_at_most(
-            cells,
-            np.maximum(pointwise[:, None], unseen(alpha)),
-            least=np.where(varying, normal * errors, 0.0),
-            error=alpha,
-        ),
+        reach=reach(half, alpha / family, least=q),
+        pointwise_reach=reach(pointwise, alpha, least=normal),
         critical_value=q,
         critical_value_error=q_error,
         makers=np.repeat(np.arange(len(makers)), [sum(len(part.cells) for part in each) for each in entered]),
@@ -287,13 +273,32 @@ def _quantile(largest: Floats, level: float) -> tuple[float, float]:
     return float(q), float((high - low) / 2)
 
 
-def _at_most(cells: Sequence[Cell], found: Floats, *, least: Floats, error: float) -> Floats:
-    """How far intervals reach below and above, (cells, 2): no further than a cell knows, nor less than ``least``."""
-    reach = found.copy()
+def _half_widths(
+    t: Floats, errors: Floats, freedom: Floats, varying: NDArray[np.bool_], *, q: float, level: float
+) -> tuple[Floats, Floats]:
+    """Half widths, simultaneous and pointwise, from |t| of the cells that vary; 0 of the others."""
+    half, pointwise = np.zeros((2, varying.size))
+    if varying.any():
+        normal = NormalDist().inv_cdf((1 + level) / 2)
+        alone = np.minimum(np.maximum(np.quantile(t, level, axis=0), normal), q)
+        half[varying] = _student(np.full(alone.size, q), freedom[varying]) * errors[varying]
+        pointwise[varying] = _student(alone, freedom[varying]) * errors[varying]
+    return half, pointwise
+
+
+def _reach(
+    cells: Sequence[Cell], half: Floats, error: float, *, least: float, values: Floats, errors: Floats, unmoved: Floats
+) -> Floats:
+    """How far intervals reach below and above, (cells, 2): at least as far as what was not seen could carry figures.
+
+    No further than a cell knows, nor less than ``least`` standard errors.
+    """
+    unseen = _unseen(cells, np.nan_to_num(values), np.where(errors > 0.0, unmoved, 1.0), error)
+    reach = np.maximum(half[:, None], unseen)
     for at, cell in enumerate(cells):
         if cell.reach is not None:
-            reach[at] = np.minimum(reach[at], np.maximum(cell.reach(error), least[at]))
-    return reach
+            reach[at] = np.minimum(reach[at], np.maximum(cell.reach(error), least * errors[at]))
+    return np.asarray(reach, dtype=np.float64)
 
 
 def _unseen(cells: Sequence[Cell], values: Floats, unmoved: Floats, error: float) -> Floats:
