@@ -3,6 +3,7 @@
 Exit codes: 0 pass, 1 fail, 2 usage or configuration, 3 inconclusive or evidence missing, 4 data or internal error.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -47,6 +48,7 @@ from governance.cli.gate_tables import (
     read_audit_report,
     read_tables,
 )
+from governance.cli.repository import root_of
 from governance.clock import system_clock
 from governance.errors import InvalidInput
 from governance.gate.check import Checked, check
@@ -129,7 +131,7 @@ def run(
             Decided(
                 decision=checked.decision,
                 report=checked.report,
-                source=policy_source(rules, policy, root=Path.cwd()),
+                source=policy_source(rules, policy, root=root_of(policy, os.environ, here=Path.cwd())),
                 title=title_of(recommendations),
                 command=_again(context.params, day if rules.value.waivers or exceptions else None),
                 version=installed_version(),
