@@ -11,7 +11,16 @@ from governance.cli import gate_check, gate_policy, gate_waiver
 from governance.cli.context import HomeOption, JsonOption, opened
 from governance.cli.display import say
 from governance.cli.gate_display import show
-from governance.cli.gate_outputs import JSON, TERMINAL, FormatsOption, OutOption, SignOption, hand_out, require_place
+from governance.cli.gate_outputs import (
+    JSON,
+    TERMINAL,
+    FormatsOption,
+    OutOption,
+    SignOption,
+    hand_out,
+    require_place,
+    withdraw,
+)
 from governance.errors import LedgerError
 from governance.gate.outputs.standing import EXITS
 from governance.ledger.published import printable
@@ -48,6 +57,7 @@ def run(
 
     asked = [JSON] if as_json else formats or [TERMINAL]
     require_place(asked, out, sign_with)
+    withdraw(out)
     with _no_verdict_from_what_is_broken():
         here = opened(home)
         decision = decide_on(here, model, decision_id=uuid4())

@@ -29,6 +29,7 @@ from governance.cli.gate_outputs import (
     shown_path,
     shown_place,
     title_of,
+    withdraw,
 )
 from governance.cli.gate_tables import (
     ArtworkOption,
@@ -117,6 +118,7 @@ def run(
         require_place(formats or [TERMINAL], out, sign_with)
         day = day_of(today)
         _require_signable(sign_with, today=day, seed=seed, relevance_is_random=relevance_is_random)
+        withdraw(out, read=[context.params[name] for name in (*_TABLES, *_FILES)])
         rules = load(policy, FairnessPolicy)
         asked = _of_random_lists(rules.value, relevance) if relevance_is_random else rules.value
         exceptions = None if waivers is None else load_waivers(waivers, rules.value)

@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Final
@@ -14,13 +14,15 @@ from audits.sources.source import Source
 from governance.cli.display import say, stdout
 from governance.clock import system_clock
 from governance.errors import InvalidInput
-from governance.gate.outputs import OUTPUTS, find_outputs, terminal, write_outputs
+from governance.gate.outputs import OUTPUTS, SIGNED, find_outputs, terminal, write_outputs
 from governance.gate.outputs.decided import Decided
 from pseudonymisation.durable import write_atomically
 
 REPORT: Final = "report.json"
 TERMINAL: Final = "terminal"
 JSON: Final = "json"
+FILES: Final = (*(each.file for each in OUTPUTS), SIGNED, REPORT)
+"""Everything that ends up in --out, by name."""
 _SCHEMES_OF_FILES: Final = ("duckdb", "spark")
 
 FormatsOption = Annotated[
@@ -46,6 +48,27 @@ def require_place(formats: Sequence[str], out: Path | None, sign_with: Path | No
     if out is None and sign_with is not None:
         msg = "--out: expected a folder for the signed decision, got none"
         raise InvalidInput(msg)
+
+
+def withdraw(out: Path | None, *, read: Iterable[str | Path | None] = ()) -> None:
+    """Take earlier decisions out of the folder before anything is read: whatever becomes of this run, none lies there.
+
+    What this run reads stays, such as the last report where it is the baseline.
+    """
+    if out is None:
+        return
+    kept = {path.resolve() for place in read if place is not None and (path := _file_at(place)) is not None}
+    for name in FILES:
+        if (out / name).resolve() not in kept:
+            (out / name).unlink(missing_ok=True)
+
+
+def _file_at(place: str | Path) -> Path | None:
+    """The file that an option names; None where it names a table in an engine."""
+    if isinstance(place, Path):
+        return place
+    source = source_at(place)
+    return source.path if source.url is None else None
 
 
 def hand_out(
@@ -93,11 +116,11 @@ def _write(content: bytes) -> None:
 
 def _sign(decided: Decided, out: Path, key: Path, subjects: Mapping[str, str] | None) -> None:
     from governance.attest.attester import encode_attester
-    from governance.gate.outputs.attestation import FILE, load_key, sign_decision
+    from governance.gate.outputs.attestation import load_key, sign_decision
 
     by = load_key(key)
-    write_atomically(out / FILE, sign_decision(decided, by, subjects=subjects, decided_at=system_clock()), mode=0o644)
-    say(f"{out / FILE} is signed; who verifies needs the line: {encode_attester(by.verifier_key)}")
+    write_atomically(out / SIGNED, sign_decision(decided, by, subjects=subjects, decided_at=system_clock()), mode=0o644)
+    say(f"{out / SIGNED} is signed; who verifies needs the line: {encode_attester(by.verifier_key)}")
 
 
 def digests_of(*places: str) -> dict[str, str]:

@@ -28,7 +28,8 @@ from governance.attest.signing import EnvelopeSigner
 from governance.attest.verification import Expected, Status, worst
 from governance.cli.attest_verify import verify as verify_command
 from governance.errors import ConfigurationError, Conflict, InvalidInput
-from governance.gate.outputs.attestation import FILE, CheckSigner, create_key, load_key, sign_decision
+from governance.gate.outputs import SIGNED
+from governance.gate.outputs.attestation import CheckSigner, create_key, load_key, sign_decision
 from tests.outputs.examples import EVERY_STANDING, PASSED, POLICY, decided
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -145,13 +146,13 @@ def test_the_command_verifies_it_from_files_alone(tmp_path: Path) -> None:
     for name, decision in (("passed", PASSED), ("failed", EVERY_STANDING)):
         (tmp_path / name).mkdir()
         bundle = sign_decision(decided(decision), by, subjects=SUBJECTS, decided_at=NOON)
-        (tmp_path / name / FILE).write_bytes(bundle)
+        (tmp_path / name / SIGNED).write_bytes(bundle)
 
     program = typer.Typer()
     program.command()(verify_command)
 
     def verify(name: str, subject: str = "lists.csv") -> int:
-        command = [str(tmp_path / name / FILE), "--key", str(tmp_path / "attesters")]
+        command = [str(tmp_path / name / SIGNED), "--key", str(tmp_path / "attesters")]
         command += ["--subject", str(tmp_path / subject), "--policies", str(tmp_path / "policies"), "--require", "vsa"]
         return CliRunner().invoke(program, [*command, "--level", "PROBITY_GATE"]).exit_code
 

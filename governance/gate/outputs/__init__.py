@@ -53,6 +53,9 @@ OUTPUTS: Final[tuple[Output, ...]] = (
     Output(slug="cyclonedx", file="gate.cdx.json", what="the model card as an ML-BOM", render=cyclonedx.render),
 )
 
+SIGNED: Final = "gate.intoto.jsonl"
+"""The file's name of a signed decision; it is no format, for it takes a key."""
+
 
 def find_outputs(slugs: Sequence[str]) -> tuple[Output, ...]:
     """The formats with these names, each once, in the order of the registry; one text may name several by commas.

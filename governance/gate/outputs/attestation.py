@@ -31,7 +31,6 @@ from governance.ledger.note import VerifierKey
 
 LEVEL: Final = "PROBITY_GATE"
 """What a subject that passed has reached."""
-FILE: Final = "gate.intoto.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
