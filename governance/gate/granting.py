@@ -20,6 +20,7 @@ from governance.errors import Conflict, Forbidden, InvalidInput, NotFound
 from governance.gate.events import WaiverApproved, WaiverAsked
 from governance.gate.tables import AskedWaiver
 from governance.ledger.store import append
+from governance.policy.people import seen
 from governance.policy.rules import FairnessPolicy, require_waivable
 from governance.policy.waivers import PRINCIPAL, Misplaced, Waiver
 from governance.registry.tables import Model
@@ -190,8 +191,9 @@ def require_writable(reason: str, *names: str) -> None:
     Raises:
         InvalidInput: a reason that is empty or longer than 2,000 characters, or text with control characters.
     """
-    if not reason or len(reason) > LONGEST_REASON:
-        msg = f"reason: expected 1 to {LONGEST_REASON} characters, got {len(reason)}"
+    length = len(reason) if seen(reason) else 0
+    if not 0 < length <= LONGEST_REASON:
+        msg = f"reason: expected 1 to {LONGEST_REASON} characters, got {length}"
         raise InvalidInput(msg)
     # A reviewer's terminal would obey them, and neither the database nor the log can write a half of a character.
     if any(unicodedata.category(sign) in _UNWRITABLE for sign in "".join((reason, *names))):

@@ -19,6 +19,7 @@ from governance.policy.comparisons import (
     require_numbers,
 )
 from governance.policy.loader import LINE
+from governance.policy.people import seen
 from governance.policy.refusals import require
 from governance.policy.waivers import Misplaced, Waiver, require_distinct
 
@@ -115,8 +116,8 @@ class FairnessRule:
         require(holds=self.category is None or self.attribute is not None, found="category without an attribute")
         require(holds=self.min_subjects > 0, found=f"min_subjects {self.min_subjects}")
         require(holds=0 <= self.min_catalogue_share <= 1, found=f"min_catalogue_share {self.min_catalogue_share}")
-        require(holds=bool(self.rationale.strip()), found="rationale '': why the rule is what it is")
-        require(holds=bool(self.approved_by.strip()), found="approved_by '': nobody has approved the rule yet")
+        require(holds=bool(seen(self.rationale)), found="rationale '': why the rule is what it is")
+        require(holds=bool(seen(self.approved_by)), found="approved_by '': nobody has approved the rule yet")
         self._require_aim()
 
     @property

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from governance.policy.loader import LINE
+from governance.policy.people import seen
 
 PRINCIPAL = "principal:"
 """How a waiver that two people granted, in no file, names them."""
@@ -48,7 +49,7 @@ class Waiver:
 
     def __post_init__(self) -> None:
         for name in ("id", "rule", "owner", "author", "approver", "reason"):
-            if not getattr(self, name).strip():
+            if not seen(getattr(self, name)):
                 msg = f"{name} '', where a waiver names it"
                 raise ValueError(msg)
         if not _ID.fullmatch(self.id):
@@ -58,7 +59,7 @@ class Waiver:
             msg = f"worst_value {self.worst_value}: a waiver that tolerates everything is none"
             raise ValueError(msg)
         for name in ("author", "owner"):
-            if getattr(self, name).strip().casefold() == self.approver.strip().casefold():
+            if seen(getattr(self, name)) == seen(self.approver):
                 msg = f"approver {self.approver!r}, who is its {name} too: nobody approves their own exception"
                 raise ValueError(msg)
 
