@@ -56,7 +56,7 @@ from governance.gate.check import Checked, check
 from governance.gate.outputs import installed_version
 from governance.gate.outputs.decided import Decided, policy_source
 from governance.gate.outputs.standing import EXITS
-from governance.policy.granted import load_waivers
+from governance.policy.granted import load_waivers, require_ending_in
 from governance.policy.loader import Loaded, load
 from governance.policy.rules import FairnessPolicy
 from governance.policy.waivers import WaiversFile
@@ -120,8 +120,9 @@ def run(
         _require_signable(sign_with, today=day, seed=seed, relevance_is_random=relevance_is_random)
         withdraw(out, read=[context.params[name] for name in (*_TABLES, *_FILES)])
         rules = load(policy, FairnessPolicy)
+        require_ending_in(policy, rules.value.waivers, day)
         asked = _of_random_lists(rules.value, relevance) if relevance_is_random else rules.value
-        exceptions = None if waivers is None else load_waivers(waivers, rules.value)
+        exceptions = None if waivers is None else load_waivers(waivers, rules.value, day)
         report, lists = _compared_with(baseline)
         tables = read_tables(recommendations, items, relevance, history, groups, popularity, lists)
         given = _with_stated(tables, attack, artwork)

@@ -34,6 +34,7 @@ from governance.gate.decision import decide
 from governance.gate.drafting import MOST_UNKNOWN, SIZES, STARTERS, draft, unlabelled
 from governance.gate.outputs.standing import EXITS
 from governance.gate.ratchet import tighten
+from governance.policy.granted import require_ending_in
 from governance.policy.loader import load
 from governance.policy.rules import FairnessPolicy
 from pseudonymisation.durable import write_atomically
@@ -112,7 +113,9 @@ def ratchet(
     """Move limits to what a report keeps to, some slack aside, and never back. A report that fails moves nothing."""
     with answering(debug_log):
         rules, measured = load(policy, FairnessPolicy), read_audit_report(report)
-        decision = decide(rules.value, measured, today=day_of(today))
+        day = day_of(today)
+        require_ending_in(policy, rules.value.waivers, day)
+        decision = decide(rules.value, measured, today=day)
         code = EXITS[decision.outcome]
         if code:
             show(decision, all_findings=False)

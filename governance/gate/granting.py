@@ -22,11 +22,9 @@ from governance.gate.tables import AskedWaiver
 from governance.ledger.store import append
 from governance.policy.people import seen
 from governance.policy.rules import FairnessPolicy, require_waivable
-from governance.policy.waivers import PRINCIPAL, Misplaced, Waiver
+from governance.policy.waivers import LONGEST_DAYS, PRINCIPAL, Misplaced, Waiver
 from governance.registry.tables import Model
 
-LONGEST_DAYS = 366
-"""An exception that never ends is another rule."""
 LONGEST_REASON = 2000
 _UNWRITABLE = frozenset({"Cc", "Cs"})
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from uuid import UUID
 
 import numpy as np
@@ -32,6 +33,7 @@ from governance.pipeline.declared import declared_groups
 from governance.pipeline.home import OPERATOR, Home
 from governance.pipeline.interactions import read_interactions
 from governance.pipeline.snapshot import SPLIT_SALT
+from governance.policy.granted import require_ending_in
 from governance.policy.rules import FairnessPolicy
 from governance.registry.attacks import find_membership_inference, find_privacy_attack
 from governance.registry.models import get_model, latest_report, register_report
@@ -173,8 +175,10 @@ def decide_on(home: Home, model_id: UUID, *, decision_id: UUID) -> Decision:
         NotFound: no such model.
         Unaudited: no report on it.
         BrokenProof: the stored report is not the one that was registered.
+        PolicyError: a waiver in the policy ends more than a year from now.
     """
     fairness, now = home.policies.fairness, home.clock()
+    _require_ending(home)
     with home.transaction() as session:
         model = get_model(session, model_id)
         record = latest_report(session, model)
@@ -232,6 +236,7 @@ def _decided(home: Home, model: Model, report: Report, decision: Decision) -> De
 def _store(home: Home, model: Model, report: Report, config: AuditConfig) -> AuditRecord:
     encoded, page = report.to_json(), render(report, title=title_of(model)).encode()
     digest = hashlib.sha256(encoded).hexdigest()
+    _require_ending(home)
     home.folder("reports")
     write_atomically(home.settings.home / f"reports/{digest}.json", encoded)
     write_atomically(home.settings.home / page_path(page), page)
@@ -251,6 +256,11 @@ def _store(home: Home, model: Model, report: Report, config: AuditConfig) -> Aud
         decision = decide(policy, report, today=home.clock().date(), waivers=waivers)
         attest_audit(by, model, record, config, decision)
     return record
+
+
+def _require_ending(home: Home) -> None:
+    fairness = home.policies.fairness
+    require_ending_in(PurePath("policies") / fairness.name, fairness.value.waivers, home.clock().date())
 
 
 def pairs_of(interactions: Interactions) -> pa.Table:

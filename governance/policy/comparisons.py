@@ -3,13 +3,32 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 Comparison = Literal["at_least", "at_most", "between", "ratio", "no_regression", "equivalence"]
 Against = Literal["best", "target", "baseline"]
 Better = Literal["higher", "lower", "target"]
 Bounds = tuple[float | None, float | None]
 """Floor and ceiling, in the unit in which the comparison reads the figure."""
+
+SMALLEST: Final = 1e-9
+"""Of a metric's range: nearer to its end no limit can be missed, for every interval is wider."""
+LARGEST: Final = 1e12
+"""Beyond it no limit of a metric without an end can be missed."""
+
+
+def is_above(number: float, low: float, high: float) -> bool:
+    """Whether a figure between ``low`` and ``high`` can be certain to lie below a number, so that a floor is missed."""
+    return number > (-LARGEST if math.isinf(low) else low + _margin(low, high))
+
+
+def is_below(number: float, low: float, high: float) -> bool:
+    """Whether a figure between ``low`` and ``high`` can be certain to lie above it, so that a ceiling is missed."""
+    return number < (LARGEST if math.isinf(high) else high - _margin(low, high))
+
+
+def _margin(low: float, high: float) -> float:
+    return SMALLEST if math.isinf(high - low) else SMALLEST * (high - low)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +87,7 @@ def _require_range(comparison: Comparison, given: Mapping[str, float]) -> None:
     if comparison == "between":
         _require(given["floor"] < given["ceiling"], f"floor {given['floor']}, not below ceiling {given['ceiling']}")
     if comparison == "ratio":
-        _require(0 < given["limit"] <= 1, f"limit {given['limit']}, where a ratio is above 0 and at most 1")
+        _require(SMALLEST < given["limit"] <= 1, f"limit {given['limit']}, where a ratio is above 0 and at most 1")
     if comparison == "no_regression":
         _require(given["tolerance"] >= 0, f"tolerance {given['tolerance']}, below 0")
     if comparison == "equivalence":
@@ -118,7 +137,7 @@ def _excepted(comparison: Comparison, given: Mapping[str, float | None], worst: 
         return "floor" if worst < floor else "ceiling"
     if comparison in {"at_least", "ratio"} and limit is not None:
         _require(worst < limit, f"worst_value {worst}, which the rule allows anyway (at least {limit})")
-        _require(comparison == "at_least" or worst > 0, f"worst_value {worst}, where a ratio is above 0")
+        _require(comparison == "at_least" or worst > SMALLEST, f"worst_value {worst}, where a ratio is above 0")
         return "limit"
     if comparison == "at_most" and limit is not None:
         _require(worst > limit, f"worst_value {worst}, which the rule allows anyway (at most {limit})")

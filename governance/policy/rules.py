@@ -15,6 +15,8 @@ from governance.policy.comparisons import (
     Bounds,
     Comparison,
     bounds,
+    is_above,
+    is_below,
     loosened,
     require_numbers,
 )
@@ -150,7 +152,8 @@ class FairnessRule:
         if self.comparison in LIMITING:
             possible = metric.low <= worst_value <= metric.high
             require(holds=possible, found=f"worst_value {worst_value}, outside what {self.metric} can be")
-            missable = metric.low < worst_value < metric.high
+            ends = metric.low, metric.high
+            missable = is_above(worst_value, *ends) and is_below(worst_value, *ends)
             require(holds=missable, found=f"worst_value {worst_value}, which {self.metric} can never miss")
         _require_missable(self, "worst_value", worst_value)
         return self._bounds(loosened(self.comparison, self._numbers, worst_value))
@@ -227,14 +230,16 @@ def _require_metric(rule: FairnessRule) -> None:
         within = bound is None or metric.low <= bound <= metric.high
         found = f"{place} {bound}, outside what {rule.metric} can be ({metric.low:g} to {metric.high:g})"
         require(holds=within, found=found)
-    missable = (floor is not None and floor > metric.low) or (ceiling is not None and ceiling < metric.high)
+    missable = (floor is not None and is_above(floor, metric.low, metric.high)) or (
+        ceiling is not None and is_below(ceiling, metric.low, metric.high)
+    )
     require(holds=missable, found=f"limit {rule.limit}, which {rule.metric} can never miss")
 
 
 def _require_missable(rule: FairnessRule, name: str, tolerated: float) -> None:
     """Refuse to tolerate a difference as large as any that the metric can have."""
     metric = metric_of(rule.metric)
-    missable = rule.comparison not in TOLERATING or tolerated < metric.high - metric.low
+    missable = rule.comparison not in TOLERATING or is_below(tolerated, 0.0, metric.high - metric.low)
     require(holds=missable, found=f"{name} {tolerated}, a difference that {rule.metric} can never have")
 
 

@@ -14,6 +14,8 @@ from datetime import date
 from governance.policy.loader import LINE
 from governance.policy.people import seen
 
+LONGEST_DAYS = 366
+"""An exception that never ends is another rule."""
 PRINCIPAL = "principal:"
 """How a waiver that two people granted, in no file, names them."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
@@ -88,3 +90,15 @@ def require_distinct(waivers: Sequence[Waiver]) -> None:
             msg = f"waiver id {waiver.id!r} a second time"
             raise Misplaced(msg, waiver.line)
         known.add(waiver.id)
+
+
+def require_ending(waivers: Sequence[Waiver], today: date) -> None:
+    """Refuse waivers that end more than a year after the day on which something is decided by them.
+
+    Raises:
+        Misplaced: the first of them, with its line.
+    """
+    for waiver in waivers:
+        if (waiver.expires_on - today).days > LONGEST_DAYS:
+            msg = f"waiver {waiver.id!r} until {waiver.expires_on}, more than {LONGEST_DAYS} days after {today}"
+            raise Misplaced(msg, waiver.line)

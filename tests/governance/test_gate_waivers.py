@@ -150,7 +150,7 @@ def test_a_waiver_that_cannot_be_one_is_refused_with_its_line(tmp_path: Path, ol
     path.write_text(GRANTED.replace(old, new, 1))
 
     with pytest.raises(PolicyError, match=f"^{path}{message}"):
-        load_waivers(path, policy(WORKS))
+        load_waivers(path, policy(WORKS), DAY)
 
 
 def test_a_waiver_that_tolerates_any_change_is_refused_with_its_line(tmp_path: Path) -> None:
@@ -159,13 +159,13 @@ def test_a_waiver_that_tolerates_any_change_is_refused_with_its_line(tmp_path: P
     path.write_text(GRANTED.replace("worst_value: 0.2", "worst_value: 1.0"))
 
     with pytest.raises(PolicyError, match=r":2: .* worst_value 1.0, a difference that exposure_share can never have"):
-        load_waivers(path, policy(steady))
+        load_waivers(path, policy(steady), DAY)
 
 
 def test_waivers_beside_a_policy_hold_like_its_own(tmp_path: Path) -> None:
     path = tmp_path / "waivers.yaml"
     path.write_text(GRANTED)
-    (granted,) = load_waivers(path, policy(WORKS)).value.waivers
+    (granted,) = load_waivers(path, policy(WORKS), DAY).value.waivers
 
     assert (granted, granted.line) == (waiver(0.2), 2)
     assert decide(policy(WORKS), report(european(0.25, 0.02)), today=DAY, waivers=(granted,)).outcome == Outcome.PASS
