@@ -5,16 +5,14 @@ equal reports give equal pictures. Figures are narrow so that they stay readable
 """
 
 import io
-import math
 import re
 import textwrap
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from audits.groupings import CROSSED
 from audits.report import Measurement, Report
-from audits.ruling import Check, Standing
 from audits.sensitivity import Band
 
 if TYPE_CHECKING:
@@ -25,14 +23,6 @@ if TYPE_CHECKING:
 INK, MUTED, GRID = "#1c2733", "#5d6b79", "#dfe4ea"
 SHOWN, PARITY, BELOW = "#1f5fa8", "#1c2733", "#b3401f"
 
-STANDINGS: Mapping[Standing, tuple[str, str]] = {
-    "failed": ("#b3401f", "v"),
-    "undecided": ("#8a5a00", "d"),
-    "waived": ("#6b3fa0", "s"),
-    "warning": ("#8a5a00", "^"),
-    "met": ("#1f5fa8", "o"),
-}
-"""Colour and marker of a check. The marker alone tells them apart, for those who see colours differently."""
 MOST_ROWS = 24
 """More lines than a screen are read in the table."""
 
@@ -104,26 +94,6 @@ def quality_figure(report: Report, metric: str, title: str) -> str:
     return _svg(figure, f"quality-{metric}", f"{title} by group")
 
 
-def checks_figure(checks: Sequence[Check], key: str, label: str) -> str:
-    """Intervals against the limit of one rule, the worst on top; at most ``MOST_ROWS``.
-
-    All checks are of one rule, and so in one unit; those without a figure are left out.
-    """
-    rows = [check for check in checks if check.value is not None and _finite(check.low, check.high)][:MOST_ROWS][::-1]
-    figure = _figure(height=0.75 + 0.3 * max(len(rows), 1))
-    axes = figure.add_subplot()
-    for place, row in enumerate(rows):
-        colour, marker = STANDINGS[row.standing]
-        axes.hlines(place, row.low or 0.0, row.high or 0.0, color=colour, lw=3.2, alpha=0.4, zorder=2)
-        axes.plot([row.value or 0.0], [place], marker=marker, ms=6, color=colour, ls="none", zorder=3, clip_on=False)
-    for limit in sorted({limit for row in rows for limit in row.limits}):
-        axes.axvline(limit, color=INK, lw=1.2, ls=(0, (4, 3)), zorder=1)
-    _name_rows(axes, [_short(row.about.partition(" = ")[2] or row.about) for row in rows])
-    axes.margins(x=0.06)
-    axes.set_xlabel("figure with interval; dashed: the limit")
-    return _svg(figure, key, label)
-
-
 def differences_figure(rows: Sequence[Measurement], key: str, label: str) -> str:
     """Differences to the baseline with their intervals; the line at 0 means no change."""
     shown = [row for row in rows if row.value is not None][:MOST_ROWS][::-1]
@@ -151,10 +121,6 @@ def sensitivity_figure(rows: Sequence[tuple[Measurement, Band]], key: str, label
     axes.margins(x=0.06)
     axes.set_xlabel("figure with interval; thin: from the lowest model to the highest")
     return _svg(figure, key, label)
-
-
-def _finite(*numbers: float | None) -> bool:
-    return all(number is not None and math.isfinite(number) for number in numbers)
 
 
 def _lies_below(row: Measurement) -> bool:

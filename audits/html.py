@@ -7,8 +7,8 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from audits.check_plots import checks_plot
 from audits.figures import (
-    checks_figure,
     concentration_figure,
     differences_figure,
     exposure_figure,
@@ -99,10 +99,10 @@ def _checks(ruling: Ruling | None) -> list[_Figure]:
     return [
         _Figure(
             rule,
-            _svg(checks_figure(checks, f"check-{index}", f"{rule}: figures with intervals against the limit")),
+            checks_plot(checks, f"{rule}: figures with intervals against the limit"),
             checks[0].asks,
         )
-        for index, (rule, checks) in enumerate(by_rule.items())
+        for rule, checks in by_rule.items()
     ]
 
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 from audits.sensitivity import Band, Sensitivity
 from governance.gate.outputs import page
 from tests.governance.builders import measured
-from tests.outputs.examples import MEASURED, decided, hostile
+from tests.outputs.examples import EVERY_STANDING, MEASURED, decided, hostile
 
 CHROMIUM = Path("/usr/bin/chromium")
 SHARES = tuple(
@@ -168,3 +168,12 @@ def luminance(colour: str) -> float:
     parts = [int(each) / 255 for each in re.findall(r"\d+", colour)[:3]]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_a_policy_of_hundreds_of_rules_gives_a_page_that_can_be_opened() -> None:
+    finding = EVERY_STANDING.findings[0]
+    many = tuple(replace(finding, rule=f"rule-{each}") for each in range(300))
+    text = page.render(decided(replace(EVERY_STANDING, findings=many), REPORT)).decode()
+
+    assert text.count('<figure class="drawn"><svg') == 300
+    assert len(text) < len(page.render(decided(EVERY_STANDING, REPORT))) + 300 * 3000
