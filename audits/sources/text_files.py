@@ -6,6 +6,7 @@ the number of a row is the number of a line.
 
 import csv
 import io
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,10 +32,12 @@ def bytes_of(path: Path) -> Iterator[tuple[Any, Callable[[], int]]]:
         MalformedSource: it is packed, and damaged.
     """
     try:
-        with path.open("rb") as file:
-            packed = pa.Codec.detect(str(path)) if path.suffix in (".gz", ".bz2", ".zst", ".lz4") else None
-            stream = pa.CompressedInputStream(pa.PythonFile(file), packed.name) if packed else file
-            yield stream, file.tell
+        path.open("rb").close()  # Arrow's own errors do not tell a folder from a missing file
+        # Arrow reads ahead in threads of its own. One that asked the interpreter for the next bytes while that ends
+        # would abort the process, whatever its exit code was to be: so none of them reads through Python.
+        file = pa.OSFile(os.fsencode(path))
+        packed = pa.Codec.detect(str(path)) if path.suffix in (".gz", ".bz2", ".zst", ".lz4") else None
+        yield pa.CompressedInputStream(file, packed.name) if packed else file, file.tell
     except pa.ArrowInvalid:
         raise
     except (FileNotFoundError, IsADirectoryError, PermissionError) as cause:
