@@ -39,8 +39,8 @@ confidence: 0.95
 seed: 1
 max_unknown_share: 0.99
 rules:
-  - id: quality
-    metric: ndcg
+  - id: popular
+    metric: popularity_rank
     comparison: at_least
     limit: 0.0001
     level: error
@@ -160,7 +160,7 @@ def test_a_decision_under_a_new_policy_replaces_the_old_policys_verdict_on_the_a
 
     after, envelope = _in_force(home, model, TestResult)
     decided, _ = _in_force(home, model, VerificationSummary)
-    assert (before.refusals, after.failed) == ((), ("quality (all titles)",))
+    assert (before.refusals, after.failed) == ((), ("popular (all titles)",))
     assert after.policies == {"fairness.yaml": sha256(policy.read_bytes()).hexdigest()} != before.policies
     assert (after.url, after.configuration[1:]) == (before.url, before.configuration[1:])
     assert [each.uri.rpartition("/")[2] for each in after.configuration] == ["fairness.yaml", "audit-configuration"]
