@@ -12,7 +12,7 @@ from audits.mitigation.serving_figure import serving_figure
 from audits.mitigation.words import MEASURES, course_in_words, limits_in_words, sentences, signed, surely_outside
 
 _DASH, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
-_LEFT, _WIDTH, _ROW, _TOP = 150, 480, 26, 8
+_LEFT, _RIGHT, _WIDTH, _ROW, _TOP = 150, 18, 480, 26, 8
 _LABEL = 20
 
 
@@ -116,7 +116,7 @@ def _figure(rows: list[ExposureChange]) -> Markup:
     height = _TOP + _ROW * len(rows) + 26
 
     def at(share: float) -> float:
-        return round(_LEFT + min(share / largest, 1.0) * (_WIDTH - _LEFT - 12), 1)
+        return round(_LEFT + min(share / largest, 1.0) * (_WIDTH - _LEFT - _RIGHT), 1)
 
     parts = [
         Markup(
