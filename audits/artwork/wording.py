@@ -112,7 +112,7 @@ def _images(report: ArtworkReport) -> list[str]:
         f"{'more' if (row.value or 0.0) > 0 else 'fewer'} of the impressions than chance would show them of the same "
         f"titles (simultaneous interval {(row.low or 0.0) * 100:+.1f} to {(row.high or 0.0) * 100:+.1f} points)."
         for row in sure[:_WORST]
-    ] + _further(len(sure), "image gap")
+    ] + _further(len(sure), "image gap", "image gaps")
 
 
 def _cast(report: ArtworkReport) -> list[str]:
@@ -122,7 +122,7 @@ def _cast(report: ArtworkReport) -> list[str]:
         f"{_whom(row)}: {row.category} are shown at {exp(row.value or 0.0):.0%} of their share of the billed roles "
         f"(logarithm {row.value or 0.0:+.3f}, {span(row.low, row.high)})."
         for row in sure[:_WORST]
-    ] + _further(len(sure), "ratio of people shown to roles billed")
+    ] + _further(len(sure), "ratio of people shown to roles billed", "ratios of people shown to roles billed")
     if rows and not sure:
         found = ["Images show people as the titles bill them, up to chance."]
     return found
@@ -178,11 +178,11 @@ def _missing(report: ArtworkReport) -> list[str]:
     return [f"{len(found)} of {len(report.measurements)} figures are not given ({reasons})."]
 
 
-def _further(number: int, what: str) -> list[str]:
+def _further(number: int, one: str, several: str) -> list[str]:
     more = number - _WORST
     if more <= 0:
         return []
-    return [f"One further {what} lies beyond chance." if more == 1 else f"{more} further {what}s lie beyond chance."]
+    return [f"One further {one} lies beyond chance." if more == 1 else f"{more} further {several} lie beyond chance."]
 
 
 def _whom(row: Measurement) -> str:
