@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from audits.check_plots import checks_plot
@@ -17,6 +15,7 @@ from audits.figures import (
 )
 from audits.metrics import METRICS
 from audits.metrics.metric import Metric
+from audits.pages import page
 from audits.report import Measurement, Report, Undefined
 from audits.ruling import Check, Ruling
 from audits.sensitivity import Band
@@ -63,9 +62,8 @@ def render(report: Report, *, title: str, decision: Sequence[str] | None = None,
     ``decision`` is what was decided in plain sentences, put first; ``ruling`` the same check by check, with a plot of
     intervals against limits. Both are None where nothing has been decided.
     """
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string((files("audits") / "templates" / "report.html.j2").read_text(encoding="utf-8"))
-    return template.render(
+    return page(
+        "report.html.j2",
         title=title,
         decision=decision,
         ruling=ruling,

@@ -4,11 +4,9 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping
-from importlib.resources import files
-
-from jinja2 import Environment, StrictUndefined
 
 from audits.errors import InvalidConfig
+from audits.pages import page
 from audits.publication import SUPPRESSED, Figure, Publication
 
 COLUMNS = ("metric", "of", "value", "from", "to", "subjects")
@@ -79,13 +77,16 @@ def _csv(publication: Publication) -> bytes:
 
 def _html(publication: Publication) -> bytes:
     """One page, no network, no script; readable on a phone, and printable. Text is escaped."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string((files("audits") / "templates/publication.html.j2").read_text(encoding="utf-8"))
     sections = [(section, [(each, cells(each)) for each in section.figures]) for section in publication.sections]
-    page = template.render(
-        publication=publication, columns=columns(publication), sections=sections, mark=_MARK, word=SUPPRESSED
+    whole = page(
+        "publication.html.j2",
+        publication=publication,
+        columns=columns(publication),
+        sections=sections,
+        mark=_MARK,
+        word=SUPPRESSED,
     )
-    return page.encode()
+    return whole.encode()
 
 
 FORMATS: Mapping[str, Callable[[Publication], bytes]] = {

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from audits.mitigation.report import Course, ExposureChange, MitigationReport, UtilityKept
 from audits.mitigation.serving_figure import serving_figure
 from audits.mitigation.words import MEASURES, course_in_words, limits_in_words, sentences, signed, surely_outside
+from audits.pages import page
 
 _DASH, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 _LEFT, _RIGHT, _WIDTH, _ROW, _TOP = 150, 18, 480, 26, 8
@@ -49,10 +48,9 @@ class _Served:
 
 def render_mitigation(report: MitigationReport, *, title: str) -> str:
     """One HTML document; equal arguments give equal text. Text is escaped."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string((files("audits") / "templates/mitigation.html.j2").read_text(encoding="utf-8"))
     attributes = dict.fromkeys(row.attribute for row in report.exposure)
-    return template.render(
+    return page(
+        "mitigation.html.j2",
         title=title,
         report=report,
         sentences=sentences(report),
