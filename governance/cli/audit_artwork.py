@@ -17,6 +17,7 @@ from audits.artwork.page import render_artwork
 from audits.artwork.report import ArtworkConfig, ArtworkReport, audit_artwork
 from audits.artwork.wording import FIGURES, sentences, verdict_sentences, worst_first
 from audits.sources.artwork import load_artwork
+from governance.cli.audit_group import add_group
 from governance.cli.display import JsonOption, progress, say, stdout, table, write_json
 from governance.cli.gate_tables import DebugOption, answering
 from governance.cli.report_files import require_writable, write_report
@@ -71,14 +72,7 @@ ReportOption = Annotated[Path | None, typer.Option(help="Where a report goes: a 
 
 def register(app: typer.Typer) -> None:
     """Add the command without the rest of its group."""
-    group = typer.Typer(no_args_is_help=True)
-
-    @group.callback()
-    def audit() -> None:
-        """Measure a registered model."""
-
-    add_to(group)
-    app.add_typer(group, name="audit")
+    add_group(app, add_to)
 
 
 def add_to(group: typer.Typer) -> None:

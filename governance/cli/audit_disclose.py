@@ -13,10 +13,12 @@ import typer
 from audits.disclosure import DEFAULT_K
 from audits.publication import Publication, disclosed
 from audits.publication_formats import FORMATS, columns, render, rows
+from governance.cli.audit_group import add_group
 from governance.cli.context import HomeOption, JsonOption, acting, opened
 from governance.cli.display import say, stdout, table
 from governance.cli.gate_outputs import shown_path
 from governance.cli.gate_tables import read_audit_report
+from governance.cli.report_files import require_writable
 from governance.errors import InvalidInput
 from governance.policy.disclosing import threshold
 from governance.policy.loader import Loaded, load
@@ -33,14 +35,7 @@ OutOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the command without the rest of its group."""
-    group = typer.Typer(no_args_is_help=True)
-
-    @group.callback()
-    def audit() -> None:
-        """Measure a registered model."""
-
-    add_to(group)
-    app.add_typer(group, name="audit")
+    add_group(app, add_to)
 
 
 def add_to(group: typer.Typer) -> None:
@@ -78,7 +73,7 @@ def disclose(
     Reports that leave together hide the same groups: give them together. A model's report that leaves is an entry of
     the log. Exit codes: 2 usage, or a threshold that leaves nothing; 3 no report, or one that is damaged.
     """
-    require_format(out)
+    require_writable(out, option="--out", endings=tuple(FORMATS))
     if (model is None) == (not reports):
         msg = "expected either a model or --report, got " + ("neither" if model is None else "both")
         raise InvalidInput(msg)
@@ -88,25 +83,6 @@ def disclose(
     publication, k = _from_files(reports, at_least, policy) if reports else _of_model(home, model, at_least)
     hand_out(publication, out=out, as_json=as_json)
     say(f"{publication.suppressed} rows are suppressed, so that no group of fewer than {k} can be told")
-
-
-def require_format(out: Path | None) -> None:
-    """Refuse before anything is read what could not be written.
-
-    Raises:
-        InvalidInput: an ending that is no format, no such folder, or a folder in the file's place.
-    """
-    if out is None:
-        return
-    if out.suffix not in FORMATS:
-        msg = f"--out: expected a file that ends with one of {', '.join(FORMATS)}, got {out.name}"
-        raise InvalidInput(msg)
-    if not out.parent.is_dir():
-        msg = f"--out: expected a folder that exists, got {out.parent}"
-        raise InvalidInput(msg)
-    if out.is_dir():
-        msg = f"--out: expected a file, got the folder {out}"
-        raise InvalidInput(msg)
 
 
 def hand_out(publication: Publication, *, out: Path | None, as_json: bool) -> None:

@@ -15,6 +15,7 @@ from audits.feedback import LoopSettings
 from audits.feedback_page import ends, render_feedback, sentences, signed
 from audits.feedback_report import FeedbackReport, Trajectory, audit_feedback
 from audits.sources.histories import load_histories
+from governance.cli.audit_group import add_group
 from governance.cli.context import HomeOption, JsonOption, opened
 from governance.cli.display import progress, say, stdout, table, write_json
 from governance.cli.gate_tables import DebugOption, answering
@@ -52,14 +53,7 @@ ReportOption = Annotated[Path | None, typer.Option(help="Where a report goes: a 
 
 def register(app: typer.Typer) -> None:
     """Add the command without the rest of its group."""
-    group = typer.Typer(no_args_is_help=True)
-
-    @group.callback()
-    def audit() -> None:
-        """Measure a registered model."""
-
-    add_to(group)
-    app.add_typer(group, name="audit")
+    add_group(app, add_to)
 
 
 def add_to(group: typer.Typer) -> None:

@@ -19,6 +19,7 @@ from audits.experiments.mismatch import Mismatch, mismatch_evidence, sample_rati
 from audits.experiments.watching import Watched, watch
 from audits.sources.experiment import read_experiment
 from audits.verdict import Outcome
+from governance.cli.audit_group import add_group
 from governance.cli.display import JsonOption, progress, say, table, write_json
 from governance.cli.gate_tables import DebugOption, GroupsOption, ItemsOption, answering, read_tables
 from governance.gate.check import UNREGISTERED
@@ -27,14 +28,7 @@ from governance.gate.outputs.standing import EXITS
 
 def register(app: typer.Typer) -> None:
     """Add the commands without the rest of their group."""
-    group = typer.Typer(no_args_is_help=True)
-
-    @group.callback()
-    def audit() -> None:
-        """Measure a registered model."""
-
-    add_to(group)
-    app.add_typer(group, name="audit")
+    add_group(app, add_to)
 
 
 def add_to(group: typer.Typer) -> None:

@@ -5,9 +5,11 @@ from uuid import UUID, uuid4
 
 import typer
 
-from governance.cli.audit_disclose import OutOption, hand_out, require_format
+from audits.publication_formats import FORMATS
+from governance.cli.audit_disclose import OutOption, hand_out
 from governance.cli.context import HomeOption, JsonOption, acting, opened
 from governance.cli.display import record, say
+from governance.cli.report_files import require_writable
 from governance.errors import BudgetExceeded
 from governance.pipeline.audit_release import Offer, offer, release_audit
 from governance.settings import DEFAULT_HOME
@@ -37,7 +39,7 @@ def release(
     composed with every training and release before it, and reserved before a byte is read. Exit codes: 1 the budget
     has no room, or the release was lost; 2 usage.
     """
-    require_format(out)
+    require_writable(out, option="--out", endings=tuple(FORMATS))
     here = opened(home)
     asked = offer(here, model, epsilon=epsilon, delta=delta)
     if dry_run:

@@ -3,7 +3,7 @@
 The second form needs no home, no database and no model: what opens a home is imported by the first alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +14,7 @@ import typer
 
 from governance.cli.display import JsonOption, progress, say, table, write_json
 from governance.cli.mitigate_display import show_lists, show_priced, show_report
+from governance.cli.report_files import require_apart, require_writable
 from governance.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -189,9 +190,9 @@ class _Given:
 def _prices(given: _Given, asked: "ControllerAsked | None") -> None:
     from governance.pipeline.controlled import price_with_controller
     from governance.pipeline.pricing import price_scores
-    from governance.pipeline.scored_files import PRICES, read_scored, refuse_unwritable, write_outcome
+    from governance.pipeline.scored_files import PRICES, read_scored, write_outcome
 
-    refuse_unwritable(given.files, given.out, PRICES, given.report)
+    _require_places(given, PRICES)
     scored = read_scored(given.files, relative=given.relative, held_out_share=given.share)
     with progress("fitting prices") as step:
         if asked is None:
@@ -204,14 +205,20 @@ def _prices(given: _Given, asked: "ControllerAsked | None") -> None:
 
 def _lists(given: _Given, asked: "OptionAsked") -> None:
     from governance.pipeline.reranked import rerank_scores
-    from governance.pipeline.scored_files import LISTS, read_scored, refuse_unwritable, write_outcome
+    from governance.pipeline.scored_files import LISTS, read_scored, write_outcome
 
-    refuse_unwritable(given.files, given.out, LISTS, given.report)
+    _require_places(given, LISTS)
     scored = read_scored(given.files, relative=given.relative, held_out_share=given.share)
     with progress("making lists") as step:
         made = rerank_scores(scored, asked, progress=step)
     digest = write_outcome(made.lists, given.out, made.report, given.report)
     show_lists(made, digest, as_json=given.as_json)
+
+
+def _require_places(given: _Given, endings: Sequence[str]) -> None:
+    require_writable(given.out, option="--out", endings=endings)
+    require_writable(given.report)
+    require_apart(given.files.paths, {"--out": given.out, "--report": given.report})
 
 
 def _mitigate_model(model: UUID, home: Path | None, *, as_json: bool) -> None:

@@ -1,7 +1,6 @@
 """Files in, prices or lists out: what `probity mitigate --scores` reads and writes."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,14 +13,13 @@ from audits.mitigation.report import MitigationReport
 from audits.mitigation.words import title_of
 from audits.scores import score_matrix
 from audits.sources import read_groups, read_history, read_items, read_relevance, read_scores
-from governance.errors import InvalidInput
 from governance.pipeline.scored import HELD_OUT_SHARE, Scored, Told
 from governance.policy.loader import load
 from governance.policy.rules import FairnessPolicy
 from pseudonymisation.durable import write_atomically
 from recommender.price_file import PriceFile, price_file_bytes
 
-PRICES, LISTS, REPORT = (".json", ".yaml", ".yml"), (".csv", ".parquet"), (".json", ".html")
+PRICES, LISTS = (".json", ".yaml", ".yml"), (".csv", ".parquet")
 """What the names of files can end in."""
 
 
@@ -44,6 +42,11 @@ class ScoredFiles:
     groups: Path | None = None
     history: Path | None = None
     relevance: Path | None = None
+
+    @property
+    def paths(self) -> tuple[Path | None, ...]:
+        """All of them."""
+        return self.scores, self.items, self.policy, self.groups, self.history, self.relevance
 
 
 def read_scored(files: ScoredFiles, *, relative: bool = False, held_out_share: float = HELD_OUT_SHARE) -> Scored:
@@ -73,33 +76,6 @@ def read_scored(files: ScoredFiles, *, relative: bool = False, held_out_share: f
         told=told,
         held_out_share=held_out_share,
     )
-
-
-def refuse_unwritable(files: ScoredFiles, out: Path, endings: Sequence[str], report: Path | None) -> None:
-    """Say before anything is fitted that its outcome could not be written, or not without a loss.
-
-    Raises:
-        InvalidInput: another ending than the file can have, a folder that does not exist, a place where there is a
-            folder, or one that is read from or written to already.
-    """
-    given = (files.scores, files.items, files.policy, files.groups, files.history, files.relevance)
-    taken = {path.resolve() for path in given if path is not None}
-    for path, possible in ((out, endings), (report, REPORT)):
-        if path is None:
-            continue
-        if path.suffix not in possible:
-            msg = f"{path.name}: expected a name that ends in {', '.join(possible[:-1])} or {possible[-1]}"
-            raise InvalidInput(msg)
-        if not path.parent.is_dir():
-            msg = f"{path}: expected a folder that exists"
-            raise InvalidInput(msg)
-        if path.is_dir():
-            msg = f"{path}: expected the name of a file, got a folder"
-            raise InvalidInput(msg)
-        if path.resolve() in taken:
-            msg = f"{path}: expected a file of its own to write to, got one that is used already"
-            raise InvalidInput(msg)
-        taken.add(path.resolve())
 
 
 def write_outcome(outcome: PriceFile | pa.Table, out: Path, report: MitigationReport, place: Path | None) -> str:

@@ -79,7 +79,7 @@ def test_a_report_in_a_file_leaves_without_a_home_or_a_database(tmp_path: Path) 
 def test_what_cannot_be_disclosed_is_refused_with_its_place(tmp_path: Path, probity: Run) -> None:
     report = _report(tmp_path)
     for arguments, code, words in (
-        (["--report", report, "--out", tmp_path / "page.pdf"], 2, "expected a file that ends with one of .html, .md"),
+        (["--report", report, "--out", tmp_path / "page.pdf"], 2, "--out: expected a file that ends with .html or .md"),
         (["--report", report, "--out", tmp_path / "none" / "page.md"], 2, "--out: expected a folder that exists"),
         (["--report", report, "--at-least", 61], 2, "expected k of 2 or more and reports of k subjects or more"),
         (["--report", tmp_path / "none.json"], 2, "none.json: expected the report of an audit, got no such file"),

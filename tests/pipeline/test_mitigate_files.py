@@ -108,12 +108,12 @@ def test_who_is_kept_aside_depends_on_the_key_alone() -> None:
         ({"scores": "items.csv"}, 3, "items.csv: for scores expected the columns subject, score"),
         ({"scores": "policy.yaml"}, 2, "policy.yaml: expected a format"),
         ({"policy": "items.csv"}, 2, "items.csv:1"),
-        ({"out": "prices.txt"}, 2, "a name that ends in .json, .yaml or .yml"),
-        ({"out": "nowhere/prices.json"}, 2, "a folder that exists"),
-        ({"report": "report.pdf"}, 2, "ends in .json or .html"),
-        ({"report": "prices.json"}, 2, "prices.json: expected a file of its own to write to"),
-        ({"out": "policy.yaml"}, 2, "policy.yaml: expected a file of its own to write to"),
-        ({"report": "folder.json"}, 2, "expected the name of a file, got a folder"),
+        ({"out": "prices.txt"}, 2, "--out: expected a file that ends with .json or .yaml or .yml, got prices.txt"),
+        ({"out": "nowhere/prices.json"}, 2, "--out: expected a folder that exists"),
+        ({"report": "report.pdf"}, 2, "--report: expected a file that ends with .html or .json, got report.pdf"),
+        ({"report": "prices.json"}, 2, "--report: expected a file of its own to write to"),
+        ({"out": "policy.yaml"}, 2, "--out: expected a file of its own to write to"),
+        ({"report": "folder.json"}, 2, "--report: expected a file, got the folder"),
     ],
 )
 def test_files_that_are_not_what_they_should_be_are_refused_in_one_line(
