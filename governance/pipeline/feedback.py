@@ -27,7 +27,9 @@ from governance.pipeline.home import Home
 from governance.registry.lineage import get_release
 from governance.registry.models import get_model
 from governance.registry.tables import Model
+from pseudonymisation.sources.source import Catalogue
 from recommender.denoise import denoise
+from recommender.features import features_from
 from recommender.interactions import Interactions, ones
 from recommender.serving import Recommender
 from recommender.synthetic import draw_histories
@@ -81,7 +83,8 @@ def simulate_model(
     if unknown := sorted(set(asked) - set(membership.attributes)):
         msg = f"attributes: expected some of {', '.join(membership.attributes)}, got {', '.join(unknown)}"
         raise InvalidConfig(msg)
-    histories = (_held_out(home) if on.synthetic is None else _synthetic(home, model, on)).on_items(items)
+    found = _held_out(home) if on.synthetic is None else _synthetic(home, model, catalogue, on)
+    histories = found.on_items(items)
     return audit_feedback(
         csr_array(histories.matrix).astype(np.float64),
         recommending(load_recommender(home, model), histories, on.k),
@@ -110,11 +113,12 @@ def recommending(recommender: Recommender, histories: Interactions, k: int) -> R
     return recommend
 
 
-def _synthetic(home: Home, model: Model, on: LoopOf) -> Interactions:
+def _synthetic(home: Home, model: Model, catalogue: Catalogue, on: LoopOf) -> Interactions:
     with home.transaction() as session:
         record = get_release(session, model.release)
     rng = np.random.default_rng(on.seed)
-    return draw_histories(denoise(load_registered_release(home, record)), on.synthetic or 0, rng=rng)
+    denoised = denoise(load_registered_release(home, record), features_from(catalogue.categories))
+    return draw_histories(denoised, on.synthetic or 0, rng=rng)
 
 
 def _held_out(home: Home) -> Interactions:

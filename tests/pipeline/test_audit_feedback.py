@@ -14,7 +14,10 @@ from governance.pipeline.audit import held_out_interactions
 from governance.pipeline.feedback import recommending
 from governance.pipeline.home import Home
 from governance.registry.models import list_models
+from recommender.denoise import Denoised, denoise
+from recommender.features import CatalogueFeatures
 from recommender.interactions import Interactions, interactions_from
+from recommender.release import Release
 from tests.pipeline.conftest import Run
 
 if TYPE_CHECKING:
@@ -44,6 +47,22 @@ def test_synthetic_subjects_take_the_model_and_its_release_and_nobodys_data(keep
     assert report["baselines"] == ["random lists", "most popular"]
     assert any("is not trained again" in caveat for caveat in report["caveats"])
     assert probity(*asked, "--json").out == ran.out
+
+
+def test_synthetic_subjects_are_drawn_as_those_that_prices_are_fitted_on(
+    keeping: Home, probity: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known: list[CatalogueFeatures | None] = []
+
+    def denoised(release: Release, features: CatalogueFeatures | None = None) -> Denoised:
+        known.append(features)
+        return denoise(release, features)
+
+    monkeypatch.setattr("governance.pipeline.feedback.denoise", denoised)
+    asked = ("audit", "feedback", _model(keeping), "--home", keeping.settings.home, "--synthetic", 20, *SHORT)
+
+    assert probity(*asked).code == 0
+    assert [each is not None for each in known] == [True]
 
 
 def test_held_out_subjects_are_counted_and_never_named(keeping: Home, probity: Run) -> None:

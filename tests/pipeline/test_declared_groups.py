@@ -226,6 +226,9 @@ def test_the_gate_decides_by_group_and_its_page_shows_it(home: Home) -> None:
         "gender = female": Outcome.PASS,
         "gender = male": Outcome.PASS,
     }
+    measured = {row.group: row.value for row in stored(home).select("ndcg") if row.group in findings}
+    assert {about: each.value for about, each in findings.items()} == measured
+    assert len(set(measured.values())) > 1  # each gender's own, and not everybody's
     assert any("by-gender" in page and "gender = female" in page for page in pages)
 
 
