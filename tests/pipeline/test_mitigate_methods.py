@@ -219,13 +219,13 @@ def test_where_items_have_several_attributes_one_is_asked_for(files: Path, probi
             "expected a strength from 0 to 1, got strength nan",
         ),
         (("--method", "diverse", "--keep", "0"), "lists.csv", "a part to keep above 0 and at most 1, got keep 0"),
-        (("--method", "diverse", "--strength", "0.5"), "lists.json", "--out: expected a file that ends with .csv or .parquet"),
+        (("--method", "diverse", "--strength", "0.5"), "lists.json", "a file that ends with .csv or .parquet"),
         (("--method", "diverse", "--strength", "0.5", "--gain", "1"), "lists.csv", "--method diverse takes no --gain"),
         (("--method", "online", "--keep", "0.9"), "prices.json", "--method online takes no --keep"),
         (("--controller", "owed"), "prices.json", "--method prices takes no --controller"),
         (("--method", "online", "--gain", "0"), "prices.json", "gain: expected a positive number"),
         (("--method", "online", "--arrive-by", "age"), "prices.json", "known of the subjects, nothing"),
-        (("--method", "online"), "prices.csv", "--out: expected a file that ends with .json or .yaml or .yml"),
+        (("--method", "online"), "prices.csv", "a file that ends with .json or .yaml or .yml"),
     ],
 )
 def test_what_a_method_cannot_do_is_refused_in_one_line_and_nothing_is_written(
