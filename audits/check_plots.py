@@ -1,7 +1,6 @@
-"""The gate's plots, one a rule, as SVG without a library: a policy may have hundreds of rules, each drawn in no time.
+"""The gate's plots, one a rule: a policy may have hundreds of rules, each drawn in no time.
 
-Text stays text, every name is escaped, and equal arguments give equal pictures. They are 420 units wide, so that on a
-phone a line of text is as large as the page's. Colours are those of the page by class, and the marks tell the same.
+The marks tell what colours do, for those who see colours differently. Pieces are those of ``audits.svg``.
 """
 
 import math
@@ -11,13 +10,10 @@ from typing import Final
 from markupsafe import Markup
 
 from audits.ruling import Check, Standing
+from audits.svg import AXIS, LEFT, MINUS, MOST_ROWS, ROW, WIDTH, frame, line, row_name, text, with_air
 
-MOST_ROWS: Final = 24
-"""More lines than a screen are read in the table."""
-_WIDTH, _LEFT, _RIGHT, _ROW, _TOP, _AXIS = 420, 150, 16, 24, 8, 26
-_LONGEST_NAME = 20
+_RIGHT, _TOP = 16, 8
 _MOST_TICKS = 4
-_MINUS = "\N{MINUS SIGN}"
 _MARKS: Final[Mapping[Standing, str]] = {
     "failed": "M{x} {d}l5.5-10h-11z",
     "undecided": "M{x} {u}l6 6-6 6-6-6z",
@@ -41,57 +37,29 @@ def checks_plot(checks: Sequence[Check], label: str) -> Markup:
         return Markup("")
     limits = sorted({limit for row in rows for limit in row.limits if math.isfinite(limit)})
     ends = [float(end) for row in rows for end in (row.low, row.value, row.high) if end is not None]
-    low, high = _range([*ends, *limits])
-    bottom = _TOP + _ROW * len(rows)
+    low, high = with_air([*ends, *limits])
+    bottom = _TOP + ROW * len(rows)
 
     def at(number: float) -> float:
-        return round(_LEFT + (number - low) / (high - low) * (_WIDTH - _LEFT - _RIGHT), 1)
+        return round(LEFT + (number - low) / (high - low) * (WIDTH - LEFT - _RIGHT), 1)
 
-    parts = [
-        Markup('<svg role="img" aria-label="{label}" viewBox="0 0 {width} {height}">').format(
-            label=_plain(label), width=_WIDTH, height=bottom + _AXIS
-        )
-    ]
-    parts += [_tick(number, text, at, bottom) for number, text in _ticks(low, high)]
-    parts += [_upright(at(limit), _TOP - 4, bottom + 2, "limit") for limit in limits]
-    parts += [_row(row, _TOP + _ROW * place + _ROW // 2, at) for place, row in enumerate(rows)]
-    return Markup("").join([*parts, Markup("</svg>")])
+    parts = [_tick(number, words, at, bottom) for number, words in _ticks(low, high)]
+    parts += [line(at(limit), _TOP - 4, at(limit), bottom + 2, "limit") for limit in limits]
+    parts += [_row(row, _TOP + ROW * place + ROW // 2, at) for place, row in enumerate(rows)]
+    return frame(label, bottom + AXIS, parts)
 
 
 def _row(check: Check, y: int, at: _At) -> Markup:
-    x = at(check.value or 0.0)
-    mark = _MARKS[check.standing].format(x=x, y=y, l=round(x - 5, 1), t=y - 5, u=y - 6, d=y + 5)
-    return Markup(
-        '<text class="name" x="{name_x}" y="{name_y}" text-anchor="end">{name}</text>'
-        '<line class="bar {kind}" x1="{x1}" y1="{y}" x2="{x2}" y2="{y}"/><path class="mark {kind}" d="{mark}"/>'
-    ).format(
-        name_x=_LEFT - 12,
-        name_y=y + 4,
-        name=_short(check.about.partition(" = ")[2] or check.about),
-        kind=check.standing,
-        x1=at(check.low or 0.0),
-        x2=at(check.high or 0.0),
-        y=y,
-        mark=mark,
-    )
+    x, kind = at(check.value or 0.0), check.standing
+    shape = _MARKS[kind].format(x=x, y=y, l=round(x - 5, 1), t=y - 5, u=y - 6, d=y + 5)
+    mark = Markup('<path class="mark {kind}" d="{shape}"/>').format(kind=kind, shape=shape)
+    bar = line(at(check.low or 0.0), y, at(check.high or 0.0), y, f"bar {kind}")
+    return row_name(check.about.partition(" = ")[2] or check.about, y) + bar + mark
 
 
-def _tick(number: float, text: str, at: _At, bottom: int) -> Markup:
-    words = Markup('<text class="tick" x="{x}" y="{y}" text-anchor="middle">{text}</text>')
-    return _upright(at(number), _TOP - 4, bottom + 2, "grid") + words.format(x=at(number), y=bottom + 18, text=text)
-
-
-def _upright(x: float, top: int, bottom: int, kind: str) -> Markup:
-    return Markup('<line class="{kind}" x1="{x}" y1="{top}" x2="{x}" y2="{bottom}"/>').format(
-        kind=kind, x=x, top=top, bottom=bottom
-    )
-
-
-def _range(numbers: Sequence[float]) -> tuple[float, float]:
-    """From the smallest to the largest, with air; never empty."""
-    low, high = min(numbers), max(numbers)
-    air = 0.06 * (high - low) or 0.05 * max(abs(high), 1.0)
-    return low - air, high + air
+def _tick(number: float, words: str, at: _At, bottom: int) -> Markup:
+    upright = line(at(number), _TOP - 4, at(number), bottom + 2, "grid")
+    return upright + text(at(number), bottom + 18, words, "middle", quiet=True)
 
 
 def _ticks(low: float, high: float) -> list[tuple[float, str]]:
@@ -104,18 +72,9 @@ def _ticks(low: float, high: float) -> list[tuple[float, str]]:
 
 
 def _number(number: float, decimals: int) -> str:
-    text = f"{number:z.{decimals}f}" if decimals <= 4 and abs(number) < 1e5 else f"{number:.3g}"  # noqa: PLR2004 - what fits
-    return text.replace("-", _MINUS)
+    plain = f"{number:z.{decimals}f}" if decimals <= 4 and abs(number) < 1e5 else f"{number:.3g}"  # noqa: PLR2004 - what fits
+    return plain.replace("-", MINUS)
 
 
 def _is_finite(*numbers: float | None) -> bool:
     return all(number is not None and math.isfinite(number) for number in numbers)
-
-
-def _plain(text: str) -> str:
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
-
-
-def _short(name: str) -> str:
-    name = _plain(name)
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"

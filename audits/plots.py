@@ -1,7 +1,6 @@
-"""Small pictures drawn as SVG without a library: intervals around a line, and lines over rounds.
+"""Small pictures: intervals around a line, and lines over rounds.
 
-Text stays text, every name is escaped, and equal arguments give equal pictures. They are 420 units wide, so that on a
-phone a line of text is as large as the page's. Colours are those of the page by class, and shapes tell the same.
+Shapes tell what colours do, for those who see colours differently. Pieces are those of ``audits.svg``.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,14 +8,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-_WIDTH, _LEFT, _RIGHT, _ROW, _TOP = 420, 150, 14, 24, 10
-_HEIGHT = 190
-_AXIS = 26
-_LABEL = 20
-_MINUS = "\N{MINUS SIGN}"
+from audits.svg import AXIS, LEFT, MINUS, MOST_ROWS, ROW, WIDTH, frame, line, row_name, text, with_air
+
+_RIGHT, _TOP, _HEIGHT = 14, 10, 190
 _DASHES = ("", "6 4", "2 4", "9 3 2 3")
-MOST_ROWS = 24
-"""More than a screen shows is read in the table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,27 +39,27 @@ def spans(rows: Sequence[Span], *, label: str, parity: float = 0.0, limit: float
     """Intervals below each other, at most ``MOST_ROWS``; parity is a line, limits to both sides of it are dashed."""
     shown = rows[:MOST_ROWS]
     marks = [parity] if limit is None else [parity - limit, parity, parity + limit]
-    low, high = _range([end for row in shown for end in (row.low, row.value, row.high)] + marks)
-    height = _TOP + _ROW * len(shown) + _AXIS
+    low, high = with_air([end for row in shown for end in (row.low, row.value, row.high)] + marks)
+    height = _TOP + ROW * len(shown) + AXIS
 
     def at(number: float) -> float:
-        return round(_LEFT + (number - low) / (high - low) * (_WIDTH - _LEFT - _RIGHT), 1)
+        return round(LEFT + (number - low) / (high - low) * (WIDTH - LEFT - _RIGHT), 1)
 
-    bottom = height - _AXIS
-    parts = [_line(at(mark), _TOP - 4, at(mark), bottom, "parity" if mark == parity else "limit") for mark in marks]
-    parts += [_span(row, _TOP + _ROW * place + _ROW // 2, at) for place, row in enumerate(shown)]
-    return _svg(label, height, [*parts, *_ticks((low, high), parity, at, height)])
+    bottom = height - AXIS
+    parts = [line(at(mark), _TOP - 4, at(mark), bottom, "parity" if mark == parity else "limit") for mark in marks]
+    parts += [_span(row, _TOP + ROW * place + ROW // 2, at) for place, row in enumerate(shown)]
+    return frame(label, height, [*parts, *_ticks((low, high), parity, at, height)])
 
 
 def lines(series: Sequence[Line], *, label: str, x_label: str) -> Markup:
     """Figures over rounds, each with a band; named below the picture in the order given, dashed one by one."""
     numbers = [number for each in series for number in (*each.values, *each.lows, *each.highs)]
-    low, high = _range(numbers)
+    low, high = with_air(numbers)
     rounds = max(len(each.values) for each in series)
-    height = _HEIGHT + _AXIS + 18 * len(series)
+    height = _HEIGHT + AXIS + 18 * len(series)
 
     def across(place: int) -> float:
-        return round(52 + place / max(rounds - 1, 1) * (_WIDTH - 52 - _RIGHT), 1)
+        return round(52 + place / max(rounds - 1, 1) * (WIDTH - 52 - _RIGHT), 1)
 
     def up(number: float) -> float:
         return round(_TOP + (high - number) / (high - low) * (_HEIGHT - _TOP - 20), 1)
@@ -73,18 +68,18 @@ def lines(series: Sequence[Line], *, label: str, x_label: str) -> Markup:
         part
         for number in (low, (low + high) / 2, high)
         for part in (
-            _line(52, up(number), _WIDTH - _RIGHT, up(number), "grid"),
-            _text(46, up(number) + 4, _plain(number, high - low), "end", quiet=True),
+            line(52, up(number), WIDTH - _RIGHT, up(number), "grid"),
+            text(46, up(number) + 4, _plain(number, high - low), "end", quiet=True),
         )
     ]
     parts += [_series(each, place, across, up) for place, each in enumerate(series)]
     for place in sorted({0, (rounds - 1) // 2, rounds - 1}):
-        parts.append(_text(across(place), _HEIGHT + 6, str(place + 1), "middle", quiet=True))
-    parts.append(_text((52 + _WIDTH) / 2, _HEIGHT + 24, x_label, "middle", quiet=True))
+        parts.append(text(across(place), _HEIGHT + 6, str(place + 1), "middle", quiet=True))
+    parts.append(text((52 + WIDTH) / 2, _HEIGHT + 24, x_label, "middle", quiet=True))
     for place, each in enumerate(series):
-        y = _HEIGHT + _AXIS + 14 + 18 * place
-        parts += [_stroke(f"52,{y - 4} 92,{y - 4}", place), _text(100, y, each.name, "start")]
-    return _svg(label, height, parts)
+        y = _HEIGHT + AXIS + 14 + 18 * place
+        parts += [_stroke(f"52,{y - 4} 92,{y - 4}", place), text(100, y, each.name, "start")]
+    return frame(label, height, parts)
 
 
 def _series(each: Line, place: int, across: Callable[[int], float], up: Callable[[float], float]) -> Markup:
@@ -106,7 +101,7 @@ def _stroke(points: str, place: int) -> Markup:
 
 def _span(row: Span, y: int, at: Callable[[float], float]) -> Markup:
     kind = "sure" if row.sure else "open"
-    name = _text(_LEFT - 10, y + 4, _short(row.name), "end")
+    name = row_name(row.name, y)
     bar = Markup('<line class="bar {kind}" x1="{x1}" y1="{y}" x2="{x2}" y2="{y}"/>').format(
         kind=kind, x1=at(row.low), x2=at(row.high), y=y
     )
@@ -121,40 +116,9 @@ def _span(row: Span, y: int, at: Callable[[float], float]) -> Markup:
 def _ticks(ends: tuple[float, float], parity: float, at: Callable[[float], float], height: int) -> list[Markup]:
     low, high = ends
     numbers = ((low, "start"), (high, "end"), (parity, "middle"))
-    return [_text(at(number), height - 8, _plain(number, high - low), anchor, quiet=True) for number, anchor in numbers]
-
-
-def _range(numbers: Sequence[float]) -> tuple[float, float]:
-    """From the smallest to the largest, with air; never empty."""
-    low, high = min(numbers, default=0.0), max(numbers, default=1.0)
-    air = 0.06 * (high - low) or 0.05 * max(abs(high), 1.0)
-    return low - air, high + air
+    return [text(at(number), height - 8, _plain(number, high - low), anchor, quiet=True) for number, anchor in numbers]
 
 
 def _plain(number: float, width: float) -> str:
     decimals = 1 if width >= 5 else 2 if width >= 0.1 else 3  # noqa: PLR2004 - what tells three ticks apart
-    return f"{number:z.{decimals}f}".replace("-", _MINUS)
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
-    return Markup('<line class="{kind}" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>').format(
-        kind=kind, x1=x1, y1=y1, x2=x2, y2=y2
-    )
-
-
-def _text(x: float, y: float, words: str, anchor: str, *, quiet: bool = False) -> Markup:
-    return Markup('<text class="{kind}" x="{x}" y="{y}" text-anchor="{anchor}">{words}</text>').format(
-        kind="tick" if quiet else "name", x=x, y=y, anchor=anchor, words=words
-    )
-
-
-def _short(name: str) -> str:
-    name = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)
-    return name if len(name) <= _LABEL else name[: _LABEL - 1] + "…"
-
-
-def _svg(label: str, height: int, parts: Sequence[Markup]) -> Markup:
-    opening = Markup('<svg role="img" aria-label="{label}" viewBox="0 0 {width} {height}">').format(
-        label=label, width=_WIDTH, height=height
-    )
-    return Markup("").join([opening, *parts, Markup("</svg>")])
+    return f"{number:z.{decimals}f}".replace("-", MINUS)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audits.check_plots import MOST_ROWS, checks_plot
+from audits.check_plots import checks_plot
 from audits.ruling import Check
+from audits.svg import MOST_ROWS
 
 MET = Check(
     rule="genres",

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audits.plots import MOST_ROWS, Line, Span, lines, spans
+from audits.plots import Line, Span, lines, spans
+from audits.svg import MOST_ROWS
 
 NUMBERS = st.floats(-1e6, 1e6)
 SPANS = st.builds(
